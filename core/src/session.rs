@@ -1,0 +1,511 @@
+//! What comes back: a session, read strictly where a verdict hangs on it and leniently elsewhere.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::error::{Error, ErrorKind};
+use crate::{redact, url};
+
+/// Where a session stands. Only a [`Session`] knows whether it is verified:
+/// [`Session::is_verified`].
+///
+/// The numbers are frozen: they are the `zs_status` of the C library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SessionStatus {
+    /// A word this library does not know. It is not final. The word is
+    /// [`Session::status_text`].
+    Unknown = 0,
+    /// Opened; the user has not been there. Also `ready_to_start` and `generated_link`.
+    Created = 1,
+    /// In the user's hands.
+    Pending = 2,
+    /// Ended well. The gateway's page uses both this word and the next for success.
+    Accepted = 3,
+    /// Ended well.
+    Finished = 4,
+    /// Ended: the user did not pass.
+    Failed = 5,
+    /// Ended: the user called it off. Also `canceled`.
+    Cancelled = 6,
+    /// Ended: refused. Also `rejected`.
+    Declined = 7,
+    /// Ended: too late. Also `expired`.
+    Timeout = 8,
+}
+
+impl SessionStatus {
+    /// Every status, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::Unknown,
+        Self::Created,
+        Self::Pending,
+        Self::Accepted,
+        Self::Finished,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Declined,
+        Self::Timeout,
+    ];
+
+    /// Reads the gateway's word. Its pages and products disagree in case and spelling, so case
+    /// does not count, nor do `_`, `-` and spaces in words that do not verify.
+    fn from_word(word: &str) -> Self {
+        let word = word.to_ascii_lowercase();
+        match word.as_str() {
+            "accepted" => return Self::Accepted,
+            "finished" => return Self::Finished,
+            _ => {}
+        }
+        match word.replace(['_', '-', ' '], "").as_str() {
+            "created" | "readytostart" | "generatedlink" => Self::Created,
+            "pending" => Self::Pending,
+            "failed" => Self::Failed,
+            "cancelled" | "canceled" => Self::Cancelled,
+            "declined" | "rejected" => Self::Declined,
+            "timeout" | "expired" => Self::Timeout,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether the session has ended, well or not.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Unknown | Self::Created | Self::Pending)
+    }
+
+    fn is_success(self) -> bool {
+        matches!(self, Self::Accepted | Self::Finished)
+    }
+
+    /// The status as a lower-case word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Created => "created",
+            Self::Pending => "pending",
+            Self::Accepted => "accepted",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Declined => "declined",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+impl fmt::Display for SessionStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the session was opened with, as the gateway tells it back in a lookup. A field that is
+/// missing or not text is `None`.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct RequestData {
+    /// The language of the page.
+    pub locale: Option<String>,
+    /// The phone number, from `metadata`. [`Session::phone_number`] prefers the session's own.
+    pub phone_number: Option<String>,
+    /// Where a user who passed is sent.
+    pub redirect_success: Option<String>,
+    /// Where any other user is sent.
+    pub redirect_failure: Option<String>,
+    /// The caller's own text.
+    pub relay_state: Option<String>,
+    /// Where the gateway reports changes.
+    pub webhook: Option<String>,
+}
+
+impl fmt::Debug for RequestData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestData")
+            .field("phone_number", &self.phone_number.as_deref().map(redact::phone))
+            .finish_non_exhaustive()
+    }
+}
+
+/// A session as the gateway told it.
+///
+/// `Debug` shows the phone number masked.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Session {
+    id: String,
+    status: SessionStatus,
+    status_text: String,
+    verified: bool,
+    redirect_url: Option<String>,
+    phone_number: Option<String>,
+    request_data: RequestData,
+    json: String,
+}
+
+impl Session {
+    /// Reads a session back from its [`json`](Session::json), say out of a store of your own. It
+    /// also takes the gateway's whole answer, in its `data` envelope.
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](ErrorKind::Protocol): not JSON, no `id` or `status`, or one of the other
+    /// things that an answer is refused for.
+    pub fn from_json(json: &str) -> Result<Self, Error> {
+        parse(json).map_err(|flaw| Error::new(ErrorKind::Protocol, flaw.to_string()))
+    }
+
+    /// The id: what [`get_session`](crate::Client::get_session) asks for. 1 to 64 letters, digits
+    /// and hyphens.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> SessionStatus {
+        self.status
+    }
+
+    /// The status as the gateway wrote it.
+    #[must_use]
+    pub fn status_text(&self) -> &str {
+        &self.status_text
+    }
+
+    /// Whether the session has ended, well or not.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.status.is_final()
+    }
+
+    /// Whether the user proved that the phone is theirs: the status is accepted or finished, and
+    /// nothing else in the answer speaks against it. Nothing else ever verifies.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.verified
+    }
+
+    /// Where to send the user. The gateway tells it when the session is opened.
+    #[must_use]
+    pub fn redirect_url(&self) -> Option<&str> {
+        self.redirect_url.as_deref()
+    }
+
+    /// The phone number, where the gateway tells it.
+    #[must_use]
+    pub fn phone_number(&self) -> Option<&str> {
+        self.phone_number.as_deref().or(self.request_data.phone_number.as_deref())
+    }
+
+    /// What the session was opened with, where the gateway tells it.
+    #[must_use]
+    pub fn request_data(&self) -> &RequestData {
+        &self.request_data
+    }
+
+    /// The language of the page, where the gateway tells it.
+    #[must_use]
+    pub fn locale(&self) -> Option<&str> {
+        self.request_data.locale.as_deref()
+    }
+
+    /// Where a user who passed is sent, where the gateway tells it.
+    #[must_use]
+    pub fn redirect_success(&self) -> Option<&str> {
+        self.request_data.redirect_success.as_deref()
+    }
+
+    /// Where any other user is sent, where the gateway tells it.
+    #[must_use]
+    pub fn redirect_failure(&self) -> Option<&str> {
+        self.request_data.redirect_failure.as_deref()
+    }
+
+    /// Your own text, where the gateway tells it.
+    #[must_use]
+    pub fn relay_state(&self) -> Option<&str> {
+        self.request_data.relay_state.as_deref()
+    }
+
+    /// Where the gateway reports changes, where it tells it.
+    #[must_use]
+    pub fn webhook(&self) -> Option<&str> {
+        self.request_data.webhook.as_deref()
+    }
+
+    /// The whole session as the gateway wrote it, with the fields that this library does not know:
+    /// the `data` object of the answer, a JSON object.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("status", &self.status)
+            .field("verified", &self.verified)
+            .field("phone_number", &self.phone_number().map(redact::phone))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether `id` can be the id of a session. An id becomes part of a path, so nothing else may.
+pub(crate) fn is_id(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// Why an answer is not a session.
+#[derive(Debug)]
+pub(crate) enum Flaw {
+    Json(serde_json::Error),
+    Shape(&'static str),
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Where it broke, but never what stood there.
+            Self::Json(error) => write!(
+                f,
+                "not the JSON of a session ({:?} error at line {} column {})",
+                error.classify(),
+                error.line(),
+                error.column()
+            ),
+            Self::Shape(flaw) => f.write_str(flaw),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Flaw {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error)
+    }
+}
+
+// A key that stands twice in one of these is refused by serde: which of two statuses counts is a
+// question that must not come up. Values are kept raw, since only some must be of a given type.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Data<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    errors: Option<&'a RawValue>,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    redirect_url: Option<&'a RawValue>,
+    #[serde(borrow)]
+    phone_number: Option<&'a RawValue>,
+    #[serde(borrow)]
+    request_data: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Outcome<'a> {
+    // Twice optional: a status that is null is there, and is not one of the two that verify.
+    #[serde(borrow, default, deserialize_with = "present")]
+    status: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Request<'a> {
+    #[serde(borrow)]
+    locale: Option<&'a RawValue>,
+    #[serde(borrow)]
+    metadata: Option<&'a RawValue>,
+    #[serde(borrow)]
+    redirect_success: Option<&'a RawValue>,
+    #[serde(borrow)]
+    redirect_failure: Option<&'a RawValue>,
+    #[serde(borrow)]
+    relay_state: Option<&'a RawValue>,
+    #[serde(borrow)]
+    webhook: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    phone_number: Option<&'a RawValue>,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// Reads the body of an answer.
+pub(crate) fn parse(body: &str) -> Result<Session, Flaw> {
+    // serde would also read an array as a struct.
+    let whole: &RawValue = serde_json::from_str(body)?;
+    let whole = object(whole).ok_or(Flaw::Shape("not a JSON object"))?;
+    let envelope: Envelope = serde_json::from_str(whole)?;
+    let json = envelope.data.and_then(object).unwrap_or(whole);
+    let data: Data = serde_json::from_str(json)?;
+
+    let id = text(data.id)?.ok_or(Flaw::Shape("the answer has no id"))?;
+    if !is_id(&id) {
+        return Err(Flaw::Shape("the answer's id is not that of a session"));
+    }
+    let status_text = text(data.status)?.ok_or(Flaw::Shape("the answer has no status"))?;
+    let status = SessionStatus::from_word(&status_text);
+    let redirect_url = text(data.redirect_url)?;
+    if redirect_url.as_deref().is_some_and(|url| !is_safe_to_open(url)) {
+        return Err(Flaw::Shape(
+            "the answer's redirect_url is not an absolute https URL without control characters",
+        ));
+    }
+    Ok(Session {
+        verified: status.is_success() && is_empty(data.errors)? && agrees(data.result)?,
+        id: id.into_owned(),
+        status,
+        status_text: status_text.into_owned(),
+        redirect_url: redirect_url.map(Cow::into_owned),
+        phone_number: text(data.phone_number)?.map(Cow::into_owned),
+        request_data: request_data(data.request_data)?,
+        json: json.to_owned(),
+    })
+}
+
+/// The text of a value that is an object.
+fn object(value: &RawValue) -> Option<&str> {
+    value.get().starts_with('{').then(|| value.get())
+}
+
+/// A value that is text; any other counts as absent.
+fn text(value: Option<&RawValue>) -> Result<Option<Cow<'_, str>>, Flaw> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+    let Some(json) = value.map(RawValue::get).filter(|json| json.starts_with('"')) else {
+        return Ok(None);
+    };
+    let Text(text) = serde_json::from_str(json)?;
+    if text.contains('\0') {
+        // C would see the text end there, and another language would not.
+        return Err(Flaw::Shape("the answer holds U+0000"));
+    }
+    Ok(Some(text))
+}
+
+/// `errors`: absent, null or empty.
+fn is_empty(errors: Option<&RawValue>) -> Result<bool, Flaw> {
+    let Some(errors) = errors else {
+        return Ok(true);
+    };
+    Ok(match serde_json::from_str(errors.get())? {
+        Value::Null => true,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::String(text) => text.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    })
+}
+
+/// `result.status`: absent, or itself a word for success.
+fn agrees(result: Option<&RawValue>) -> Result<bool, Flaw> {
+    let Some(result) = result.and_then(object) else {
+        return Ok(true);
+    };
+    let outcome: Outcome = serde_json::from_str(result)?;
+    let Some(status) = outcome.status else {
+        return Ok(true);
+    };
+    Ok(text(Some(status))?.is_some_and(|word| SessionStatus::from_word(&word).is_success()))
+}
+
+fn request_data(value: Option<&RawValue>) -> Result<RequestData, Flaw> {
+    let Some(request) = value.and_then(object) else {
+        return Ok(RequestData::default());
+    };
+    let request: Request = serde_json::from_str(request)?;
+    let metadata: Metadata = match request.metadata.and_then(object) {
+        Some(metadata) => serde_json::from_str(metadata)?,
+        None => Metadata { phone_number: None },
+    };
+    let owned = |value| Ok::<_, Flaw>(text(value)?.map(Cow::into_owned));
+    Ok(RequestData {
+        locale: owned(request.locale)?,
+        phone_number: owned(metadata.phone_number)?,
+        redirect_success: owned(request.redirect_success)?,
+        redirect_failure: owned(request.redirect_failure)?,
+        relay_state: owned(request.relay_state)?,
+        webhook: owned(request.webhook)?,
+    })
+}
+
+/// Whether a user may be sent there: programs put it into a Location header or a link.
+fn is_safe_to_open(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+        && url::absolute(text).is_ok_and(|uri| {
+            uri.scheme_str() == Some("https") || uri.host().is_some_and(url::is_loopback)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lookup_of_the_gateways_page_is_read_whole() {
+        let session = Session::from_json(
+            r#"{"data":{"request_data":{"locale":"En","metadata":{"phone_number":"+46703339954"},
+            "redirect_failure":"https://my_failure_url.com",
+            "redirect_success":"https://my_success_url.com","relay_state":"Tulasi_V5_SMS",
+            "webhook":"https://webhook.site/zignsec"},"id":"55c20771-9d75-4241-8e0f-94d3a37671ca",
+            "phone_number":"+46703339954","status":"accepted"}}"#,
+        )
+        .unwrap();
+        assert_eq!(session.id(), "55c20771-9d75-4241-8e0f-94d3a37671ca");
+        assert_eq!(session.status(), SessionStatus::Accepted);
+        assert!(session.is_final() && session.is_verified());
+        assert_eq!(session.phone_number(), Some("+46703339954"));
+        assert_eq!(session.locale(), Some("En"));
+        assert_eq!(session.redirect_success(), Some("https://my_success_url.com"));
+        assert_eq!(session.redirect_failure(), Some("https://my_failure_url.com"));
+        assert_eq!(session.relay_state(), Some("Tulasi_V5_SMS"));
+        assert_eq!(session.webhook(), Some("https://webhook.site/zignsec"));
+        assert_eq!(session.redirect_url(), None);
+        assert_eq!(Session::from_json(session.json()).unwrap(), session);
+    }
+
+    #[test]
+    fn debug_masks_every_phone_number() {
+        let session = Session::from_json(
+            r#"{"id":"a","status":"pending","phone_number":"+46703339954",
+            "request_data":{"metadata":{"phone_number":"+46703339954"}}}"#,
+        )
+        .unwrap();
+        let shown = format!("{session:?} {:?}", session.request_data());
+        assert!(!shown.contains("3339"), "{shown}");
+        assert_eq!(shown.matches("+46*****954").count(), 2, "{shown}");
+    }
+
+    #[test]
+    fn every_status_reads_its_own_word() {
+        for (number, status) in SessionStatus::ALL.into_iter().enumerate() {
+            assert_eq!(status as usize, number);
+            assert_eq!(SessionStatus::from_word(status.as_str()), status);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What an attempt that brought no answer died of.
+
+use std::error::Error as StdError;
+use std::io;
+
+use super::connect::{BeforeRequest, Phase};
+use crate::error::ErrorKind;
+
+/// An attempt that brought no answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: ErrorKind,
+    /// Whether a byte of the request may have left this process.
+    pub(crate) sent: bool,
+    /// What happened, with the deepest cause that is known.
+    pub(crate) what: String,
+    pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Failure {
+    /// A part of a request that the HTTP library refuses although our own checks let it pass.
+    pub(crate) fn unsendable(part: &str) -> Self {
+        Self {
+            kind: ErrorKind::Internal,
+            sent: false,
+            what: format!("{part} cannot be sent"),
+            source: None,
+        }
+    }
+
+    fn of(error: ureq::Error, phase: Option<Phase>) -> Self {
+        let kind = kind(&error, phase);
+        let (cause, source) = cause(error);
+        let what = match (kind, phase) {
+            (ErrorKind::Timeout, Some(Phase::Connect)) => "connecting took too long",
+            (ErrorKind::Timeout, Some(Phase::Tls)) => "the TLS handshake took too long",
+            (ErrorKind::Timeout, None) => "the answer took too long",
+            (ErrorKind::Tls, _) => "the TLS connection failed",
+            (ErrorKind::Protocol, _) => "the answer is not proper HTTP",
+            (_, Some(_)) => "could not connect",
+            (_, None) => "the connection broke",
+        };
+        Self { kind, sent: phase.is_none(), what: format!("{what}: {cause}"), source }
+    }
+}
+
+impl From<ureq::Error> for Failure {
+    fn from(error: ureq::Error) -> Self {
+        match error {
+            ureq::Error::Other(inner) => match inner.downcast::<BeforeRequest>() {
+                Ok(marked) => Self::of(marked.error, Some(marked.phase)),
+                Err(other) => Self::of(ureq::Error::Other(other), None),
+            },
+            error => Self::of(error, None),
+        }
+    }
+}
+
+fn kind(error: &ureq::Error, phase: Option<Phase>) -> ErrorKind {
+    use ureq::Error as E;
+    match (error, phase) {
+        (E::Timeout(_), _) => ErrorKind::Timeout,
+        (E::Io(error), _) if error.kind() == io::ErrorKind::TimedOut => ErrorKind::Timeout,
+        (_, Some(Phase::Tls)) => ErrorKind::Tls,
+        (E::Io(error), None) if tls_error(error).is_some() => ErrorKind::Tls,
+        (_, Some(Phase::Connect)) => ErrorKind::Connect,
+        (E::Io(_), None) => ErrorKind::Io,
+        (E::Protocol(_) | E::LargeResponseHeader(..) | E::Http(_) | E::BodyStalled, None) => {
+            ErrorKind::Protocol
+        }
+        (_, None) => ErrorKind::Internal,
+    }
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// The words for an error, and the error itself where it is safe to hand out: some of ureq's quote
+/// the whole URL.
+fn cause(error: ureq::Error) -> (String, Option<Box<dyn StdError + Send + Sync>>) {
+    use ureq::Error as E;
+    match error {
+        E::Io(error) => {
+            let advice = match tls_error(&error) {
+                Some(rustls::Error::InvalidCertificate(
+                    rustls::CertificateError::UnknownIssuer,
+                )) => " (where a proxy inspects TLS, name its certificate with ca_file)",
+                _ => "",
+            };
+            (format!("{error}{advice}"), Some(Box::new(error)))
+        }
+        E::Timeout(limit) => (format!("{limit} limit"), None),
+        E::Protocol(error) => (error.to_string(), None),
+        E::ConnectProxyFailed(reason) => (format!("the proxy refused: {reason}"), None),
+        E::HostNotFound => ("the host has no address".to_owned(), None),
+        E::LargeResponseHeader(..) => ("its head is too large".to_owned(), None),
+        E::Rustls(error) => (error.to_string(), Some(Box::new(error))),
+        E::Tls(reason) => (reason.to_owned(), None),
+        _ => ("the HTTP library gave up".to_owned(), None),
+    }
+}

@@ -1,0 +1,205 @@
+//! Through which proxy, if any, the gateway is reached.
+
+use std::net::IpAddr;
+
+pub(crate) use ureq::Proxy;
+
+use crate::error::Error;
+use crate::options::Environ;
+use crate::url::{self, BaseUrl};
+
+/// Chooses the proxy: the option, else `HTTPS_PROXY` or `ALL_PROXY` with what `NO_PROXY` exempts.
+/// Loopback is never proxied: a sandbox is always reached directly.
+pub(crate) fn choose(
+    option: Option<&str>,
+    base_url: &BaseUrl,
+    environment: &Environ,
+) -> Result<Option<Proxy>, Error> {
+    if let Some(option) = option.filter(|option| !option.is_empty()) {
+        let proxy = match option {
+            "none" => None,
+            url => Some(parse("proxy", url)?),
+        };
+        return Ok(proxy.filter(|_| !base_url.is_loopback()));
+    }
+    for name in ["HTTPS_PROXY", "ALL_PROXY"] {
+        if let Some(url) = variable(name, environment)? {
+            let proxy = parse(name, &url)?;
+            let exempt = match variable("NO_PROXY", environment)? {
+                Some(list) => is_exempt(&list, base_url.host(), base_url.port()),
+                None => false,
+            };
+            return Ok(Some(proxy).filter(|_| !exempt && !base_url.is_loopback()));
+        }
+    }
+    Ok(None)
+}
+
+/// A proxy variable. The lower-case spelling wins, as in curl.
+fn variable(name: &str, environment: &Environ) -> Result<Option<String>, Error> {
+    match environment.get(&name.to_ascii_lowercase())? {
+        Some(value) => Ok(Some(value)),
+        None => environment.get(name),
+    }
+}
+
+fn parse(name: &str, text: &str) -> Result<Proxy, Error> {
+    // As in curl, a proxy without a scheme is an http proxy.
+    let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let scheme = text.split("://").next().unwrap_or_default();
+    if !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) {
+        return Err(Error::configuration(format!(
+            "{name}: a {} proxy is not supported, only http and https",
+            scheme.escape_default()
+        )));
+    }
+    url::absolute(&text)
+        .ok()
+        .and_then(|_| Proxy::new(&text).ok())
+        .ok_or_else(|| Error::configuration(format!("{name} is not the URL of a proxy")))
+}
+
+/// Whether `NO_PROXY` exempts a host: names with or without a leading dot and their subdomains,
+/// addresses, CIDR blocks, each with a port or without, between commas or spaces; `*` is all.
+fn is_exempt(list: &str, host: &str, port: u16) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    let address: Option<IpAddr> = host.parse().ok();
+    list.split([',', ' ', '\t']).filter(|entry| !entry.is_empty()).any(|entry| {
+        if entry == "*" {
+            return true;
+        }
+        let (entry, only_port) = split_port(entry);
+        if only_port.is_some_and(|only| only != port) {
+            return false;
+        }
+        match address {
+            Some(address) => in_block(address, entry),
+            None => {
+                let name = entry.trim_start_matches("*.").trim_start_matches('.');
+                let name = name.to_ascii_lowercase();
+                !name.is_empty() && (host == name || host.ends_with(&format!(".{name}")))
+            }
+        }
+    })
+}
+
+/// `host:port`, `[v6]:port`, or an entry without a port (a bare IPv6 address among them).
+fn split_port(entry: &str) -> (&str, Option<u16>) {
+    if let Some((bracketed, rest)) = entry.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return (bracketed, rest.strip_prefix(':').and_then(|port| port.parse().ok()));
+    }
+    match entry.split_once(':') {
+        Some((host, port)) if !port.contains(':') => match port.parse() {
+            Ok(port) => (host, Some(port)),
+            Err(_) => (entry, None),
+        },
+        _ => (entry, None),
+    }
+}
+
+/// Whether `address` is `block`, an address or `network/prefix length`.
+fn in_block(address: IpAddr, block: &str) -> bool {
+    let (network, length) = match block.split_once('/') {
+        Some((network, length)) => (network, length.parse::<u32>().ok()),
+        None => (block, Some(u32::MAX)),
+    };
+    match (address, network.parse(), length) {
+        (IpAddr::V4(address), Ok(IpAddr::V4(network)), Some(length)) => {
+            let ignored = 32 - length.min(32);
+            (address.to_bits() ^ network.to_bits()).checked_shr(ignored).unwrap_or(0) == 0
+        }
+        (IpAddr::V6(address), Ok(IpAddr::V6(network)), Some(length)) => {
+            let ignored = 128 - length.min(128);
+            (address.to_bits() ^ network.to_bits()).checked_shr(ignored).unwrap_or(0) == 0
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    fn chosen(
+        option: Option<&str>,
+        base_url: &str,
+        environment: fn(&str) -> Option<OsString>,
+    ) -> Option<String> {
+        choose(option, &BaseUrl::parse(base_url).unwrap(), &Environ(environment))
+            .unwrap()
+            .map(|proxy| proxy.host().to_owned())
+    }
+
+    #[test]
+    fn the_option_wins_over_the_variables_and_none_means_direct() {
+        let variables = |name: &str| match name {
+            "HTTPS_PROXY" => Some("http://upper:1".into()),
+            "https_proxy" => Some("http://lower:1".into()),
+            "NO_PROXY" => Some("gateway.example".into()),
+            _ => None,
+        };
+        let direct = "https://gateway.example";
+        let other = "https://other.example";
+        assert_eq!(chosen(None, direct, variables), None);
+        assert_eq!(chosen(None, other, variables).as_deref(), Some("lower"));
+        // NO_PROXY speaks of the variables, not of the option.
+        assert_eq!(chosen(Some("option:3128"), direct, variables).as_deref(), Some("option"));
+        assert_eq!(chosen(Some("none"), other, variables), None);
+    }
+
+    #[test]
+    fn loopback_is_never_proxied() {
+        let all = |name: &str| (name == "ALL_PROXY").then(|| "http://proxy:1".into());
+        assert_eq!(chosen(None, "https://gateway.example", all).as_deref(), Some("proxy"));
+        for loopback in ["http://127.0.0.1:1", "https://localhost", "http://[::1]:1"] {
+            assert_eq!(chosen(None, loopback, all), None);
+            assert_eq!(chosen(Some("http://proxy:1"), loopback, all), None);
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_named_without_its_password() {
+        let base_url = BaseUrl::parse("https://gateway.example").unwrap();
+        for bad in ["socks5://u:secret@p:1", "http://", "http://u:secret@p:99999", "http://p p"] {
+            let error = choose(Some(bad), &base_url, &Environ(|_| None)).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Configuration);
+            assert!(!error.message().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_proxy_knows_names_addresses_blocks_and_ports() {
+        for (list, host) in [
+            ("*", "a.example"),
+            ("b.example, a.example", "a.example"),
+            ("b.example a.example", "a.example"),
+            (".example", "a.example"),
+            ("*.example", "a.example"),
+            ("example", "A.Example"),
+            ("a.example:443", "a.example"),
+            ("10.0.0.0/8", "10.9.8.7"),
+            ("10.9.8.7", "10.9.8.7"),
+            ("0.0.0.0/0", "10.9.8.7"),
+            ("fd00::/8", "[fd12::1]"),
+            ("[fd12::1]:443", "[fd12::1]"),
+            ("fd12::1", "[fd12::1]"),
+        ] {
+            assert!(is_exempt(list, host, 443), "{list} {host}");
+        }
+        for (list, host) in [
+            ("", "a.example"),
+            (".", "a.example"),
+            ("xample", "a.example"),
+            ("a.example:8443", "a.example"),
+            ("a.example.org", "a.example"),
+            ("10.0.0.0/8", "11.9.8.7"),
+            ("10.0.0.0/x", "10.9.8.7"),
+            ("fd00::/8", "[fe12::1]"),
+            ("10.0.0.0/8", "ten.example"),
+        ] {
+            assert!(!is_exempt(list, host, 443), "{list} {host}");
+        }
+    }
+}

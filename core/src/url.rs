@@ -1,0 +1,164 @@
+//! The URLs that this library takes and gives: absolute, and safe to connect to or to redirect to.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ureq::http::Uri;
+
+/// Parses an absolute http or https URL. The error is a rule that reads on from the URL's name.
+pub(crate) fn absolute(text: &str) -> Result<Uri, &'static str> {
+    const RULE: &str = "must be an absolute http or https URL, such as https://example.com/path";
+    let uri: Uri = text.parse().map_err(|_| RULE)?;
+    let (Some("http" | "https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(RULE);
+    };
+    let after_user_info = authority.as_str().rsplit('@').next().unwrap_or_default();
+    let port = &after_user_info[authority.host().len()..];
+    if authority.host().is_empty() || (!port.is_empty() && authority.port_u16().is_none()) {
+        return Err(RULE);
+    }
+    Ok(uri)
+}
+
+/// Whether the host of a URL names this machine: `localhost`, `*.localhost`, 127.0.0.0/8, `[::1]`.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    is_loopback_name(host)
+        || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
+        || ip_v6(host).is_some_and(|address| address.is_loopback())
+}
+
+/// Whether the host is a name, not an address, that always means this machine.
+pub(crate) fn is_loopback_name(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    host == "localhost" || host.ends_with(".localhost")
+}
+
+/// The address in `[::1]`.
+pub(crate) fn ip_v6(host: &str) -> Option<Ipv6Addr> {
+    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
+}
+
+/// Where the gateway is: a checked URL that endpoints are appended to.
+#[derive(Clone, Debug)]
+pub(crate) struct BaseUrl {
+    /// Without a slash at the end.
+    text: String,
+    host: String,
+    port: u16,
+    https: bool,
+}
+
+impl BaseUrl {
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        let uri = absolute(text)?;
+        let host = uri.host().unwrap_or_default().to_owned();
+        let https = uri.scheme_str() == Some("https");
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err("must not hold a user name or password");
+        }
+        // The parser drops a fragment without a word.
+        if uri.query().is_some() || text.contains('#') {
+            return Err("must not hold a query or a fragment");
+        }
+        if !https && !is_loopback(&host) {
+            return Err("must be https: plain http is only for loopback, and would show the API \
+                        key to the network");
+        }
+        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
+        Ok(Self { text: text.trim_end_matches('/').to_owned(), host, port, https })
+    }
+
+    pub(crate) fn join(&self, path: &str) -> String {
+        format!("{}/{path}", self.text)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.https
+    }
+
+    pub(crate) fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_to_redirect_to_is_absolute_and_http() {
+        for good in [
+            "https://my_success_url.com",
+            "http://example.com/a/b?c=d#e",
+            "HTTPS://example.com:8443/",
+            "https://[::1]:8080/x",
+            "https://user@example.com/",
+        ] {
+            assert!(absolute(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "/path",
+            "example.com",
+            "ftp://example.com",
+            "javascript:alert(1)",
+            "https://",
+            "https:///path",
+            "https://example.com:99999",
+            "https://example.com:",
+            "https://:80",
+            "https://exa mple.com",
+            "https://example.com/\r\nx",
+            "https://u@:80",
+        ] {
+            assert!(absolute(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_base_url_is_https_or_loopback() {
+        for good in [
+            "https://gateway.example",
+            "https://gateway.example/path/",
+            "http://localhost:1",
+            "http://a.LOCALHOST",
+            "http://127.0.0.1:8466",
+            "http://127.255.0.1",
+            "http://[::1]:1",
+        ] {
+            assert!(BaseUrl::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://gateway.example",
+            "http://localhost.example",
+            "http://127.0.0.1.example",
+            "http://0.0.0.0",
+            "http://[::2]",
+            "http://127.1",
+            "https://u:p@gateway.example",
+            "https://gateway.example?a",
+            "https://gateway.example/#a",
+            "gateway.example",
+            "",
+        ] {
+            assert!(BaseUrl::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_path_in_the_base_url_stays_in_front() {
+        let base = BaseUrl::parse("https://gateway.example/zs//").unwrap();
+        assert_eq!(base.join("core/api"), "https://gateway.example/zs/core/api");
+    }
+}

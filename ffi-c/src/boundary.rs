@@ -1,0 +1,39 @@
+//! The line between Rust and C: what a function of the core gives becomes a result and objects.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use zignsec_core::{Error, ErrorKind};
+
+use crate::error::zs_error;
+use crate::ptr::{self, Out};
+use crate::result::zs_result;
+
+/// Runs `call` and hands over what it makes, or its error. A panic ends here.
+pub(crate) fn boundary<T>(
+    name: &str,
+    mut out: Out<'_, T>,
+    mut out_error: Out<'_, zs_error>,
+    call: impl FnOnce() -> Result<T, Error>,
+) -> zs_result {
+    ptr::clear(&mut out);
+    ptr::clear(&mut out_error);
+    let outcome = match out {
+        // Looked at before the call: a session that nobody can be given must not be opened.
+        None => Err(ptr::is_null(name)),
+        Some(place) => catch_unwind(AssertUnwindSafe(call))
+            .unwrap_or_else(|_| {
+                Err(Error::new(ErrorKind::Internal, "a bug in zignsec; please report it"))
+            })
+            .map(|value| ptr::hand_over(place, value)),
+    };
+    match outcome {
+        Ok(()) => zs_result::ZS_OK,
+        Err(error) => {
+            let result = zs_result::of(error.kind());
+            if let Some(place) = out_error {
+                ptr::hand_over(place, zs_error::new(&error));
+            }
+            result
+        }
+    }
+}

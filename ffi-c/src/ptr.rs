@@ -1,0 +1,183 @@
+//! All work with raw pointers. The types here stand in the signatures of exported functions, so a
+//! value of one is always made by C: it is a pointer that the caller of the function vouches for,
+//! as the header asks, and NULL is always looked for.
+
+#![allow(clippy::disallowed_methods)]
+
+use std::ffi::{CStr, CString, c_char};
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use zignsec_core::{Error, ErrorKind};
+
+/// A string from C: NUL-terminated UTF-8, or NULL.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct Text<'a>(*const c_char, PhantomData<&'a c_char>);
+
+impl<'a> Text<'a> {
+    /// The string, if there is one. An empty one is none.
+    pub(crate) fn optional(self, name: &str) -> Result<Option<&'a str>, Error> {
+        if self.0.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: not NULL, and the caller vouches for a NUL-terminated string that lives as long
+        // as the call.
+        let text = unsafe { CStr::from_ptr(self.0) };
+        let text = text.to_str().map_err(|_| invalid(name, "is not UTF-8"))?;
+        Ok((!text.is_empty()).then_some(text))
+    }
+
+    /// A string that must be there. It may be empty: the core knows what to say of that.
+    pub(crate) fn required(self, name: &str) -> Result<&'a str, Error> {
+        if self.0.is_null() {
+            return Err(is_null(name));
+        }
+        Ok(self.optional(name)?.unwrap_or_default())
+    }
+}
+
+/// A struct that may grow, from C: it begins with its size, as the caller knows it.
+///
+/// # Safety
+///
+/// The struct is `repr(C)`, its first field is the size as a `usize`, zero bytes are a valid value
+/// of it, and it has no padding within `FIRST_SIZE`.
+pub(crate) unsafe trait Extensible: Copy {
+    /// The size of the struct in the first release.
+    const FIRST_SIZE: usize;
+}
+
+/// The largest size of a struct that is believed.
+const LARGEST: usize = 4096;
+
+/// Copies an [`Extensible`] struct in, as much of it as the caller knows; the rest is zero.
+pub(crate) fn read_struct<T: Extensible>(
+    name: &str,
+    from: Struct<'_, T>,
+) -> Result<Option<T>, Error> {
+    if from.0.is_null() {
+        return Ok(None);
+    }
+    let bytes = from.0.cast::<u8>();
+    // SAFETY: not NULL, and every version of the struct begins with its size.
+    let size = unsafe { bytes.cast::<usize>().read_unaligned() };
+    if !(T::FIRST_SIZE..=LARGEST).contains(&size) {
+        return Err(invalid(name, "has a struct_size that no version has; begin with its _INIT"));
+    }
+    let known = size_of::<T>();
+    for at in known..size {
+        // SAFETY: the caller vouches for `size` bytes.
+        if unsafe { bytes.add(at).read() } != 0 {
+            return Err(invalid(name, "sets an option that this version of the library lacks"));
+        }
+    }
+    let mut value = MaybeUninit::<T>::zeroed();
+    // SAFETY: the caller vouches for `size` bytes, `value` has room for `known`, and they are
+    // apart.
+    unsafe { ptr::copy_nonoverlapping(bytes, value.as_mut_ptr().cast(), size.min(known)) };
+    // SAFETY: zero bytes are a valid `T` (Extensible), and so is what C wrote over them.
+    Ok(Some(unsafe { value.assume_init() }))
+}
+
+/// A pointer to an [`Extensible`] struct, or NULL.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct Struct<'a, T>(*const T, PhantomData<&'a T>);
+
+/// A place in C for a pointer to a new object, or NULL. It may hold anything yet.
+pub(crate) type Out<'a, T> = Option<&'a mut MaybeUninit<*mut T>>;
+
+/// Empties the place.
+pub(crate) fn clear<T>(out: &mut Out<'_, T>) {
+    if let Some(place) = out {
+        place.write(ptr::null_mut());
+    }
+}
+
+/// Hands an object over to C, whose it is from now on.
+pub(crate) fn hand_over<T>(place: &mut MaybeUninit<*mut T>, value: T) {
+    place.write(Box::into_raw(Box::new(value)));
+}
+
+/// A string that an object keeps for C.
+pub(crate) struct Kept(Option<CString>);
+
+impl Kept {
+    pub(crate) fn new(text: &str) -> Self {
+        // The core gives out no NUL. If it did, the end of the text would be what is lost.
+        let end = text.find('\0').unwrap_or(text.len());
+        Self(CString::new(&text[..end]).ok())
+    }
+
+    pub(crate) fn optional(text: Option<&str>) -> Self {
+        text.map_or(Self(None), Self::new)
+    }
+
+    /// For C to read while the object lives; NULL where there is none.
+    pub(crate) fn as_ptr(&self) -> *const c_char {
+        self.0.as_deref().map_or(ptr::null(), CStr::as_ptr)
+    }
+}
+
+pub(crate) fn invalid(name: &str, what: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, format!("{name} {what}"))
+}
+
+pub(crate) fn is_null(name: &str) -> Error {
+    invalid(name, "must not be NULL")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Sized {
+        struct_size: usize,
+        first: usize,
+        later: usize,
+    }
+    // SAFETY: repr(C), the size first, integers only.
+    unsafe impl Extensible for Sized {
+        const FIRST_SIZE: usize = 2 * size_of::<usize>();
+    }
+
+    fn read(words: &[usize]) -> Result<Option<Sized>, Error> {
+        read_struct("sized", Struct(words.as_ptr().cast(), PhantomData))
+    }
+
+    #[test]
+    fn a_struct_of_an_older_caller_is_completed_with_zero() {
+        const WORD: usize = size_of::<usize>();
+        let value = read(&[2 * WORD, 5, 7]).unwrap().unwrap();
+        assert_eq!((value.struct_size, value.first, value.later), (2 * WORD, 5, 0));
+    }
+
+    #[test]
+    fn a_struct_of_a_newer_caller_must_be_zero_where_it_is_new() {
+        const WORD: usize = size_of::<usize>();
+        assert_eq!(read(&[4 * WORD, 5, 7, 0]).unwrap().unwrap().later, 7);
+        assert!(read(&[4 * WORD, 5, 7, 1]).is_err());
+    }
+
+    #[test]
+    fn a_size_that_no_version_has_is_refused() {
+        for size in [0, 1, size_of::<usize>(), LARGEST + 1, usize::MAX] {
+            assert!(read(&[size, 5, 7]).is_err(), "{size}");
+        }
+    }
+
+    #[test]
+    fn text_is_checked_for_null_and_utf_8() {
+        let text = |bytes: &'static CStr| Text(bytes.as_ptr(), PhantomData);
+        assert_eq!(text(c"a").required("x").unwrap(), "a");
+        assert_eq!(text(c"").optional("x").unwrap(), None);
+        assert_eq!(text(c"").required("x").unwrap(), "");
+        assert!(text(c"\xff").optional("x").is_err());
+        assert!(Text(ptr::null(), PhantomData).required("x").is_err());
+        assert_eq!(Text(ptr::null(), PhantomData).optional("x").unwrap(), None);
+    }
+}
