@@ -1,0 +1,277 @@
+/**
+ * @file zignsec.hpp
+ * zignsec for C++17: zignsec.h with objects that free themselves and errors that are thrown.
+ *
+ * Header-only; link with libzignsec. Nothing here that C cannot do. Threads, blocking and time are as
+ * zignsec.h says. Objects are moved, not copied.
+ */
+#ifndef ZIGNSEC_HPP
+#define ZIGNSEC_HPP
+
+#include "zignsec.h"
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace zignsec {
+
+/** Where a session stands; see zs_status. Only Session::is_verified() is the verdict. */
+enum class SessionStatus : std::int32_t {
+    unknown = ZS_STATUS_UNKNOWN,
+    created = ZS_STATUS_CREATED,
+    pending = ZS_STATUS_PENDING,
+    accepted = ZS_STATUS_ACCEPTED,
+    finished = ZS_STATUS_FINISHED,
+    failed = ZS_STATUS_FAILED,
+    cancelled = ZS_STATUS_CANCELLED,
+    declined = ZS_STATUS_DECLINED,
+    timeout = ZS_STATUS_TIMEOUT
+};
+
+/** Which of ZignSec's gateways to talk to; standard is what ZIGNSEC_ENVIRONMENT says, else test. */
+enum class Environment : std::int32_t {
+    standard = ZS_ENVIRONMENT_DEFAULT,
+    test = ZS_ENVIRONMENT_TEST,
+    production = ZS_ENVIRONMENT_PRODUCTION
+};
+
+/** Which header carries the API key. */
+enum class AuthScheme : std::int32_t {
+    authorization = ZS_AUTH_AUTHORIZATION,
+    zs_product_key = ZS_AUTH_ZS_PRODUCT_KEY
+};
+
+namespace detail {
+
+struct Free {
+    void operator()(zs_client *client) const noexcept { zs_client_free(client); }
+    void operator()(zs_session *session) const noexcept { zs_session_free(session); }
+    void operator()(zs_error *error) const noexcept { zs_error_free(error); }
+};
+
+template <typename T> using Owned = std::unique_ptr<T, Free>;
+
+inline std::string text(const char *text) { return text == nullptr ? std::string() : text; }
+
+inline std::string_view view(const char *text) {
+    return text == nullptr ? std::string_view() : text;
+}
+
+inline std::optional<std::string_view> optional(const char *text) {
+    return text == nullptr ? std::nullopt : std::optional<std::string_view>(text);
+}
+
+} // namespace detail
+
+/** A failed call: zs_error as an exception. what() can be logged; body() can hold personal data. */
+class Error : public std::runtime_error {
+  public:
+    Error(zs_result result, const std::string &message)
+        : std::runtime_error(message), result_(result) {}
+
+    explicit Error(const zs_error *error)
+        : std::runtime_error(detail::text(zs_error_message(error))),
+          result_(zs_error_result(error)), http_status_(zs_error_http_status(error)),
+          retry_after_ms_(zs_error_retry_after_ms(error)), attempts_(zs_error_attempts(error)),
+          in_doubt_(zs_error_in_doubt(error) != 0), body_(detail::text(zs_error_body(error))),
+          request_id_(detail::text(zs_error_request_id(error))) {}
+
+    zs_result result() const noexcept { return result_; }
+    /** 0 where there was no answer. */
+    int http_status() const noexcept { return http_status_; }
+    std::optional<std::chrono::milliseconds> retry_after() const {
+        if (retry_after_ms_ < 0) {
+            return std::nullopt;
+        }
+        return std::chrono::milliseconds(retry_after_ms_);
+    }
+    unsigned attempts() const noexcept { return attempts_; }
+    /** Whether a session may exist that the call did not hand out. */
+    bool in_doubt() const noexcept { return in_doubt_; }
+    /** Empty where there was no answer. */
+    const std::string &body() const noexcept { return body_; }
+    /** Empty where there was none. */
+    const std::string &request_id() const noexcept { return request_id_; }
+
+  private:
+    zs_result result_;
+    int http_status_ = 0;
+    std::int64_t retry_after_ms_ = -1;
+    unsigned attempts_ = 0;
+    bool in_doubt_ = false;
+    std::string body_;
+    std::string request_id_;
+};
+
+namespace detail {
+
+/** Turns a result that is not ZS_OK into an Error, and frees what it came with. */
+inline void check(zs_result result, zs_error *error) {
+    Owned<zs_error> owned(error);
+    if (result != ZS_OK) {
+        throw Error(owned.get());
+    }
+}
+
+/** A string for C, which ends at its first NUL: one that goes on behind it is refused. */
+inline const char *c_string(const char *name, const std::string &text) {
+    if (text.find('\0') != std::string::npos) {
+        throw Error(ZS_ERROR_INVALID_ARGUMENT, std::string(name) + " holds a NUL");
+    }
+    return text.c_str();
+}
+
+inline const char *c_string(const char *name, const std::optional<std::string> &text) {
+    return text ? c_string(name, *text) : nullptr;
+}
+
+/** 0 stands for the default. */
+inline std::uint32_t milliseconds(const char *name, std::chrono::milliseconds limit) {
+    if (limit.count() < 0 || limit.count() > std::numeric_limits<std::uint32_t>::max()) {
+        throw Error(ZS_ERROR_INVALID_ARGUMENT,
+                    std::string(name) + " must not be negative or longer than 49 days");
+    }
+    return static_cast<std::uint32_t>(limit.count());
+}
+
+} // namespace detail
+
+/** The settings of a client, as zs_client_options; what is not set is the default. */
+struct ClientOptions {
+    std::optional<std::string> api_key, secondary_api_key, base_url, ca_file, client_cert_file,
+        client_key_file, proxy, user_agent;
+    Environment environment = Environment::standard;
+    AuthScheme auth_scheme = AuthScheme::authorization;
+    /** Zero is the default. */
+    std::chrono::milliseconds connect_timeout{}, attempt_timeout{}, timeout{};
+    /** How many more attempts a call may make; 0 is none. */
+    std::optional<int> max_retries;
+};
+
+/** A session to open, as zs_phone_2fa_request. */
+struct Phone2faRequest {
+    std::string phone_number, redirect_success, redirect_failure;
+    std::optional<std::string> locale, relay_state, webhook, csrf_token;
+};
+
+/** A session as the gateway told it. Views live as long as the session. */
+class Session {
+  public:
+    /** Takes over a session that C gave out. */
+    explicit Session(zs_session *session) noexcept : session_(session) {}
+
+    std::string_view id() const { return detail::view(zs_session_id(get())); }
+    SessionStatus status() const { return static_cast<SessionStatus>(zs_session_status(get())); }
+    /** The status as the gateway wrote it. */
+    std::string_view status_text() const { return detail::view(zs_session_status_text(get())); }
+    bool is_final() const { return zs_session_is_final(get()) != 0; }
+    /** The verdict; see zs_session_is_verified(). */
+    bool is_verified() const { return zs_session_is_verified(get()) != 0; }
+    std::optional<std::string_view> redirect_url() const {
+        return detail::optional(zs_session_redirect_url(get()));
+    }
+    std::optional<std::string_view> phone_number() const {
+        return detail::optional(zs_session_phone_number(get()));
+    }
+    std::optional<std::string_view> locale() const {
+        return detail::optional(zs_session_locale(get()));
+    }
+    std::optional<std::string_view> redirect_success() const {
+        return detail::optional(zs_session_redirect_success(get()));
+    }
+    std::optional<std::string_view> redirect_failure() const {
+        return detail::optional(zs_session_redirect_failure(get()));
+    }
+    std::optional<std::string_view> relay_state() const {
+        return detail::optional(zs_session_relay_state(get()));
+    }
+    std::optional<std::string_view> webhook() const {
+        return detail::optional(zs_session_webhook(get()));
+    }
+    /** The whole session as the gateway wrote it: a JSON object. */
+    std::string_view json() const { return detail::view(zs_session_json(get())); }
+
+  private:
+    const zs_session *get() const noexcept { return session_.get(); }
+
+    detail::Owned<zs_session> session_;
+};
+
+/** A client: make one, keep it and share it between threads. */
+class Client {
+  public:
+    /** Throws Error: see zs_client_new(). */
+    explicit Client(const ClientOptions &options = {}) : client_(make(options)) {}
+
+    /** A client set up from the environment alone. */
+    static Client from_env() { return Client(); }
+
+    /** Step 1: opens a session. Blocks. Throws Error: see zs_start_phone_2fa(). */
+    Session start_phone_2fa(const Phone2faRequest &request) const {
+        zs_phone_2fa_request raw = ZS_PHONE_2FA_REQUEST_INIT;
+        raw.phone_number = detail::c_string("phone_number", request.phone_number);
+        raw.redirect_success = detail::c_string("redirect_success", request.redirect_success);
+        raw.redirect_failure = detail::c_string("redirect_failure", request.redirect_failure);
+        raw.locale = detail::c_string("locale", request.locale);
+        raw.relay_state = detail::c_string("relay_state", request.relay_state);
+        raw.webhook = detail::c_string("webhook", request.webhook);
+        raw.csrf_token = detail::c_string("csrf_token", request.csrf_token);
+        zs_session *session = nullptr;
+        zs_error *error = nullptr;
+        detail::check(zs_start_phone_2fa(get(), &raw, &session, &error), error);
+        return Session(session);
+    }
+
+    /** Step 3: asks how a session stands. Blocks. Throws Error: see zs_get_session(). */
+    Session get_session(const std::string &id) const {
+        zs_session *session = nullptr;
+        zs_error *error = nullptr;
+        detail::check(zs_get_session(get(), detail::c_string("session_id", id), &session, &error),
+                      error);
+        return Session(session);
+    }
+
+    /** The client underneath, still owned by this object. */
+    const zs_client *get() const noexcept { return client_.get(); }
+
+  private:
+    static zs_client *make(const ClientOptions &options) {
+        zs_client_options raw = ZS_CLIENT_OPTIONS_INIT;
+        raw.api_key = detail::c_string("api_key", options.api_key);
+        raw.secondary_api_key = detail::c_string("secondary_api_key", options.secondary_api_key);
+        raw.base_url = detail::c_string("base_url", options.base_url);
+        raw.environment = static_cast<std::int32_t>(options.environment);
+        raw.auth_scheme = static_cast<std::int32_t>(options.auth_scheme);
+        raw.connect_timeout_ms = detail::milliseconds("connect_timeout", options.connect_timeout);
+        raw.attempt_timeout_ms = detail::milliseconds("attempt_timeout", options.attempt_timeout);
+        raw.timeout_ms = detail::milliseconds("timeout", options.timeout);
+        if (options.max_retries) {
+            if (*options.max_retries < 0) {
+                throw Error(ZS_ERROR_INVALID_ARGUMENT, "max_retries must not be negative");
+            }
+            // In C 0 is the default, and none is -1.
+            raw.max_retries = *options.max_retries == 0 ? -1 : *options.max_retries;
+        }
+        raw.ca_file = detail::c_string("ca_file", options.ca_file);
+        raw.client_cert_file = detail::c_string("client_cert_file", options.client_cert_file);
+        raw.client_key_file = detail::c_string("client_key_file", options.client_key_file);
+        raw.proxy = detail::c_string("proxy", options.proxy);
+        raw.user_agent = detail::c_string("user_agent", options.user_agent);
+        zs_client *client = nullptr;
+        zs_error *error = nullptr;
+        detail::check(zs_client_new(&raw, &client, &error), error);
+        return client;
+    }
+
+    detail::Owned<zs_client> client_;
+};
+
+} // namespace zignsec
+
+#endif
