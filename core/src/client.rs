@@ -41,6 +41,12 @@ impl Client {
         ClientBuilder::new().build()
     }
 
+    /// Where the gateway is, without a slash at the end.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        self.settings.base_url.as_str()
+    }
+
     /// Step 1: opens a session. Send the user to its [`redirect_url`](Session::redirect_url), and
     /// remember its [`id`](Session::id) on your side, in their login.
     ///
@@ -132,7 +138,7 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("base_url", &self.settings.base_url.as_str())
+            .field("base_url", &self.base_url())
             .finish_non_exhaustive()
     }
 }

@@ -203,6 +203,12 @@ impl Session {
         self.phone_number.as_deref().or(self.request_data.phone_number.as_deref())
     }
 
+    /// The phone number as it may be logged: `+46*****954`.
+    #[must_use]
+    pub fn masked_phone_number(&self) -> Option<String> {
+        self.phone_number().map(redact::phone)
+    }
+
     /// What the session was opened with, where the gateway tells it.
     #[must_use]
     pub fn request_data(&self) -> &RequestData {
@@ -253,7 +259,7 @@ impl fmt::Debug for Session {
             .field("id", &self.id)
             .field("status", &self.status)
             .field("verified", &self.verified)
-            .field("phone_number", &self.phone_number().map(redact::phone))
+            .field("phone_number", &self.masked_phone_number())
             .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,181 @@
+"""The native part of zignsec."""
+
+from os import PathLike
+from types import TracebackType
+from typing import Any, Final, Literal, final
+
+from typing_extensions import Self
+
+from zignsec._status import SessionStatus
+
+__version__: Final[str]
+
+@final
+class Client:
+    """A connection to the gateway, with its settings and keys.
+
+    Make one and keep it: it holds connections open between calls. Threads share it freely. Every
+    call blocks, at the longest for ``timeout`` seconds, and releases the GIL while it does. It is
+    a context manager, cannot be pickled, and its ``repr`` hides the key.
+
+    Args:
+        api_key: The API key: visible ASCII without spaces. ``None``: ``ZIGNSEC_API_KEY``, and
+            beside it ``ZIGNSEC_SECONDARY_API_KEY``.
+        secondary_api_key: The account's other key, tried once where the gateway answers 401 to the
+            one in use, and kept if that helps.
+        base_url: Where the gateway is: https, or http to loopback. It wins over ``environment``.
+            ``None``: as ``environment`` says, else ``ZIGNSEC_BASE_URL``.
+        environment: ``"test"`` or ``"production"``. ``None``: ``ZIGNSEC_ENVIRONMENT``, else test.
+        auth_scheme: Which header carries the key: ``"authorization"`` or ``"zs-product-key"``.
+        timeout: The limit for a whole call, in seconds.
+        connect_timeout: The limit for name look-up, TCP, proxy and TLS together, in seconds.
+        attempt_timeout: The limit for one attempt, in seconds.
+        max_retries: How many more attempts a call may make. This version makes one attempt
+            whatever is set.
+        ca_file: A PEM file with the certificates to trust, in place of every other. ``None``:
+            ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, else ``REQUESTS_CA_BUNDLE``, else
+            ``CURL_CA_BUNDLE``, else the system's store.
+        client_cert: PEM files with the certificate chain and its private key (mutual TLS).
+        proxy: The URL of an http or https proxy, or ``"none"`` for a direct connection. ``None``:
+            ``HTTPS_PROXY``, else ``ALL_PROXY``, with ``NO_PROXY``. Loopback is always direct.
+        user_agent: The header ``user-agent``.
+
+    Raises:
+        ConfigurationError: No key or a malformed one, a bad base URL, plain http to a host that is
+            not loopback, an unreadable file, a proxy that is not supported.
+        InvalidArgumentError: A number that is negative, not finite or absurd.
+    """
+
+    def __new__(
+        cls,
+        api_key: str | None = None,
+        *,
+        secondary_api_key: str | None = None,
+        base_url: str | None = None,
+        environment: Literal["test", "production"] | None = None,
+        auth_scheme: Literal["authorization", "zs-product-key"] = "authorization",
+        timeout: float = 30.0,
+        connect_timeout: float = 5.0,
+        attempt_timeout: float = 10.0,
+        max_retries: int = 2,
+        ca_file: str | PathLike[str] | None = None,
+        client_cert: tuple[str | PathLike[str], str | PathLike[str]] | None = None,
+        proxy: str | None = None,
+        user_agent: str | None = None,
+    ) -> Self: ...
+    def start_phone_2fa(
+        self,
+        phone_number: str,
+        *,
+        redirect_success: str,
+        redirect_failure: str,
+        locale: str | None = "En",
+        relay_state: str | None = None,
+        webhook: str | None = None,
+        csrf_token: str | None = None,
+    ) -> Session:
+        """Step 1: open a session.
+
+        Send the user to its ``redirect_url``, and remember its ``id`` on your side, in that user's
+        login.
+
+        Args:
+            phone_number: E.164: ``+`` and 7 to 15 digits, the first not 0.
+            redirect_success: Where a user who passed is sent, an absolute http or https URL.
+            redirect_failure: Where any other user is sent, an absolute http or https URL.
+            locale: The language of the gateway's page.
+            relay_state: Text of your own that the session carries.
+            webhook: Where the gateway reports changes, an absolute http or https URL.
+            csrf_token: The header ``x-csrf-token``, printable ASCII.
+
+        Raises:
+            InvalidArgumentError: An argument is malformed; nothing was sent.
+            ZignSecError: The call failed. Where ``in_doubt`` is true, a session may have been
+                opened.
+        """
+
+    def get_session(self, session_id: str) -> Session:
+        """Step 3: ask how a session stands; ``is_verified`` is the verdict.
+
+        Args:
+            session_id: 1 to 64 letters, digits and hyphens.
+
+        Raises:
+            InvalidArgumentError: The id is malformed; nothing was sent.
+            NotFoundError: The gateway does not know the id.
+            ProtocolError: The answer is not a session, or another one.
+            ZignSecError: The call failed.
+        """
+
+    def close(self) -> None:
+        """Close the client. A call after that is an ``InvalidArgumentError``; one that is running
+        goes on to its end."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
+
+@final
+class Session:
+    """A session as the gateway told it.
+
+    Frozen, hashable and picklable; two are equal where the gateway told the same. ``repr`` masks
+    the phone number.
+
+    Args:
+        json: The session's JSON, as of ``to_dict``, say out of a store of your own.
+
+    Raises:
+        ProtocolError: Not the JSON of a session.
+    """
+
+    __match_args__: Final = ("id", "status")
+
+    def __new__(cls, json: str) -> Self: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[type[Session], tuple[str]]: ...
+    @property
+    def id(self) -> str:
+        """What ``get_session`` asks for."""
+    @property
+    def status(self) -> SessionStatus:
+        """The status."""
+    @property
+    def status_text(self) -> str:
+        """The status as the gateway wrote it."""
+    @property
+    def is_final(self) -> bool:
+        """Whether the session has ended, well or not."""
+    @property
+    def is_verified(self) -> bool:
+        """Whether the user proved that the phone is theirs: the status is accepted or finished, and
+        nothing else in the answer speaks against it. Nothing else ever verifies."""
+    @property
+    def redirect_url(self) -> str | None:
+        """Where to send the user. The gateway tells it when the session is opened."""
+    @property
+    def phone_number(self) -> str | None:
+        """The phone number, where the gateway tells it."""
+    @property
+    def locale(self) -> str | None:
+        """The language of the gateway's page, where it tells it."""
+    @property
+    def redirect_success(self) -> str | None:
+        """Where a user who passed is sent, where the gateway tells it."""
+    @property
+    def redirect_failure(self) -> str | None:
+        """Where any other user is sent, where the gateway tells it."""
+    @property
+    def relay_state(self) -> str | None:
+        """Your own text, where the gateway tells it."""
+    @property
+    def webhook(self) -> str | None:
+        """Where the gateway reports changes, where it tells it."""
+    def to_dict(self) -> dict[str, Any]:
+        """The whole session as the gateway wrote it, with fields that have no attribute here."""

@@ -1,0 +1,111 @@
+//! The class `Session`.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyType};
+
+use crate::errors::to_python;
+use crate::text::Text;
+
+#[pyclass(frozen, eq, hash, module = "zignsec")]
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) struct Session(zignsec::Session);
+
+impl From<zignsec::Session> for Session {
+    fn from(session: zignsec::Session) -> Self {
+        Self(session)
+    }
+}
+
+#[pymethods]
+impl Session {
+    #[classattr]
+    fn __match_args__() -> (&'static str, &'static str) {
+        ("id", "status")
+    }
+
+    #[new]
+    fn new(json: Text) -> PyResult<Self> {
+        let json = json.required("json")?;
+        zignsec::Session::from_json(&json).map(Self).map_err(|error| to_python(&error))
+    }
+
+    #[getter]
+    fn id(&self) -> &str {
+        self.0.id()
+    }
+
+    #[getter]
+    fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        CLASS.import(py, "zignsec._status", "SessionStatus")?.call1((self.0.status().as_str(),))
+    }
+
+    #[getter]
+    fn status_text(&self) -> &str {
+        self.0.status_text()
+    }
+
+    #[getter]
+    fn is_final(&self) -> bool {
+        self.0.is_final()
+    }
+
+    #[getter]
+    fn is_verified(&self) -> bool {
+        self.0.is_verified()
+    }
+
+    #[getter]
+    fn redirect_url(&self) -> Option<&str> {
+        self.0.redirect_url()
+    }
+
+    #[getter]
+    fn phone_number(&self) -> Option<&str> {
+        self.0.phone_number()
+    }
+
+    #[getter]
+    fn locale(&self) -> Option<&str> {
+        self.0.locale()
+    }
+
+    #[getter]
+    fn redirect_success(&self) -> Option<&str> {
+        self.0.redirect_success()
+    }
+
+    #[getter]
+    fn redirect_failure(&self) -> Option<&str> {
+        self.0.redirect_failure()
+    }
+
+    #[getter]
+    fn relay_state(&self) -> Option<&str> {
+        self.0.relay_state()
+    }
+
+    #[getter]
+    fn webhook(&self) -> Option<&str> {
+        self.0.webhook()
+    }
+
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let parsed = py.import("json")?.call_method1("loads", (self.0.json(),))?;
+        Ok(parsed.cast_into()?)
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let id = self.id().into_pyobject(py)?.repr()?;
+        let status = self.0.status().as_str();
+        Ok(match self.0.masked_phone_number() {
+            Some(number) => format!("Session(id={id}, status='{status}', phone_number='{number}')"),
+            None => format!("Session(id={id}, status='{status}')"),
+        })
+    }
+
+    fn __reduce__(slf: &Bound<'_, Self>) -> (Py<PyType>, (String,)) {
+        (slf.get_type().unbind(), (slf.get().0.json().to_owned(),))
+    }
+}
