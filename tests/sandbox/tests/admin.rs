@@ -1,0 +1,232 @@
+//! The sandbox's own routes, the Rust API and TLS.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::*;
+use serde_json::json;
+use zignsec_sandbox::{Action, Sandbox};
+
+#[test]
+fn the_scripted_user_answers_over_http_too() {
+    let sandbox = Sandbox::start().unwrap();
+    let id = start(&sandbox, PHONE);
+    let path = format!("/_sandbox/sessions/{id}/user");
+    assert_eq!(
+        post(&sandbox, &path, json!({"action": "wrong-code"})).json(),
+        json!({"status": "pending", "location": null})
+    );
+    let accepted = json!({"status": "accepted", "location": "https://my_success_url.com"});
+    assert_eq!(post(&sandbox, &path, json!({"action": "accept"})).json(), accepted);
+    assert_eq!(post(&sandbox, &path, json!({"action": "accept"})).status, 409);
+    assert_eq!(post(&sandbox, &path, json!({"action": "dance"})).status, 422);
+    assert_eq!(post(&sandbox, &path, json!({})).status, 422);
+    assert_eq!(post(&sandbox, &path, "").status, 400);
+    assert_eq!(
+        post(&sandbox, "/_sandbox/sessions/x/user", json!({"action": "accept"})).status,
+        404
+    );
+}
+
+#[test]
+fn an_sms_is_found_by_its_number_with_or_without_an_escaped_plus() {
+    let sandbox = Sandbox::start().unwrap();
+    let (ours, other) = (start(&sandbox, "+46701740605"), start(&sandbox, PHONE));
+    sandbox.user(&other, Action::Abandon).unwrap();
+    sandbox.user(&ours, Action::Abandon).unwrap();
+    for to in ["%2B46701740605", "+46701740605"] {
+        let found = get(&sandbox, &format!("/_sandbox/sms?to={to}&wait=5")).json();
+        assert_eq!(found.as_array().unwrap().len(), 1, "{to}");
+        assert_eq!(
+            (&found[0]["to"], &found[0]["session_id"]),
+            (&json!("+46701740605"), &json!(ours))
+        );
+        let code = found[0]["code"].as_str().unwrap();
+        assert!(code.len() == 5 && found[0]["text"].as_str().unwrap().contains(code));
+    }
+    let all = get(&sandbox, "/_sandbox/sms").json();
+    assert_eq!(
+        all.as_array()
+            .unwrap()
+            .iter()
+            .map(|sms| sms["session_id"].as_str().unwrap())
+            .collect::<Vec<_>>(),
+        [ours, other]
+    );
+    assert_eq!(get(&sandbox, "/_sandbox/sms?to=%2B4670000000").json(), json!([]));
+    assert_eq!(get(&sandbox, "/_sandbox/sms?wait=-1").status, 422);
+    assert_eq!(get(&sandbox, "/_sandbox/sms?wait=soon").status, 422);
+}
+
+#[test]
+fn waiting_for_an_sms_ends_when_it_comes() {
+    let sandbox = Sandbox::start().unwrap();
+    let id = start(&sandbox, PHONE);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| sandbox.sms(PHONE, PATIENCE));
+        sandbox.user(&id, Action::Abandon).unwrap();
+        assert_eq!(waiting.join().unwrap()[0].session_id, id);
+    });
+    assert!(sandbox.sms("+4670000000", Duration::from_millis(10)).is_empty());
+}
+
+#[test]
+fn requests_are_recorded_newest_first_with_the_key_redacted() {
+    let sandbox = Sandbox::builder().api_key("very-secret").start().unwrap();
+    let id = start(&sandbox, PHONE);
+    get(&sandbox, &lookup(&id));
+    get(&sandbox, "/_sandbox/sessions");
+    let list = get(&sandbox, "/_sandbox/requests");
+    assert!(!list.text().contains("very-secret"));
+    let list = list.json();
+    assert_eq!(list.as_array().unwrap().len(), 2);
+    let keys: Vec<_> = list[0].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["at", "body", "connection", "headers", "id", "method", "path", "status"]);
+    assert_eq!((&list[0]["method"], &list[0]["path"]), (&json!("GET"), &json!(lookup(&id))));
+    assert_eq!(list[0]["headers"]["authorization"], "[redacted]");
+    assert_eq!((&list[1]["method"], &list[1]["status"]), (&json!("POST"), &json!(200)));
+    assert!(list[1]["body"].as_str().unwrap().contains(PHONE));
+    assert_ne!(list[0]["connection"], list[1]["connection"]);
+}
+
+#[test]
+fn waiting_for_a_request_ends_when_it_comes() {
+    let sandbox = Sandbox::start().unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope
+            .spawn(|| sandbox.wait_for_request(|request| request.status == Some(404), PATIENCE));
+        get(&sandbox, &lookup("nobody"));
+        assert_eq!(waiting.join().unwrap().unwrap().path, lookup("nobody"));
+    });
+    assert!(sandbox.wait_for_request(|_| false, Duration::from_millis(10)).is_none());
+}
+
+#[test]
+fn a_session_shows_its_code_to_the_admin_alone() {
+    let sandbox = Sandbox::start().unwrap();
+    let id = start(&sandbox, PHONE);
+    assert_eq!(get(&sandbox, &format!("/_sandbox/sessions/{id}")).json()["code"], json!(null));
+    sandbox.user(&id, Action::Abandon).unwrap();
+    let view = get(&sandbox, &format!("/_sandbox/sessions/{id}")).json();
+    assert_eq!(
+        (&view["step"], &view["code"]),
+        (&json!("code-sent"), &json!(sandbox.sms(PHONE, PATIENCE)[0].code))
+    );
+    assert_eq!(get(&sandbox, "/_sandbox/sessions").json(), json!([view]));
+    assert_eq!(get(&sandbox, "/_sandbox/sessions/nobody").status, 404);
+}
+
+#[test]
+fn a_reset_forgets_everything_and_starts_the_seed_over() {
+    let sandbox = Sandbox::builder().seed(1).start().unwrap();
+    let id = start(&sandbox, PHONE);
+    sandbox.user(&id, Action::Abandon).unwrap();
+    sandbox.fault("http-500", 5).unwrap();
+    assert_eq!(post(&sandbox, "/_sandbox/reset", "").status, 200);
+    assert!(sandbox.sessions().is_empty() && sandbox.requests().is_empty());
+    assert_eq!(get(&sandbox, "/_sandbox/sms").json(), json!([]));
+    assert_eq!(start(&sandbox, PHONE), id);
+}
+
+#[test]
+fn tls_is_trusted_through_the_ca_file_alone() {
+    let sandbox = Sandbox::builder().tls(true).start().unwrap();
+    let ca_file = sandbox.ca_file().unwrap().to_owned();
+    let pem = std::fs::read(&ca_file).unwrap();
+    let url =
+        format!("https://localhost:{}{}", sandbox.url().rsplit(':').next().unwrap(), lookup("x"));
+    let trusting = |roots| {
+        let tls = ureq::tls::TlsConfig::builder().root_certs(roots).build();
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .tls_config(tls)
+            .build()
+            .into();
+        [&url, &url.replace("localhost", "127.0.0.1")].map(|url| {
+            agent
+                .get(url)
+                .header("authorization", "sandbox-key")
+                .call()
+                .map(|answer| answer.status().as_u16())
+        })
+    };
+    let ca = ureq::tls::Certificate::from_pem(&pem).unwrap();
+    for answer in trusting(ureq::tls::RootCerts::new_with_certs(&[ca])) {
+        assert_eq!(answer.unwrap(), 404);
+    }
+    for answer in trusting(ureq::tls::RootCerts::WebPki) {
+        assert!(answer.is_err());
+    }
+    assert!(sandbox.url().starts_with("https://127.0.0.1:"));
+    sandbox.stop();
+    assert!(!ca_file.exists());
+}
+
+#[test]
+fn on_a_tls_port_plain_http_reaches_the_admin_routes_and_nothing_else() {
+    let sandbox = Sandbox::builder().tls(true).start().unwrap();
+    let plain = sandbox.url().replace("https", "http");
+    assert_eq!(agent().get(format!("{plain}/_sandbox/health")).call().unwrap().status(), 200);
+    assert_eq!(agent().get(format!("{plain}{}", lookup("x"))).call().unwrap().status(), 400);
+}
+
+#[test]
+fn stopping_frees_the_port_and_breaks_what_is_open() {
+    let sandbox = Sandbox::start().unwrap();
+    let port = address(&sandbox).rsplit(':').next().unwrap().parse().unwrap();
+    sandbox.fault("stall", 1).unwrap();
+    let mut stalled = socket(&sandbox);
+    std::io::Write::write_all(&mut stalled, raw_lookup(&sandbox, "x").as_bytes()).unwrap();
+    sandbox.wait_for_request(|_| true, PATIENCE).unwrap();
+    sandbox.stop();
+    let ended = std::io::Read::read(&mut stalled, &mut [0]);
+    assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+    drop(Sandbox::builder().port(port).start().unwrap());
+}
+
+#[test]
+fn foreign_hosts_and_origins_are_refused() {
+    let sandbox = Sandbox::builder().allow_host("gateway.test").start().unwrap();
+    let port = address(&sandbox).rsplit(':').next().unwrap();
+    let send = |method: &str, path: &str, headers: &str| {
+        let (answer, _) = exchange(
+            &sandbox,
+            &format!(
+                "{method} {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: 0\r\n{headers}\r\n\r\n"
+            ),
+        );
+        String::from_utf8_lossy(&answer)[9..12].parse::<u16>().unwrap()
+    };
+    for (host, status) in [
+        (format!("127.0.0.1:{port}"), 200),
+        ("localhost".to_owned(), 200),
+        ("a.LOCALHOST:1".to_owned(), 200),
+        ("[::1]:80".to_owned(), 200),
+        ("gateway.test".to_owned(), 200),
+        ("evil.example".to_owned(), 403),
+        ("127.0.0.1.evil.example".to_owned(), 403),
+        ("10.0.0.1".to_owned(), 403),
+        (String::new(), 403),
+    ] {
+        assert_eq!(send("GET", "/_sandbox/health", &format!("host: {host}")), status, "{host}");
+    }
+    assert_eq!(send("GET", "/_sandbox/health", "x: y"), 403);
+    let own = address(&sandbox);
+    for (origin, status) in [
+        (format!("http://{own}"), 200),
+        (format!("http://127.0.0.1:{}", port.len()), 403),
+        ("http://evil.example".to_owned(), 403),
+        ("null".to_owned(), 403),
+        (own.to_owned(), 403),
+    ] {
+        assert_eq!(
+            send("POST", "/_sandbox/reset", &format!("host: {own}\r\norigin: {origin}")),
+            status,
+            "{origin}"
+        );
+    }
+}

@@ -1,0 +1,179 @@
+//! The two endpoints, held against the gateway's page.
+
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+mod common;
+
+use common::*;
+use serde_json::{Value, json};
+use zignsec_sandbox::{Action, CancelEnds, ErrorShape, Sandbox, SuccessStatus};
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn a_session_goes_from_pending_to_accepted_in_the_shapes_of_the_page() {
+    let sandbox = Sandbox::start().unwrap();
+    let started = post(&sandbox, START, example());
+    assert_eq!(started.status, 200);
+    assert_eq!(started.header("content-type"), "application/json");
+    assert!(started.header("x-sandbox").starts_with("zignsec-sandbox/"));
+    let data = &started.json()["data"];
+    assert_eq!(keys(&started.json()), ["data"]);
+    assert_eq!(keys(data), ["id", "redirect_url", "status"]);
+    let id = data["id"].as_str().unwrap();
+    assert_eq!(data["redirect_url"], format!("{}/2fa-ui/2fa/phone/{id}", sandbox.url()));
+    assert_eq!(data["status"], "pending");
+    assert_eq!(id.len(), 36);
+
+    let expected = |status| json!({"data": {"request_data": example(), "id": id, "phone_number": PHONE, "status": status}});
+    assert_eq!(get(&sandbox, &lookup(id)).json(), expected("pending"));
+    let outcome = sandbox.user(id, Action::Accept).unwrap();
+    assert_eq!(outcome.location.as_deref(), Some("https://my_success_url.com"));
+    let found = get(&sandbox, &lookup(id));
+    assert_eq!(found.json(), expected("accepted"));
+    assert!(
+        found.text().starts_with("{\"data\":{\"request_data\":{\"locale\":\"En\",\"metadata\""),
+        "{}",
+        found.text()
+    );
+}
+
+#[test]
+fn either_header_carries_the_key_and_nothing_else_does() {
+    let sandbox = Sandbox::builder().api_key("a-key").start().unwrap();
+    let url = format!("{}{START}", sandbox.url());
+    let send = |name: &str, value: &str| {
+        agent()
+            .post(&url)
+            .header(name, value)
+            .send(example().to_string())
+            .unwrap()
+            .status()
+            .as_u16()
+    };
+    assert_eq!(send("authorization", "a-key"), 200);
+    assert_eq!(send("zs-product-key", "a-key"), 200);
+    assert_eq!(send("authorization", "Bearer a-key"), 401);
+    assert_eq!(send("authorization", "A-KEY"), 401);
+    assert_eq!(send("x-api-key", "a-key"), 401);
+    assert_eq!(sandbox.sessions().len(), 2);
+    let lookup = format!("{}{}", sandbox.url(), lookup(&sandbox.sessions()[0].id));
+    assert_eq!(agent().get(lookup).call().unwrap().status(), 401);
+}
+
+#[test]
+fn bad_bodies_are_refused_with_the_reason_and_start_nothing() {
+    let sandbox = Sandbox::start().unwrap();
+    assert_eq!(post(&sandbox, START, "{").status, 400);
+    let answer = post(&sandbox, START, r#"{"metadata": {"phone_number": "0703339954"}}"#);
+    assert_eq!(answer.status, 422);
+    let error = &answer.json()["errors"][0];
+    assert!(error["description"].as_str().unwrap().contains("metadata.phone_number"), "{error}");
+    assert_eq!(error["code"], "invalid_request");
+    assert!(sandbox.sessions().is_empty());
+    let huge = format!("{{\"relay_state\": \"{}\"}}", "x".repeat(100_000));
+    assert_eq!(post(&sandbox, START, huge).status, 413);
+}
+
+#[test]
+fn unknown_sessions_paths_and_methods_are_told_apart() {
+    let sandbox = Sandbox::start().unwrap();
+    let nobody = get(&sandbox, &lookup("b653e2c9-0138-434e-99c9-c9333cfb1129"));
+    assert_eq!(
+        (nobody.status, nobody.json()["errors"][0]["code"].as_str()),
+        (404, Some("not_found"))
+    );
+    assert_eq!(get(&sandbox, "/core/api/nothing").status, 404);
+    let wrong = post(&sandbox, &lookup("x"), "{}");
+    assert_eq!(wrong.status, 405);
+    assert!(wrong.header("allow").contains("GET"), "{:?}", wrong.headers);
+}
+
+#[test]
+fn every_ending_has_its_status_and_location() {
+    let sandbox = Sandbox::start().unwrap();
+    for (action, status, location) in [
+        (Action::Accept, "accepted", Some("https://my_success_url.com")),
+        (Action::WrongCode, "pending", None),
+        (Action::Cancel, "cancelled", None),
+        (Action::Fail, "failed", Some("https://my_failure_url.com")),
+        (Action::Abandon, "pending", None),
+    ] {
+        let id = start(&sandbox, PHONE);
+        let outcome = sandbox.user(&id, action).unwrap();
+        assert_eq!(
+            (outcome.status.as_str(), outcome.location.as_deref()),
+            (status, location),
+            "{action:?}"
+        );
+        assert_eq!(common::status(&sandbox, &id), status);
+        let again = sandbox.user(&id, Action::Accept);
+        assert_eq!(again.is_ok(), status == "pending", "{action:?}: {again:?}");
+    }
+}
+
+#[test]
+fn time_ends_a_session() {
+    let sandbox = Sandbox::start().unwrap();
+    let id = start(&sandbox, PHONE);
+    sandbox.advance(std::time::Duration::from_secs(29 * 60 + 50));
+    assert_eq!(status(&sandbox, &id), "pending");
+    sandbox.advance(std::time::Duration::from_secs(11));
+    assert_eq!(status(&sandbox, &id), "timeout");
+}
+
+#[test]
+fn dials_of_the_endings_are_obeyed() {
+    let sandbox = Sandbox::builder()
+        .success_status(SuccessStatus::Finished)
+        .cancel(CancelEnds::Redirect)
+        .max_attempts(0)
+        .start()
+        .unwrap();
+    let id = start(&sandbox, PHONE);
+    assert_eq!(sandbox.user(&id, Action::Fail).unwrap_err().status, 409);
+    for _ in 0..5 {
+        assert_eq!(sandbox.user(&id, Action::WrongCode).unwrap().status, "pending");
+    }
+    assert_eq!(sandbox.user(&id, Action::Accept).unwrap().status, "finished");
+    let cancelled = sandbox.user(&start(&sandbox, PHONE), Action::Cancel).unwrap();
+    assert_eq!(cancelled.location.as_deref(), Some("https://my_failure_url.com"));
+}
+
+#[test]
+fn errors_take_the_shape_that_is_asked_for() {
+    for (shape, kind, body) in [
+        (ErrorShape::List, "application/json", "{\"errors\":[{\"code\":\"unauthorized\""),
+        (ErrorShape::Object, "application/json", "{\"errors\":{\"detail\":"),
+        (ErrorShape::Type, "application/json", "{\"error\":{\"message\":"),
+        (ErrorShape::Text, "text/plain; charset=utf-8", "the API key"),
+        (ErrorShape::Html, "text/html; charset=utf-8", "<!doctype html>"),
+        (ErrorShape::Empty, "", ""),
+    ] {
+        let sandbox = Sandbox::builder().error_shape(shape).start().unwrap();
+        let mut answer = agent().get(format!("{}{}", sandbox.url(), lookup("x"))).call().unwrap();
+        assert_eq!(answer.status(), 401);
+        let sent = answer
+            .headers()
+            .get("content-type")
+            .map_or("", |kind| kind.to_str().unwrap())
+            .to_owned();
+        assert_eq!(sent, kind, "{shape:?}");
+        let text = answer.body_mut().read_to_string().unwrap();
+        assert!(text.starts_with(body), "{shape:?}: {text}");
+        assert_eq!(text.is_empty(), body.is_empty());
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_ids_and_codes() {
+    let walk = || {
+        let sandbox = Sandbox::builder().seed(42).start().unwrap();
+        let id = start(&sandbox, PHONE);
+        sandbox.user(&id, Action::Abandon).unwrap();
+        (id, sandbox.sms(PHONE, PATIENCE)[0].code.clone())
+    };
+    assert_eq!(walk(), walk());
+}
