@@ -1,0 +1,204 @@
+//! The two calls, from a user's point of view, against the sandbox.
+
+use zignsec::{Client, ErrorKind, Phone2faRequest, SessionStatus};
+use zignsec_sandbox::{Action, Sandbox};
+
+fn client(sandbox: &Sandbox) -> Client {
+    Client::builder(sandbox.api_key()).base_url(sandbox.url()).build().unwrap()
+}
+
+fn page_example() -> Phone2faRequest {
+    Phone2faRequest::new("+46703339954", "https://my_success_url.com", "https://my_failure_url.com")
+        .unwrap()
+        .relay_state("Tulasi_V5_SMS")
+        .webhook("https://webhook.site/zignsec")
+}
+
+#[test]
+fn a_user_with_the_right_code_is_verified_and_the_input_is_echoed() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+
+    let session = client.start_phone_2fa(&page_example()).unwrap();
+    assert_eq!(session.status(), SessionStatus::Pending);
+    assert!(session.redirect_url().unwrap().ends_with(session.id()));
+    assert!(!session.is_verified() && !session.is_final());
+
+    sandbox.user(session.id(), Action::Accept).unwrap();
+    let session = client.get_session(session.id()).unwrap();
+    assert_eq!(session.status_text(), "accepted");
+    assert!(session.is_verified() && session.is_final());
+    assert_eq!(session.phone_number(), Some("+46703339954"));
+    assert_eq!(session.locale(), Some("En"));
+    assert_eq!(session.redirect_success(), Some("https://my_success_url.com"));
+    assert_eq!(session.redirect_failure(), Some("https://my_failure_url.com"));
+    assert_eq!(session.relay_state(), Some("Tulasi_V5_SMS"));
+    assert_eq!(session.webhook(), Some("https://webhook.site/zignsec"));
+}
+
+#[test]
+fn a_user_who_does_not_pass_is_not_verified() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    for (action, status) in [
+        (Action::Fail, SessionStatus::Failed),
+        (Action::Cancel, SessionStatus::Cancelled),
+        (Action::WrongCode, SessionStatus::Pending),
+        (Action::Abandon, SessionStatus::Pending),
+    ] {
+        let id = client.start_phone_2fa(&page_example()).unwrap().id().to_owned();
+        sandbox.user(&id, action).unwrap();
+        let session = client.get_session(&id).unwrap();
+        assert_eq!(session.status(), status, "{action:?}");
+        assert!(!session.is_verified(), "{action:?}");
+    }
+}
+
+#[test]
+fn a_request_carries_its_own_headers_and_no_others() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    let id = client.start_phone_2fa(&page_example()).unwrap().id().to_owned();
+    client.start_phone_2fa(&page_example().csrf_token("token")).unwrap();
+    client.get_session(&id).unwrap();
+
+    let requests = sandbox.requests();
+    let names = |at: usize| requests[at].headers.keys().map(String::as_str).collect::<Vec<_>>();
+    let post = ["accept", "authorization", "content-length", "content-type", "host", "user-agent"];
+    assert_eq!(names(2), post);
+    assert_eq!(names(1), [&post[..], &["x-csrf-token"]].concat());
+    assert_eq!(names(0), ["accept", "authorization", "host", "user-agent"]);
+    assert_eq!(requests[1].headers["x-csrf-token"], "token");
+    assert_eq!(requests[0].headers["accept"], "application/json");
+    assert_eq!(requests[2].headers["content-type"], "application/json");
+    assert!(requests[0].headers["user-agent"].starts_with("zignsec/"));
+    // One connection served all three.
+    assert!(requests.iter().all(|request| request.connection == requests[0].connection));
+}
+
+#[test]
+fn the_key_can_go_in_the_newer_header() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = Client::builder(sandbox.api_key())
+        .base_url(sandbox.url())
+        .auth_scheme(zignsec::AuthScheme::ZsProductKey)
+        .user_agent("bank/1.0")
+        .build()
+        .unwrap();
+    client.start_phone_2fa(&page_example()).unwrap();
+    let headers = &sandbox.requests()[0].headers;
+    assert!(headers.contains_key("zs-product-key") && !headers.contains_key("authorization"));
+    assert_eq!(headers["user-agent"], "bank/1.0");
+}
+
+#[test]
+fn the_other_key_is_tried_once_after_a_401_and_kept_if_it_works() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = Client::builder("retired-key")
+        .secondary_api_key(sandbox.api_key())
+        .base_url(sandbox.url())
+        .build()
+        .unwrap();
+    let statuses = || {
+        let seen = sandbox.requests().iter().rev().map(|r| r.status.unwrap()).collect::<Vec<_>>();
+        sandbox.reset();
+        seen
+    };
+    let id = client.start_phone_2fa(&page_example()).unwrap().id().to_owned();
+    client.get_session(&id).unwrap();
+    assert_eq!(statuses(), [401, 200, 200]);
+
+    let neither = Client::builder("retired-key")
+        .secondary_api_key("another")
+        .base_url(sandbox.url())
+        .build()
+        .unwrap();
+    for _ in 0..2 {
+        let error = neither.start_phone_2fa(&page_example()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Authentication);
+        assert_eq!((error.attempts(), error.in_doubt()), (2, false));
+        assert_eq!(statuses(), [401, 401]);
+    }
+}
+
+#[test]
+fn an_unknown_session_is_not_found() {
+    let sandbox = Sandbox::start().unwrap();
+    let error = client(&sandbox).get_session("55c20771-9d75-4241-8e0f-94d3a37671ca").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(error.http_status(), Some(404));
+}
+
+#[test]
+fn a_ca_file_is_trusted_and_nothing_else_is() {
+    let sandbox = Sandbox::builder().tls(true).start().unwrap();
+    let client = Client::builder(sandbox.api_key())
+        .base_url(sandbox.url())
+        .ca_file(sandbox.ca_file().unwrap())
+        .build()
+        .unwrap();
+    client.start_phone_2fa(&page_example()).unwrap();
+
+    let other = Sandbox::builder().tls(true).start().unwrap();
+    for trusting in [
+        Client::builder(sandbox.api_key()),
+        Client::builder(sandbox.api_key()).ca_file(other.ca_file().unwrap()),
+    ] {
+        let client = trusting.base_url(sandbox.url()).build().unwrap();
+        let error = client.start_phone_2fa(&page_example()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
+        assert!(error.message().contains("certificate"), "{error}");
+    }
+    assert_eq!(sandbox.requests().len(), 1);
+}
+
+#[test]
+fn a_name_of_this_machine_reaches_the_sandbox() {
+    let sandbox = Sandbox::start().unwrap();
+    let port = sandbox.url().rsplit(':').next().unwrap();
+    let client = Client::builder(sandbox.api_key())
+        .base_url(format!("http://localhost:{port}/"))
+        .build()
+        .unwrap();
+    client.start_phone_2fa(&page_example()).unwrap();
+}
+
+#[test]
+fn what_the_gateway_echoes_is_masked_in_the_message() {
+    let sandbox = Sandbox::start().unwrap();
+    let body = format!(
+        r#"{{"error":{{"message":"no {} for +46703339954 at https://a.example/b?token=t"}}}}"#,
+        sandbox.api_key()
+    );
+    let answer =
+        zignsec_sandbox::ScriptedAnswer::new(403, body.clone()).header("x-correlation-id", "r-1");
+    sandbox.arm(zignsec_sandbox::Fault::Answer(answer), 1).unwrap();
+    let error = client(&sandbox).start_phone_2fa(&page_example()).unwrap_err();
+    let shown = format!("{error} {error:?}");
+    for secret in [sandbox.api_key(), "3339954", "token=t"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    assert!(shown.contains("https://a.example/b"), "{shown}");
+    assert_eq!(error.body(), Some(body.as_str()));
+    assert!(error.request_id().is_some());
+}
+
+#[test]
+fn threads_share_a_client() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let client = &client;
+            scope.spawn(move || {
+                for call in 0..20 {
+                    let state = format!("{thread}/{call}");
+                    let request = page_example().relay_state(&state);
+                    let id = client.start_phone_2fa(&request).unwrap().id().to_owned();
+                    let session = client.get_session(&id).unwrap();
+                    assert_eq!(session.relay_state(), Some(state.as_str()));
+                }
+            });
+        }
+    });
+}

@@ -1,0 +1,256 @@
+//! The shared cases of `tests/vectors`, run by Rust against the sandbox.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use zignsec::{Client, ClientBuilder, Error, ErrorKind, Phone2faRequest, Session};
+use zignsec_sandbox::Sandbox;
+
+const SESSION_ID: &str = "55c20771-9d75-4241-8e0f-94d3a37671ca";
+
+fn cases<T: DeserializeOwned>(file: &str) -> Vec<T> {
+    let path = format!("{}/../tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn arm(sandbox: &Sandbox, fault: &Value) {
+    ureq::post(format!("{}/_sandbox/faults", sandbox.url()))
+        .header("content-type", "application/json")
+        .send(fault.to_string())
+        .unwrap_or_else(|error| panic!("{fault}: {error}"));
+}
+
+fn good_request() -> Phone2faRequest {
+    Phone2faRequest::new("+46701740605", "https://example.com/ok", "https://example.com/no")
+        .unwrap()
+}
+
+#[test]
+fn every_kind_has_its_frozen_number() {
+    #[derive(Deserialize)]
+    struct Kind {
+        kind: String,
+        code: i32,
+    }
+    let kinds = [
+        ErrorKind::InvalidArgument,
+        ErrorKind::Configuration,
+        ErrorKind::Connect,
+        ErrorKind::Tls,
+        ErrorKind::Timeout,
+        ErrorKind::Io,
+        ErrorKind::Protocol,
+        ErrorKind::InvalidRequest,
+        ErrorKind::Authentication,
+        ErrorKind::Permission,
+        ErrorKind::NotFound,
+        ErrorKind::RateLimited,
+        ErrorKind::Server,
+        ErrorKind::UnexpectedStatus,
+        ErrorKind::WaitTimeout,
+        ErrorKind::Cancelled,
+        ErrorKind::WebhookSignature,
+        ErrorKind::Internal,
+    ];
+    let here: Vec<_> = kinds.iter().map(|kind| (format!("{kind:?}"), kind.code())).collect();
+    let shared: Vec<_> =
+        cases::<Kind>("kinds.json").into_iter().map(|case| (case.kind, case.code)).collect();
+    assert_eq!(here, shared);
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    name: String,
+    call: String,
+    set: Map<String, Value>,
+    kind: String,
+}
+
+impl Refused {
+    /// The arguments of the case over good ones; `None` where Rust has no such value.
+    fn outcome(&self, sandbox: &Sandbox) -> Option<Result<(), Error>> {
+        let set = |name: &str, good: &str| match self.set.get(name) {
+            None => Some(good.to_owned()),
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(_) => None,
+        };
+        let mut builder = ClientBuilder::new().base_url(set("base_url", sandbox.url())?);
+        if self.set.get("api_key") != Some(&Value::Null) {
+            builder = builder.api_key(set("api_key", sandbox.api_key())?);
+        }
+        builder = builder
+            .secondary_api_key(set("secondary_api_key", "")?)
+            .ca_file(set("ca_file", "")?)
+            .proxy(set("proxy", "")?)
+            .user_agent(set("user_agent", "")?);
+        let client = match builder.build() {
+            Ok(client) => client,
+            Err(error) => return Some(Err(error)),
+        };
+        if self.call == "get" {
+            return Some(client.get_session(&set("session_id", SESSION_ID)?).map(|_| ()));
+        }
+        let request = Phone2faRequest::new(
+            set("phone_number", "+46701740605")?,
+            set("redirect_success", "https://example.com/ok")?,
+            set("redirect_failure", "https://example.com/no")?,
+        );
+        let (webhook, csrf_token) = (set("webhook", "")?, set("csrf_token", "")?);
+        let (locale, relay_state) = (set("locale", "")?, set("relay_state", "")?);
+        Some(request.and_then(|request| {
+            let request = request
+                .webhook(webhook)
+                .csrf_token(csrf_token)
+                .locale(locale)
+                .relay_state(relay_state);
+            client.start_phone_2fa(&request).map(|_| ())
+        }))
+    }
+}
+
+#[test]
+fn bad_arguments_are_refused_and_nothing_is_sent() {
+    let sandbox = Sandbox::start().unwrap();
+    let mut ran = 0;
+    for case in cases::<Refused>("arguments.json") {
+        let Some(outcome) = case.outcome(&sandbox) else { continue };
+        let error = outcome.expect_err(&case.name);
+        assert_eq!(format!("{:?}", error.kind()), case.kind, "{}: {error}", case.name);
+        assert_eq!((error.attempts(), error.in_doubt()), (0, false), "{}", case.name);
+        ran += 1;
+    }
+    assert!(ran > 40, "{ran}");
+    assert!(sandbox.requests().is_empty(), "{:?}", sandbox.requests());
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Failed {
+    name: String,
+    call: String,
+    #[serde(default)]
+    fault: Option<Value>,
+    #[serde(default)]
+    setup: Option<String>,
+    #[serde(default)]
+    timeout_ms: Option<u64>,
+    kind: String,
+    #[serde(default)]
+    http_status: Option<u16>,
+    #[serde(default)]
+    retry_after: bool,
+    #[serde(default)]
+    in_doubt: bool,
+    #[serde(default)]
+    requests: Option<usize>,
+}
+
+/// A loopback address that nobody listens on, reserved for as long as the socket lives.
+fn reserved() -> (socket2::Socket, SocketAddr) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
+}
+
+#[test]
+fn every_failure_is_told_by_its_kind() {
+    let plain = Sandbox::start().unwrap();
+    let secure = Sandbox::builder().tls(true).start().unwrap();
+    let (_refused, refused) = reserved();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().map(|address| (silent, address)).unwrap();
+
+    for case in cases::<Failed>("answers.json") {
+        let mut sandbox = &plain;
+        let base_url = match case.setup.as_deref() {
+            None => plain.url().to_owned(),
+            Some("refused") => format!("http://{refused}"),
+            Some("silent") => format!("http://{}", silent.1),
+            Some("silent-tls") => format!("https://{}", silent.1),
+            // No name has a part of 64 letters: the look-up fails without asking anybody.
+            Some("unknown-host") => format!("https://{}.example", "a".repeat(64)),
+            Some("plain-on-tls") => plain.url().replacen("http:", "https:", 1),
+            Some("untrusted") => {
+                sandbox = &secure;
+                secure.url().to_owned()
+            }
+            Some(other) => panic!("{other}"),
+        };
+        sandbox.reset();
+        let mut builder = Client::builder(sandbox.api_key()).base_url(base_url);
+        if let Some(limit) = case.timeout_ms {
+            builder = builder.attempt_timeout(Duration::from_millis(limit));
+        }
+        let client = builder.build().unwrap();
+
+        let mut before = 0;
+        let mut id = SESSION_ID.to_owned();
+        if let Some(fault) = &case.fault {
+            if case.call == "get" {
+                id = client.start_phone_2fa(&good_request()).unwrap().id().to_owned();
+                before = 1;
+            }
+            arm(sandbox, fault);
+        }
+        let outcome = match case.call.as_str() {
+            "start" => client.start_phone_2fa(&good_request()),
+            _ => client.get_session(&id),
+        };
+
+        let error = outcome.map(|session| format!("{session:?}")).expect_err(&case.name);
+        let told = format!("{}: {error:?}", case.name);
+        assert_eq!(format!("{:?}", error.kind()), case.kind, "{told}");
+        assert_eq!(error.http_status(), case.http_status, "{told}");
+        assert_eq!(error.retry_after().is_some(), case.retry_after, "{told}");
+        assert_eq!(error.in_doubt(), case.in_doubt, "{told}");
+        assert_eq!(error.attempts(), 1, "{told}");
+        assert_eq!(error.body().is_some(), case.http_status.is_some(), "{told}");
+        if let Some(requests) = case.requests {
+            assert_eq!(sandbox.requests().len() - before, requests, "{told}");
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    name: String,
+    body: String,
+    #[serde(default)]
+    kind: Option<String>,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    status_text: String,
+    #[serde(default, rename = "final")]
+    is_final: bool,
+    #[serde(default)]
+    verified: bool,
+}
+
+#[test]
+fn every_answer_is_read_as_the_rules_say() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = Client::builder(sandbox.api_key()).base_url(sandbox.url()).build().unwrap();
+    for case in cases::<Read>("sessions.json") {
+        arm(&sandbox, &serde_json::json!({"fault": "answer", "status": 200, "body": case.body}));
+        let outcome: Result<Session, Error> = client.get_session(SESSION_ID);
+        match (outcome, case.kind) {
+            (Err(error), Some(kind)) => {
+                assert_eq!(format!("{:?}", error.kind()), kind, "{}: {error}", case.name);
+            }
+            (Ok(session), None) => {
+                assert_eq!(session.status().as_str(), case.status, "{}", case.name);
+                assert_eq!(session.status_text(), case.status_text, "{}", case.name);
+                assert_eq!(session.is_final(), case.is_final, "{}", case.name);
+                assert_eq!(session.is_verified(), case.verified, "{}", case.name);
+            }
+            (outcome, kind) => panic!("{}: {outcome:?}, not {kind:?}", case.name),
+        }
+    }
+}
