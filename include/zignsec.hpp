@@ -224,7 +224,8 @@ class Client {
         raw.csrf_token = detail::c_string("csrf_token", request.csrf_token);
         zs_session *session = nullptr;
         zs_error *error = nullptr;
-        detail::check(zs_start_phone_2fa(get(), &raw, &session, &error), error);
+        const zs_result result = zs_start_phone_2fa(get(), &raw, &session, &error);
+        detail::check(result, error);
         return Session(session);
     }
 
@@ -232,8 +233,9 @@ class Client {
     Session get_session(const std::string &id) const {
         zs_session *session = nullptr;
         zs_error *error = nullptr;
-        detail::check(zs_get_session(get(), detail::c_string("session_id", id), &session, &error),
-                      error);
+        const zs_result result =
+            zs_get_session(get(), detail::c_string("session_id", id), &session, &error);
+        detail::check(result, error);
         return Session(session);
     }
 
@@ -265,7 +267,8 @@ class Client {
         raw.user_agent = detail::c_string("user_agent", options.user_agent);
         zs_client *client = nullptr;
         zs_error *error = nullptr;
-        detail::check(zs_client_new(&raw, &client, &error), error);
+        const zs_result result = zs_client_new(&raw, &client, &error);
+        detail::check(result, error);
         return client;
     }
 

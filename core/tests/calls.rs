@@ -1,5 +1,7 @@
 //! The two calls, from a user's point of view, against the sandbox.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
+
 use zignsec::{Client, ErrorKind, Phone2faRequest, SessionStatus};
 use zignsec_sandbox::{Action, Sandbox};
 

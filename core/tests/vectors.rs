@@ -1,5 +1,7 @@
 //! The shared cases of `tests/vectors`, run by Rust against the sandbox.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
+
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 

@@ -1,1 +1,52 @@
-fn main(){}
+//! Puts one user through the phone check: `cargo run -p zignsec-example -- +46701740605`
+//!
+//! The API key is read from `ZIGNSEC_API_KEY`, the gateway from `ZIGNSEC_BASE_URL` or
+//! `ZIGNSEC_ENVIRONMENT`.
+
+use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::Duration;
+
+use zignsec::{Client, Error, Phone2faRequest};
+
+/// Whether the user behind the number passed.
+fn check(phone_number: &str) -> Result<bool, Error> {
+    let client = Client::from_env()?;
+    let request = Phone2faRequest::new(
+        phone_number,
+        "https://my_success_url.com",
+        "https://my_failure_url.com",
+    )?
+    .relay_state("Tulasi_V5_SMS");
+
+    let mut session = client.start_phone_2fa(&request)?;
+    println!("1. Session {} is {}.", session.id(), session.status());
+    println!("2. Send the user here:\n  {}", session.redirect_url().unwrap_or("-"));
+
+    session = client.get_session(session.id())?;
+    while !session.is_final() {
+        sleep(Duration::from_secs(1));
+        session = client.get_session(session.id())?;
+    }
+    let verdict = if session.is_verified() { "is" } else { "is not" };
+    println!("3. The session ended {}: the user {verdict} verified.", session.status());
+    Ok(session.is_verified())
+}
+
+fn main() -> ExitCode {
+    let Some(phone_number) = std::env::args().nth(1) else {
+        eprintln!("usage: zignsec-example PHONE_NUMBER");
+        return ExitCode::from(2);
+    };
+    match check(&phone_number) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{:?}: {error}", error.kind());
+            if error.in_doubt() {
+                eprintln!("a session may have been opened all the same");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -8,6 +8,8 @@ from typing_extensions import Self
 
 from zignsec._status import SessionStatus
 
+__all__ = ["Client", "Session", "__version__"]
+
 __version__: Final[str]
 
 @final

@@ -1,0 +1,130 @@
+# The front door: `make demo` shows the library at work, `make test` proves it.
+
+.PHONY: help demo test test-lint test-rust test-c test-cpp test-python test-examples header wheel
+.DEFAULT_GOAL := help
+
+VENV := target/venv
+PYTHON := $(VENV)/bin/python
+TOOLS := tests/python/pyproject.toml
+TYPED := tests/python examples/python
+WARNINGS := -Wall -Wextra -Wpedantic -Werror
+C99 := $(CC) -std=c99 $(WARNINGS) -Iinclude -Itests/c
+CXX17 := $(CXX) -std=c++17 $(WARNINGS) -Wconversion -Iinclude -Itests/c
+# Against the library of a plain `cargo build`.
+LINK := -Ltarget/debug -lzignsec -Wl,-rpath,$(CURDIR)/target/debug
+DEMO := target/debug/examples/demo
+PHONE := +46703339954
+
+export ZIGNSEC_TEST_SANDBOX := $(CURDIR)/target/debug/zignsec-sandbox
+export ZIGNSEC_TEST_VECTORS := $(CURDIR)/tests/vectors
+export ZIGNSEC_TEST_PANIC_EXTENSION := $(CURDIR)/target/panic/debug/lib_zignsec.so
+# Settings of the caller's must not reach a test.
+unexport ZIGNSEC_API_KEY ZIGNSEC_SECONDARY_API_KEY ZIGNSEC_BASE_URL ZIGNSEC_ENVIRONMENT
+
+help:
+	@echo 'make demo            a phone check from start to verdict, against the sandbox'
+	@echo 'make demo BROWSER=1  the same, with you as the user'
+	@echo 'make test            every test; what a missing tool leaves out is named'
+	@echo 'make header          write include/zignsec.h'
+	@echo 'make wheel           build the Python wheel into target/wheels'
+
+# $(call needs,NAME,PROBE) begins a recipe that is skipped by name where PROBE fails, and fails there
+# under ZIGNSEC_TEST_ALL=1.
+needs = @if ! ( $(2) ) >/dev/null 2>&1; then echo "skipped: $(1)"; [ -z "$$ZIGNSEC_TEST_ALL" ]; exit; fi; set -e;
+
+demo: build
+	@$(C99) examples/c/phone_2fa.c -o target/c/phone_2fa $(LINK)
+	@$(DEMO) $(if $(BROWSER),--browser) target/c/phone_2fa $(PHONE)
+
+# The libraries, the sandbox and the folders that the C programs go to.
+.PHONY: build
+build:
+	cargo build --quiet -p zignsec-c -p zignsec-sandbox
+	cargo build --quiet -p zignsec-sandbox --example demo
+	@mkdir -p target/c target/cpp
+	@# What programs that were linked with -lzignsec ask for.
+	@ln -sf libzignsec.so target/debug/$$(readelf -d target/debug/libzignsec.so | \
+		sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
+
+test: test-lint test-rust test-c test-cpp test-python test-examples
+	@echo 'All tests passed.'
+
+test-lint:
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --exclude zignsec-py --all-targets -- -D warnings
+	@# Raw pointers stay in one module.
+	! grep -n 'unsafe *{\|unsafe impl\|unsafe fn' ffi-c/src/*.rs | grep -v 'ffi-c/src/ptr.rs\|Extensible for'
+
+test-rust:
+	cargo test --quiet --workspace --exclude zignsec-py
+
+HAVE_C := $(CC) --version && pkg-config --exists libcjson libcurl
+HAVE_CXX := $(CXX) --version && pkg-config --exists libcjson libcurl
+FOR_TESTS := -lcjson -lcurl
+
+test-c: build
+	$(call needs,C (a C compiler with cJSON and libcurl),$(HAVE_C)) \
+	for standard in c99 c11 c17; do \
+		$(CC) -std=$$standard $(WARNINGS) -Iinclude -fsyntax-only tests/c/header.c; \
+	done; \
+	for test in contract vectors; do \
+		$(C99) tests/c/$$test.c tests/c/sandbox.c -o target/c/$$test $(LINK) $(FOR_TESTS); \
+		target/c/$$test; \
+	done; \
+	cargo build --quiet -p zignsec-c --features __panic --target-dir target/panic; \
+	ln -sf libzignsec.so target/panic/debug/libzignsec.so.0.1; \
+	LD_LIBRARY_PATH=target/panic/debug ZIGNSEC_TEST_PANIC=1 RUST_BACKTRACE=0 target/c/contract
+
+test-cpp: build
+	$(call needs,C++ (a C++ compiler with cJSON and libcurl),$(HAVE_CXX)) \
+	for standard in c++11 c++14 c++17 c++20; do \
+		$(CXX) -std=$$standard $(WARNINGS) -Iinclude -fsyntax-only -x c++ tests/c/header.c; \
+	done; \
+	$(C99) -c tests/c/sandbox.c -o target/cpp/sandbox.o; \
+	for standard in c++17 c++20; do \
+		$(CXX17) -std=$$standard tests/cpp/contract.cpp target/cpp/sandbox.o \
+			-o target/cpp/contract $(LINK) $(FOR_TESTS); \
+		target/cpp/contract; \
+	done
+
+HAVE_PYTHON := python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))'
+
+test-python: build
+	$(call needs,Python (3.10 or later with venv),$(HAVE_PYTHON)) \
+	$(MAKE) --no-print-directory wheel; \
+	cargo clippy --quiet -p zignsec-py -- -D warnings; \
+	cargo build --quiet -p zignsec-py --features __panic --target-dir target/panic; \
+	$(PYTHON) -m pip install --quiet --force-reinstall --no-index target/wheels/zignsec-*.whl; \
+	$(VENV)/bin/ruff check --quiet --config $(TOOLS) py/python $(TYPED); \
+	$(VENV)/bin/ruff format --quiet --check --config $(TOOLS) py/python $(TYPED); \
+	$(VENV)/bin/mypy --config-file $(TOOLS) -p zignsec; \
+	$(VENV)/bin/mypy --config-file $(TOOLS) $(TYPED); \
+	(cd tests/python && $(CURDIR)/$(PYTHON) -m mypy.stubtest zignsec._zignsec); \
+	$(VENV)/bin/pyright -p $(TOOLS) --pythonpath $(PYTHON); \
+	$(PYTHON) -m pytest -q -c $(TOOLS) --rootdir tests/python tests/python
+
+# Each example, with the scripted user as its user.
+test-examples: build
+	cargo build --quiet -p zignsec-example
+	$(DEMO) target/debug/zignsec-example $(PHONE)
+	$(call needs,examples/c (a C compiler),$(CC) --version) \
+	$(C99) examples/c/phone_2fa.c -o target/c/phone_2fa $(LINK); \
+	$(DEMO) target/c/phone_2fa $(PHONE)
+	$(call needs,examples/cpp (a C++ compiler),$(CXX) --version) \
+	$(CXX17) examples/cpp/phone_2fa.cpp -o target/cpp/phone_2fa $(LINK); \
+	$(DEMO) target/cpp/phone_2fa $(PHONE)
+	$(call needs,examples/python (the wheel in $(VENV)),$(PYTHON) -c 'import zignsec') \
+	$(DEMO) $(PYTHON) examples/python/phone_2fa.py $(PHONE)
+
+header:
+	ZIGNSEC_WRITE_HEADER=1 cargo test --quiet -p zignsec-c --test header
+
+$(VENV)/.ready: tests/python/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+wheel: $(VENV)/.ready
+	rm -rf target/wheels
+	$(VENV)/bin/maturin build --quiet --release -m py/Cargo.toml --interpreter $(PYTHON) \
+		--out target/wheels

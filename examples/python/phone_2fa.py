@@ -1,0 +1,41 @@
+"""Puts one user through the phone check: phone_2fa.py +46701740605
+
+The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT.
+"""
+
+import sys
+import time
+
+import zignsec
+
+
+def check(phone_number: str) -> bool:
+    """Whether the user behind the number passed."""
+    with zignsec.Client() as client:
+        session = client.start_phone_2fa(
+            phone_number,
+            redirect_success="https://my_success_url.com",
+            redirect_failure="https://my_failure_url.com",
+            relay_state="Tulasi_V5_SMS",
+        )
+        print(f"1. Session {session.id} is {session.status}.")
+        print(f"2. Send the user here:\n  {session.redirect_url}", flush=True)
+
+        session = client.get_session(session.id)
+        while not session.is_final:
+            time.sleep(1)
+            session = client.get_session(session.id)
+
+        verdict = "is" if session.is_verified else "is not"
+        print(f"3. The session ended {session.status}: the user {verdict} verified.")
+        return session.is_verified
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(f"usage: {sys.argv[0]} PHONE_NUMBER")
+    try:
+        sys.exit(0 if check(sys.argv[1]) else 1)
+    except zignsec.ZignSecError as error:
+        doubt = "; a session may have been opened all the same" if error.in_doubt else ""
+        sys.exit(f"{type(error).__name__}: {error}{doubt}")

@@ -1,0 +1,203 @@
+/*
+ * What the header promises, from a program that uses nothing but the header: a session from start to
+ * verdict, every pointer NULL, struct sizes, and a panic that stays inside.
+ */
+#include "sandbox.h"
+#include "zignsec.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int checks, failures;
+
+#define CHECK(holds)                                                                               \
+    do {                                                                                           \
+        checks++;                                                                                  \
+        if (!(holds)) {                                                                            \
+            failures++;                                                                            \
+            fprintf(stderr, "FAILED  %s:%d: %s\n", __FILE__, __LINE__, #holds);                    \
+        }                                                                                          \
+    } while (0)
+
+static int same(const char *left, const char *right) {
+    return left != NULL && strcmp(left, right) == 0;
+}
+
+static zs_client *client_of(const sandbox *box) {
+    zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
+    options.api_key = box->api_key;
+    options.base_url = box->url;
+    zs_client *client = NULL;
+    CHECK(zs_client_new(&options, &client, NULL) == ZS_OK);
+    return client;
+}
+
+static zs_phone_2fa_request page_example(void) {
+    zs_phone_2fa_request request = ZS_PHONE_2FA_REQUEST_INIT;
+    request.locale = "En";
+    request.phone_number = "+46703339954";
+    request.redirect_success = "https://my_success_url.com";
+    request.redirect_failure = "https://my_failure_url.com";
+    request.relay_state = "Tulasi_V5_SMS";
+    request.webhook = "https://webhook.site/zignsec";
+    return request;
+}
+
+static void a_session_runs_from_start_to_verdict(const sandbox *box) {
+    zs_client *client = client_of(box);
+    zs_phone_2fa_request request = page_example();
+    zs_session *session = NULL;
+    zs_error *error = (zs_error *)&request; /* not NULL: success must clear it */
+    CHECK(zs_start_phone_2fa(client, &request, &session, &error) == ZS_OK);
+    CHECK(error == NULL);
+    CHECK(zs_session_status(session) == ZS_STATUS_PENDING);
+    CHECK(same(zs_session_status_text(session), "pending"));
+    CHECK(zs_session_is_final(session) == 0 && zs_session_is_verified(session) == 0);
+    CHECK(strstr(zs_session_redirect_url(session), zs_session_id(session)) != NULL);
+    CHECK(zs_session_phone_number(session) == NULL && zs_session_locale(session) == NULL);
+    char id[65];
+    snprintf(id, sizeof id, "%s", zs_session_id(session));
+    zs_session_free(session);
+
+    sandbox_user(box, id, "accept");
+    CHECK(zs_get_session(client, id, &session, &error) == ZS_OK);
+    CHECK(same(zs_session_id(session), id));
+    CHECK(zs_session_status(session) == ZS_STATUS_ACCEPTED);
+    CHECK(zs_session_is_final(session) == 1 && zs_session_is_verified(session) == 1);
+    CHECK(same(zs_session_locale(session), "En"));
+    CHECK(same(zs_session_phone_number(session), "+46703339954"));
+    CHECK(same(zs_session_redirect_success(session), "https://my_success_url.com"));
+    CHECK(same(zs_session_redirect_failure(session), "https://my_failure_url.com"));
+    CHECK(same(zs_session_relay_state(session), "Tulasi_V5_SMS"));
+    CHECK(same(zs_session_webhook(session), "https://webhook.site/zignsec"));
+    CHECK(zs_session_redirect_url(session) == NULL);
+    cJSON *json = cJSON_Parse(zs_session_json(session));
+    CHECK(cJSON_GetObjectItem(json, "request_data") != NULL);
+    cJSON_Delete(json);
+    zs_session_free(session);
+    zs_client_free(client);
+}
+
+static void every_null_is_answered(const sandbox *box) {
+    zs_client *client = client_of(box);
+    zs_phone_2fa_request request = page_example();
+    zs_session *session = (zs_session *)&request;
+    zs_error *error = NULL;
+    int before = sandbox_request_count(box);
+
+    CHECK(zs_client_new(NULL, NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(zs_start_phone_2fa(NULL, &request, &session, &error) == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(session == NULL);
+    CHECK(strstr(zs_error_message(error), "client") != NULL);
+    zs_error_free(error);
+    CHECK(zs_start_phone_2fa(client, NULL, &session, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(zs_start_phone_2fa(client, &request, NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(zs_start_phone_2fa(NULL, NULL, NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(zs_get_session(NULL, "a", &session, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(zs_get_session(client, NULL, &session, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(zs_get_session(client, "a", NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+
+    CHECK(zs_session_id(NULL) == NULL && zs_session_status_text(NULL) == NULL);
+    CHECK(zs_session_redirect_url(NULL) == NULL && zs_session_phone_number(NULL) == NULL);
+    CHECK(zs_session_locale(NULL) == NULL && zs_session_redirect_success(NULL) == NULL);
+    CHECK(zs_session_redirect_failure(NULL) == NULL && zs_session_relay_state(NULL) == NULL);
+    CHECK(zs_session_webhook(NULL) == NULL && zs_session_json(NULL) == NULL);
+    CHECK(zs_session_status(NULL) == ZS_STATUS_UNKNOWN);
+    CHECK(zs_session_is_final(NULL) == 0 && zs_session_is_verified(NULL) == 0);
+    CHECK(zs_error_result(NULL) == ZS_OK && zs_error_message(NULL) == NULL);
+    CHECK(zs_error_body(NULL) == NULL && zs_error_request_id(NULL) == NULL);
+    CHECK(zs_error_http_status(NULL) == 0 && zs_error_retry_after_ms(NULL) == -1);
+    CHECK(zs_error_attempts(NULL) == 0 && zs_error_in_doubt(NULL) == 0);
+    zs_session_free(NULL);
+    zs_error_free(NULL);
+    zs_client_free(NULL);
+
+    CHECK(sandbox_request_count(box) == before);
+    zs_client_free(client);
+}
+
+static void options_are_checked_by_size_and_number(const sandbox *box) {
+    zs_client *client = NULL;
+    struct {
+        zs_client_options known;
+        size_t newer;
+    } larger = {ZS_CLIENT_OPTIONS_INIT, 0};
+    larger.known.api_key = box->api_key;
+    larger.known.base_url = box->url;
+    larger.known.struct_size = sizeof larger;
+    CHECK(zs_client_new(&larger.known, &client, NULL) == ZS_OK);
+    zs_client_free(client);
+    larger.newer = 1;
+    CHECK(zs_client_new(&larger.known, &client, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(client == NULL);
+
+    zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
+    options.api_key = box->api_key;
+    options.base_url = box->url;
+    const size_t sizes[] = {0, 1, sizeof options - 1, 4097};
+    for (size_t at = 0; at < sizeof sizes / sizeof *sizes; at++) {
+        options.struct_size = sizes[at];
+        CHECK(zs_client_new(&options, &client, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    }
+    options.struct_size = sizeof options;
+    options.environment = 3;
+    CHECK(zs_client_new(&options, &client, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    options.environment = ZS_ENVIRONMENT_PRODUCTION;
+    options.auth_scheme = -1;
+    CHECK(zs_client_new(&options, &client, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    options.auth_scheme = ZS_AUTH_ZS_PRODUCT_KEY;
+    options.max_retries = -2;
+    CHECK(zs_client_new(&options, &client, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    options.max_retries = -1;
+    CHECK(zs_client_new(&options, &client, NULL) == ZS_OK);
+    zs_client_free(client);
+
+    zs_phone_2fa_request request = page_example();
+    zs_session *session = NULL;
+    client = client_of(box);
+    request.struct_size = sizeof request - 1;
+    CHECK(zs_start_phone_2fa(client, &request, &session, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    zs_client_free(client);
+}
+
+static void names_and_versions_are_told(void) {
+    char version[32];
+    snprintf(version, sizeof version, "%d.%d.%d", ZS_VERSION_MAJOR, ZS_VERSION_MINOR,
+             ZS_VERSION_PATCH);
+    CHECK(same(zs_version(), version));
+    CHECK(zs_version_number() == ZS_VERSION_NUMBER);
+    CHECK(same(zs_result_name(12), "ZS_ERROR_TIMEOUT"));
+    CHECK(same(zs_result_name(-1), "ZS_ERROR_UNKNOWN"));
+    CHECK(same(zs_status_name(2), "ZS_STATUS_PENDING"));
+    CHECK(same(zs_status_name(-1), "ZS_STATUS_UNKNOWN"));
+    CHECK(same(zs_status_name(9), "ZS_STATUS_UNKNOWN"));
+}
+
+/* Only a library that was built with the feature __panic has a panic to show. */
+static void a_panic_becomes_an_internal_error(const sandbox *box) {
+    zs_client *client = client_of(box);
+    zs_session *session = NULL;
+    zs_error *error = NULL;
+    CHECK(zs_get_session(client, "panic", &session, &error) == ZS_ERROR_INTERNAL);
+    CHECK(session == NULL && zs_error_result(error) == ZS_ERROR_INTERNAL);
+    CHECK(zs_error_message(error) != NULL);
+    zs_error_free(error);
+    CHECK(zs_get_session(client, "no-such-session", &session, NULL) == ZS_ERROR_NOT_FOUND);
+    zs_client_free(client);
+}
+
+int main(void) {
+    sandbox box = sandbox_start(0);
+    if (getenv("ZIGNSEC_TEST_PANIC") != NULL) {
+        a_panic_becomes_an_internal_error(&box);
+    } else {
+        a_session_runs_from_start_to_verdict(&box);
+        every_null_is_answered(&box);
+        options_are_checked_by_size_and_number(&box);
+        names_and_versions_are_told();
+    }
+    sandbox_stop(&box);
+    printf("c/contract: %d passed, %d failed\n", checks - failures, failures);
+    return failures != 0;
+}

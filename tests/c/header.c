@@ -1,0 +1,16 @@
+/* The header alone, twice, with its macros in use: compiled in every dialect, never run. */
+#include "zignsec.h"
+#include "zignsec.h"
+
+zs_client_options options_of_the_header(void);
+zs_phone_2fa_request request_of_the_header(void);
+
+zs_client_options options_of_the_header(void) {
+    zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
+    return options;
+}
+
+zs_phone_2fa_request request_of_the_header(void) {
+    zs_phone_2fa_request request = ZS_PHONE_2FA_REQUEST_INIT;
+    return request;
+}

@@ -1,0 +1,131 @@
+/* What zignsec.hpp promises, against the sandbox: a session from start to verdict, errors, ownership. */
+extern "C" {
+#include "sandbox.h"
+}
+#include "zignsec.hpp"
+
+#include <cstdio>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+static int checks, failures;
+
+#define CHECK(holds)                                                                               \
+    do {                                                                                           \
+        checks++;                                                                                  \
+        if (!(holds)) {                                                                            \
+            failures++;                                                                            \
+            std::fprintf(stderr, "FAILED  %s:%d: %s\n", __FILE__, __LINE__, #holds);               \
+        }                                                                                          \
+    } while (0)
+
+static_assert(!std::is_copy_constructible_v<zignsec::Client>, "a client is moved, not copied");
+static_assert(std::is_nothrow_move_constructible_v<zignsec::Client>, "a client can be moved");
+static_assert(!std::is_copy_constructible_v<zignsec::Session>, "a session is moved, not copied");
+static_assert(std::is_nothrow_move_constructible_v<zignsec::Session>, "a session can be moved");
+static_assert(std::is_base_of_v<std::runtime_error, zignsec::Error>, "an error is an exception");
+static_assert(std::is_copy_constructible_v<zignsec::Error>, "an exception can be copied");
+
+static zignsec::Client client_of(const sandbox &box) {
+    zignsec::ClientOptions options;
+    options.api_key = box.api_key;
+    options.base_url = box.url;
+    options.max_retries = 0;
+    options.timeout = std::chrono::seconds(20);
+    return zignsec::Client(options);
+}
+
+static zignsec::Phone2faRequest page_example() {
+    zignsec::Phone2faRequest request;
+    request.phone_number = "+46703339954";
+    request.redirect_success = "https://my_success_url.com";
+    request.redirect_failure = "https://my_failure_url.com";
+    request.locale = "En";
+    request.relay_state = "Tulasi_V5_SMS";
+    request.webhook = "https://webhook.site/zignsec";
+    return request;
+}
+
+static void a_session_runs_from_start_to_verdict(const sandbox &box) {
+    zignsec::Client client = client_of(box);
+    zignsec::Session session = client.start_phone_2fa(page_example());
+    CHECK(session.status() == zignsec::SessionStatus::pending);
+    CHECK(session.status_text() == "pending");
+    CHECK(session.redirect_url().has_value() && !session.locale().has_value());
+    CHECK(!session.is_final() && !session.is_verified());
+
+    sandbox_user(&box, std::string(session.id()).c_str(), "accept");
+    session = client.get_session(std::string(session.id()));
+    CHECK(session.status() == zignsec::SessionStatus::accepted);
+    CHECK(session.is_final() && session.is_verified());
+    CHECK(session.phone_number() == "+46703339954" && session.locale() == "En");
+    CHECK(session.redirect_success() == "https://my_success_url.com");
+    CHECK(session.redirect_failure() == "https://my_failure_url.com");
+    CHECK(session.relay_state() == "Tulasi_V5_SMS");
+    CHECK(session.webhook() == "https://webhook.site/zignsec");
+    CHECK(session.json().find("request_data") != std::string_view::npos);
+
+    zignsec::Client moved = std::move(client);
+    CHECK(moved.get_session(std::string(session.id())).is_verified());
+    CHECK(moved.get() != nullptr);
+}
+
+template <typename Call> static zignsec::Error error_of(Call call) {
+    try {
+        call();
+    } catch (const zignsec::Error &error) {
+        return error;
+    }
+    return zignsec::Error(ZS_OK, "nothing was thrown");
+}
+
+static void an_error_carries_what_c_tells(const sandbox &box) {
+    const zignsec::Client client = client_of(box);
+    cJSON *fault = cJSON_CreateObject();
+    cJSON_AddStringToObject(fault, "fault", "rate-limited-seconds");
+    cJSON_Delete(sandbox_call(&box, "faults", fault));
+    cJSON_Delete(fault);
+    zignsec::Error error = error_of([&] { client.start_phone_2fa(page_example()); });
+    CHECK(error.result() == ZS_ERROR_RATE_LIMITED);
+    CHECK(error.http_status() == 429);
+    CHECK(error.retry_after() == std::chrono::seconds(2));
+    CHECK(error.attempts() == 1 && !error.in_doubt());
+    CHECK(!error.body().empty());
+    CHECK(std::string(error.what()).find("429") != std::string::npos);
+
+    error = error_of([&] { client.get_session("no-such-session"); });
+    CHECK(error.result() == ZS_ERROR_NOT_FOUND && !error.retry_after().has_value());
+}
+
+static void bad_values_are_refused(const sandbox &box) {
+    const zignsec::Client client = client_of(box);
+    const int before = sandbox_request_count(&box);
+    const std::string cut("a\0b", 3);
+    CHECK(error_of([&] { client.get_session(cut); }).result() == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(error_of([&] { client.get_session(""); }).result() == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(error_of([&] { client.start_phone_2fa({}); }).result() == ZS_ERROR_INVALID_ARGUMENT);
+
+    zignsec::ClientOptions options;
+    options.api_key = "key";
+    options.timeout = std::chrono::milliseconds(-1);
+    CHECK(error_of([&] { zignsec::Client c(options); }).result() == ZS_ERROR_INVALID_ARGUMENT);
+    options.timeout = {};
+    options.max_retries = -1;
+    CHECK(error_of([&] { zignsec::Client c(options); }).result() == ZS_ERROR_INVALID_ARGUMENT);
+    options.max_retries.reset();
+    options.base_url = "http://gateway.example";
+    CHECK(error_of([&] { zignsec::Client c(options); }).result() == ZS_ERROR_CONFIGURATION);
+    CHECK(error_of([] { zignsec::Client::from_env(); }).result() == ZS_ERROR_CONFIGURATION);
+    CHECK(sandbox_request_count(&box) == before);
+}
+
+int main() {
+    sandbox box = sandbox_start(0);
+    a_session_runs_from_start_to_verdict(box);
+    an_error_carries_what_c_tells(box);
+    bad_values_are_refused(box);
+    sandbox_stop(&box);
+    std::printf("cpp/contract: %d passed, %d failed\n", checks - failures, failures);
+    return failures != 0;
+}
