@@ -6,17 +6,20 @@ use std::time::{Duration, Instant};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::faults;
+use crate::help::{Help, OPENAPI};
 use crate::journal::RecordedRequest;
 use crate::problem::Problem;
 use crate::session::SessionView;
 use crate::sms::Sms;
 use crate::user::{self, Action, Outcome};
+use crate::webhooks::{self, WebhookAttempt};
 use crate::world::World;
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -30,6 +33,11 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<World>>)> {
         ("/_sandbox/sms", get(sms)),
         ("/_sandbox/requests", get(requests)),
         ("/_sandbox/faults", get(list_faults).post(arm_fault).delete(clear_faults)),
+        ("/_sandbox/webhooks", get(webhooks)),
+        ("/_sandbox/webhooks/{id}/resend", post(resend)),
+        ("/_sandbox/clock", get(tell_time).post(advance)),
+        ("/_sandbox/help", get(async || Json(Help::new()))),
+        ("/_sandbox/openapi.json", get(async || Json(&*OPENAPI))),
         ("/_sandbox/reset", post(reset)),
     ]
 }
@@ -52,7 +60,7 @@ async fn act(
 }
 
 /// The longest that `wait` may ask for.
-const LONGEST_WAIT: f64 = 300.0;
+const LONGEST_WAIT: f64 = 60.0;
 
 #[derive(Deserialize)]
 struct SmsQuery {
@@ -73,7 +81,7 @@ async fn sms(
         None => 0.0,
         Some(Ok(seconds)) if (0.0..=LONGEST_WAIT).contains(&seconds) => seconds,
         Some(_) => {
-            return Err(Problem::field("wait", "must be a number of seconds from 0 to 300"));
+            return Err(Problem::field("wait", "must be a number of seconds from 0 to 60"));
         }
     };
     let found = wait_for_sms(&world, to.as_deref(), Duration::from_secs_f64(wait)).await;
@@ -108,10 +116,45 @@ async fn arm_fault(State(world): State<Arc<World>>, body: Bytes) -> Answer<Value
 }
 
 async fn clear_faults(State(world): State<Arc<World>>) -> Json<Value> {
-    world.armed.lock().clear();
-    world.changed();
+    world.clear_faults();
     Json(json!({"armed": []}))
 }
+
+async fn webhooks(State(world): State<Arc<World>>) -> Json<Vec<WebhookAttempt>> {
+    Json(world.webhooks.lock().newest_first())
+}
+
+async fn resend(State(world): State<Arc<World>>, Path(id): Path<String>) -> Answer<WebhookAttempt> {
+    let unknown = || {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", format!("no webhook has the id {id:?}"))
+    };
+    let id = id.parse().map_err(|_| unknown())?;
+    webhooks::resend(&world, id).await.map(Json)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_s: f64,
+}
+
+async fn tell_time(State(world): State<Arc<World>>) -> Json<Value> {
+    Json(json!({"now": world.clock.now()}))
+}
+
+async fn advance(State(world): State<Arc<World>>, body: Bytes) -> Answer<Value> {
+    let Advance { advance_s } = read(&body)?;
+    if !(0.0..=LONGEST_ADVANCE).contains(&advance_s) {
+        return Err(Problem::field(
+            "advance_s",
+            "must be a number of seconds from 0 to 31536000, a year",
+        ));
+    }
+    world.advance(Duration::from_secs_f64(advance_s));
+    Ok(Json(json!({"now": world.clock.now()})))
+}
+
+const LONGEST_ADVANCE: f64 = 365.0 * 24.0 * 3600.0;
 
 async fn reset(State(world): State<Arc<World>>) -> Json<Value> {
     world.reset();

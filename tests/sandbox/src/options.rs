@@ -47,7 +47,19 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) error_shape: ErrorShape,
 
-    /// Seed of ids and codes: the same seed gives the same ones. A fresh one is made and printed where none is given
+    /// The JSON of a webhook
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) webhook_shape: WebhookShape,
+
+    /// One more host that webhooks may be sent to (loopback always is); repeatable
+    #[arg(long, value_name = "HOST")]
+    pub(crate) webhook_allow: Vec<String>,
+
+    /// Let a fault strike, by chance, in this percentage of calls, page views and webhooks
+    #[arg(long, default_value_t = 0, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) chaos: u8,
+
+    /// Seed of ids, codes and chaos: the same seed gives the same ones. A fresh one is made and printed where none is given
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 }
@@ -61,6 +73,16 @@ pub enum SuccessStatus {
     Accepted,
     /// As in the page's table of status values
     Finished,
+}
+
+impl SuccessStatus {
+    /// The word itself.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Finished => "finished",
+        }
+    }
 }
 
 /// What a user sees after cancelling.
@@ -91,6 +113,17 @@ pub enum ErrorShape {
     Html,
     /// Nothing at all
     Empty,
+}
+
+/// The two bodies that ZignSec's products are known to send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[non_exhaustive]
+pub enum WebhookShape {
+    /// The documented one: `{"event","id",..,"result":{"errors","status"}}`
+    #[default]
+    Nested,
+    /// As the SMS product sends it: `{"event","id",..,"status"}`
+    Flat,
 }
 
 fn api_key(text: &str) -> Result<String, String> {

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
 
+use crate::faults::{Fault, LATENESS};
 use crate::options::CancelEnds;
-use crate::problem::Problem;
+use crate::problem::{Problem, error_page};
 use crate::session::{self, Entered, Session};
 use crate::words::{ENGLISH, Words};
 use crate::world::World;
@@ -38,6 +40,23 @@ pub(crate) fn router(world: &Arc<World>) -> Router {
 /// A session's page, without the host.
 pub(crate) fn path(id: &str) -> String {
     session::redirect_url("", id)
+}
+
+/// Lets a fault have its way with a page or the answer to its form.
+pub(crate) async fn misbehave(
+    State(world): State<Arc<World>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match world.fault_of_page() {
+        Some(Fault::PageUnavailable) => {
+            let page = error_page(StatusCode::SERVICE_UNAVAILABLE, "Please try again in a moment.");
+            return sealed(StatusCode::SERVICE_UNAVAILABLE, page);
+        }
+        Some(Fault::PageLate) => tokio::time::sleep(LATENESS).await,
+        _ => {}
+    }
+    next.run(request).await
 }
 
 /// Scripts and frames are barred. Forms may lead anywhere on the web: browsers hold the redirect that follows a form, to

@@ -10,18 +10,32 @@ pub(crate) struct Random {
     seed: u64,
     ids: Mutex<ChaCha8Rng>,
     codes: Mutex<ChaCha8Rng>,
+    calls: Mutex<ChaCha8Rng>,
+    pages: Mutex<ChaCha8Rng>,
+    webhooks: Mutex<ChaCha8Rng>,
+}
+
+/// What chaos can strike. Each has a stream of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Chaos {
+    Call,
+    Page,
+    Webhook,
 }
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
         let stream = |number| Mutex::new(stream(seed, number));
-        Self { seed, ids: stream(1), codes: stream(2) }
+        let [ids, codes, calls, pages, webhooks] = [1, 2, 3, 4, 5].map(stream);
+        Self { seed, ids, codes, calls, pages, webhooks }
     }
 
     /// Starts every stream over, as a fresh sandbox with this seed would.
     pub(crate) fn reset(&self) {
-        *self.ids.lock() = stream(self.seed, 1);
-        *self.codes.lock() = stream(self.seed, 2);
+        let streams = [&self.ids, &self.codes, &self.calls, &self.pages, &self.webhooks];
+        for (number, rng) in (1..).zip(streams) {
+            *rng.lock() = stream(self.seed, number);
+        }
     }
 
     pub(crate) fn id(&self) -> String {
@@ -31,6 +45,24 @@ impl Random {
     /// Five digits, leading zeros included.
     pub(crate) fn code(&self) -> String {
         format!("{:05}", self.codes.lock().random_range(0..100_000))
+    }
+
+    /// One of `faults`, in `percent` of all cases. Always draws as much, so that the percentage does
+    /// not change what a later call draws.
+    pub(crate) fn chaos<'a, T>(
+        &self,
+        strikes: Chaos,
+        percent: u8,
+        faults: &'a [T],
+    ) -> Option<&'a T> {
+        let mut rng = match strikes {
+            Chaos::Call => &self.calls,
+            Chaos::Page => &self.pages,
+            Chaos::Webhook => &self.webhooks,
+        }
+        .lock();
+        let (roll, pick) = (rng.random_range(0..100), rng.random_range(0..faults.len()));
+        (roll < percent).then(|| &faults[pick])
     }
 }
 
@@ -57,6 +89,23 @@ mod tests {
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
+    }
+
+    #[test]
+    fn chaos_is_the_same_for_the_same_seed_and_strikes_as_often_as_asked() {
+        let faults: Vec<u32> = (0..10).collect();
+        let draw = |seed, percent| {
+            let random = Random::new(seed);
+            (0..1000)
+                .map(|_| random.chaos(Chaos::Call, percent, &faults).copied())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(draw(7, 30), draw(7, 30));
+        assert_ne!(draw(7, 30), draw(8, 30));
+        assert!(draw(7, 0).iter().all(Option::is_none));
+        assert!(draw(7, 100).iter().all(Option::is_some));
+        let struck = draw(7, 30).iter().flatten().count();
+        assert!((250..350).contains(&struck), "{struck}");
     }
 
     #[test]

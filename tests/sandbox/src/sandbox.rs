@@ -13,13 +13,14 @@ use tokio::sync::oneshot;
 use crate::admin;
 use crate::faults::Fault;
 use crate::journal::RecordedRequest;
-use crate::options::{CancelEnds, ErrorShape, Options, SuccessStatus};
+use crate::options::{CancelEnds, ErrorShape, Options, SuccessStatus, WebhookShape};
 use crate::problem::Problem;
 use crate::server;
 use crate::session::SessionView;
 use crate::sms::Sms;
-use crate::tls::{CaFile, Tls};
+use crate::tls::{Files, Tls};
 use crate::user::{self, Action, Outcome};
+use crate::webhooks::{self, WebhookAttempt};
 use crate::world::World;
 
 /// A running sandbox. Its methods block; its server runs on a thread of its own, and stops when this is dropped.
@@ -27,7 +28,14 @@ pub struct Sandbox {
     world: Arc<World>,
     runtime: tokio::runtime::Handle,
     server: Option<Server>,
-    ca: Option<(CaFile, PathBuf)>,
+    tls: Option<TlsFiles>,
+}
+
+/// The files' paths beside what removes the files.
+struct TlsFiles {
+    _files: Files,
+    ca: PathBuf,
+    client: (PathBuf, PathBuf),
 }
 
 struct Server {
@@ -52,14 +60,15 @@ impl Sandbox {
     }
 
     pub(crate) fn with(options: Options) -> io::Result<Self> {
-        let (tls, ca) = match options.tls {
-            true => Tls::new(&options).map(|(tls, ca)| (Some(tls), Some(ca)))?,
+        let (tls, files) = match options.tls {
+            true => Tls::new(&options).map(|(tls, files)| (Some(tls), Some(files)))?,
             false => (None, None),
         };
         let listener = server::bind(SocketAddr::new(options.host, options.port))?;
         let scheme = if options.tls { "https" } else { "http" };
         let base_url = format!("{scheme}://{}", reachable(listener.local_addr()?));
-        let world = Arc::new(World::new(options, base_url));
+        let (world, pending) = World::new(options, base_url);
+        let world = Arc::new(world);
 
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -69,17 +78,18 @@ impl Sandbox {
             std::thread::Builder::new().name("zignsec-sandbox".to_owned()).spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        _ = server::serve(listener, served, tls) => {}
+                        _ = server::serve(listener, served, pending, tls) => {}
                         _ = stopped => {}
                     }
                 });
                 // Dropping the runtime drops every connection with it.
             })?;
-        let ca = ca.map(|file| {
-            let path = file.path();
-            (file, path)
+        let files = files.map(|files| TlsFiles {
+            ca: files.ca(),
+            client: (files.client_certificate(), files.client_key()),
+            _files: files,
         });
-        Ok(Self { world, runtime: handle, server: Some(Server { stop, thread }), ca })
+        Ok(Self { world, runtime: handle, server: Some(Server { stop, thread }), tls: files })
     }
 
     /// The base URL, without a slash at its end: `http://127.0.0.1:PORT`, or `https` with [`Builder::tls`].
@@ -97,7 +107,16 @@ impl Sandbox {
     /// A PEM file with the certificate authority to trust, where TLS is spoken. It is removed with the sandbox.
     #[must_use]
     pub fn ca_file(&self) -> Option<&Path> {
-        self.ca.as_ref().map(|(_, path)| path.as_path())
+        self.tls.as_ref().map(|files| files.ca.as_path())
+    }
+
+    /// PEM files with a client's certificate and its key, which a sandbox under the fault `tls-client-certificate` accepts. They
+    /// lie beside [`Self::ca_file`] as `client.pem` and `client-key.pem`.
+    #[must_use]
+    pub fn client_certificate(&self) -> Option<(&Path, &Path)> {
+        self.tls.as_ref().map(|TlsFiles { client: (certificate, key), .. }| {
+            (certificate.as_path(), key.as_path())
+        })
     }
 
     /// The secret that webhooks are signed with.
@@ -106,7 +125,7 @@ impl Sandbox {
         &self.world.options.webhook_secret
     }
 
-    /// The seed of ids and codes, given or made at start.
+    /// The seed of ids, codes and chaos, given or made at start.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.world.seed
@@ -157,10 +176,15 @@ impl Sandbox {
         mut wanted: impl FnMut(&RecordedRequest) -> bool,
         timeout: Duration,
     ) -> Option<RecordedRequest> {
+        self.wait(timeout, |world| world.journal.lock().find(&mut wanted))
+    }
+
+    /// Looks after every change until something is found.
+    fn wait<T>(&self, timeout: Duration, mut look: impl FnMut(&World) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + timeout;
         loop {
             let seen = self.world.change();
-            if let Some(found) = self.world.journal.lock().find(&mut wanted) {
+            if let Some(found) = look(&self.world) {
                 return Some(found);
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -169,6 +193,33 @@ impl Sandbox {
                 return None;
             }
         }
+    }
+
+    /// Every attempt at a webhook, newest first. The newest 500 are kept.
+    #[must_use]
+    pub fn webhooks(&self) -> Vec<WebhookAttempt> {
+        self.world.webhooks.lock().newest_first()
+    }
+
+    /// Waits for an attempt at a webhook that `wanted` is true of, past ones included.
+    pub fn wait_for_webhook(
+        &self,
+        mut wanted: impl FnMut(&WebhookAttempt) -> bool,
+        timeout: Duration,
+    ) -> Option<WebhookAttempt> {
+        self.wait(timeout, |world| {
+            world.webhooks.lock().newest_first().into_iter().find(|attempt| wanted(attempt))
+        })
+    }
+
+    /// Sends the webhook of an earlier attempt once more, and returns the new attempt.
+    ///
+    /// # Errors
+    ///
+    /// Where no attempt has the id.
+    pub fn resend_webhook(&self, id: u64) -> Result<WebhookAttempt, Problem> {
+        let world = self.world.clone();
+        self.run(async move { webhooks::resend(&world, id).await })
     }
 
     /// Arms a fault for the next `times` calls.
@@ -191,17 +242,16 @@ impl Sandbox {
 
     /// Disarms every fault.
     pub fn clear_faults(&self) {
-        self.world.armed.lock().clear();
-        self.world.changed();
+        self.world.clear_faults();
     }
 
-    /// Moves the sandbox's clock forward: codes and sessions grow old by it.
+    /// Moves the sandbox's clock forward: codes and sessions grow old by it, and webhooks are
+    /// tried again.
     pub fn advance(&self, by: Duration) {
-        let world = self.world.clone();
-        self.run(async move { world.advance(by) });
+        self.world.advance(by);
     }
 
-    /// Forgets every session, SMS, request and fault; ids and codes start over from the seed.
+    /// Forgets every session, SMS, request, webhook and fault; ids, codes and chaos start over from the seed. The clock stays.
     pub fn reset(&self) {
         self.world.reset();
     }
@@ -313,7 +363,25 @@ impl Builder {
         self
     }
 
-    /// The seed of ids and codes; a fresh one is made where none is given.
+    /// The JSON of a webhook.
+    pub fn webhook_shape(mut self, shape: WebhookShape) -> Self {
+        self.options.webhook_shape = shape;
+        self
+    }
+
+    /// Lets webhooks go to one more host; loopback always is allowed.
+    pub fn webhook_allow(mut self, host: impl Into<String>) -> Self {
+        self.options.webhook_allow.push(host.into());
+        self
+    }
+
+    /// Lets a fault strike, by chance, in this percentage of calls, page views and webhooks.
+    pub fn chaos(mut self, percent: u8) -> Self {
+        self.options.chaos = percent.min(100);
+        self
+    }
+
+    /// The seed of ids, codes and chaos; a fresh one is made where none is given.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = Some(seed);
         self

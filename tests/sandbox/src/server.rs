@@ -24,8 +24,8 @@ use crate::journal::Arrived;
 use crate::problem::Problem;
 use crate::tls::Tls;
 use crate::wire::{self, Connection, Stream};
-use crate::world::World;
-use crate::{admin, gateway, guard, pages};
+use crate::world::{Pending, World};
+use crate::{admin, gateway, guard, pages, webhooks};
 
 /// A request's head and its body must arrive within this time each; so must the next request on a connection kept open.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,9 +36,11 @@ const LARGEST_ADMIN_BODY: usize = 4 << 20;
 pub(crate) fn router(world: &Arc<World>) -> Router {
     let calls = collect(gateway::routes())
         .route_layer(middleware::from_fn_with_state(world.clone(), gateway::misbehave));
+    let pages = collect(pages::routes())
+        .route_layer(middleware::from_fn_with_state(world.clone(), pages::misbehave));
     Router::new()
         .merge(calls)
-        .merge(collect(pages::routes()))
+        .merge(pages)
         .merge(collect(admin::routes()))
         .fallback(|| async {
             Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
@@ -135,8 +137,12 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) async fn serve(
     listener: TcpListener,
     world: Arc<World>,
+    pending: Pending,
     tls: Option<Tls>,
 ) -> io::Result<Infallible> {
+    tokio::spawn(webhooks::deliver_all(world.clone(), pending.events));
+    tokio::spawn(world.clone().deliver_late_sms(pending.late_sms));
+    tokio::spawn(world.clone().end_sessions_in_time());
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let server =
         Arc::new(Server { router: router(&world), world, tls, connections: AtomicU64::new(0) });
@@ -165,16 +171,21 @@ impl Server {
         };
         let encrypted = first.first() == Some(&TLS_HANDSHAKE);
         // Faults of the connection itself must not meet those who come to arm or clear them.
-        if (encrypted || first.windows(6).any(|bytes| bytes == b" /core"))
-            && let Some(Fault::ResetOnAccept) = self.world.take_fault(Target::Accept)
-        {
-            return wire::reset(&tcp);
+        if encrypted || first.windows(6).any(|bytes| bytes == b" /core") {
+            match self.world.take_fault(Target::Accept) {
+                Some(Fault::ResetOnAccept) => return wire::reset(&tcp),
+                Some(_) => return wire::close_unread(tcp).await,
+                None => {}
+            }
         }
         let stream = match &self.tls {
-            Some(tls) if encrypted => match tokio::time::timeout(PATIENCE, tls.accept(tcp)).await {
-                Ok(Ok(stream)) => Stream::Tls(Box::new(stream)),
-                Ok(Err(_)) | Err(_) => return,
-            },
+            Some(tls) if encrypted => {
+                let fault = self.world.take_fault(Target::Handshake);
+                match tokio::time::timeout(PATIENCE, tls.accept(tcp, fault.as_ref())).await {
+                    Ok(Ok(Some(stream))) => Stream::Tls(Box::new(stream)),
+                    _ => return,
+                }
+            }
             _ => Stream::Plain(tcp),
         };
         self.http(number, stream).await;

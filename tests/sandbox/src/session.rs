@@ -40,6 +40,9 @@ pub(crate) struct Session {
     pub(crate) wrong_codes: u32,
     /// Times that the gateway's own lookup was answered.
     pub(crate) lookups: u32,
+    pub(crate) codes_sent: u32,
+    /// Whether the first webhook is to arrive before the answer that tells the caller the id.
+    pub(crate) webhook_comes_first: bool,
     rules: Rules,
 }
 
@@ -97,6 +100,8 @@ impl Session {
             state: State::Ready,
             wrong_codes: 0,
             lookups: 0,
+            codes_sent: 0,
+            webhook_comes_first: false,
             rules,
         }
     }
@@ -108,6 +113,7 @@ impl Session {
         }
         let valid_until = now.saturating_add(CODE_LIFETIME).unwrap_or(Timestamp::MAX);
         self.state = State::CodeSent { code, valid_until };
+        self.codes_sent += 1;
         true
     }
 
@@ -146,10 +152,17 @@ impl Session {
         going
     }
 
+    /// Ends the session as if its time were up.
+    pub(crate) fn expire(&mut self) {
+        if !self.has_ended() {
+            self.state = State::TimedOut;
+        }
+    }
+
     /// Ends the session if its time is up.
     pub(crate) fn tick(&mut self, now: Timestamp) {
-        if !self.has_ended() && now >= self.expires_at {
-            self.state = State::TimedOut;
+        if now >= self.expires_at {
+            self.expire();
         }
     }
 
@@ -161,10 +174,7 @@ impl Session {
     pub(crate) fn status(&self) -> &'static str {
         match self.state {
             State::Ready | State::CodeSent { .. } | State::WrongCode => "pending",
-            State::Accepted => match self.rules.success {
-                SuccessStatus::Accepted => "accepted",
-                SuccessStatus::Finished => "finished",
-            },
+            State::Accepted => self.rules.success.word(),
             State::Failed => "failed",
             State::Cancelled => "cancelled",
             State::TimedOut => "timeout",

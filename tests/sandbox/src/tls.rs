@@ -1,4 +1,4 @@
-//! HTTPS with an authority of the sandbox's own, made at start and gone at exit.
+//! HTTPS with an authority of the sandbox's own, made at start and gone at exit, and handshakes that go wrong.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,55 +6,114 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use tempfile::TempDir;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::server::{Acceptor, WebPkiClientVerifier};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{ALL_VERSIONS, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
+use crate::faults::Fault;
 use crate::options::Options;
+use crate::wire::{self, Step, Stream};
 
 /// The server's side of TLS.
-#[derive(Clone)]
 pub(crate) struct Tls {
-    acceptor: TlsAcceptor,
+    authority: Authority,
+    names: Vec<String>,
+    config: Arc<ServerConfig>,
 }
 
-/// The authority's certificate as a file, for clients to trust. The file goes when this goes.
-pub(crate) struct CaFile {
+/// The authority's certificate, and a client's certificate with its key, as files. They go when this goes.
+pub(crate) struct Files {
     folder: TempDir,
 }
 
-impl CaFile {
-    pub(crate) fn path(&self) -> PathBuf {
+impl Files {
+    pub(crate) fn ca(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
-}
 
-impl Tls {
-    pub(crate) fn new(options: &Options) -> io::Result<(Self, CaFile)> {
-        let ca = authority()?;
-        let folder = tempfile::Builder::new().prefix("zignsec-sandbox-").tempdir()?;
-        let file = CaFile { folder };
-        std::fs::write(file.path(), ca.pem())?;
-        let acceptor = TlsAcceptor::from(Arc::new(server_config(&ca, names(options))?));
-        Ok((Self { acceptor }, file))
+    pub(crate) fn client_certificate(&self) -> PathBuf {
+        self.folder.path().join("client.pem")
     }
 
-    pub(crate) async fn accept(&self, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        self.acceptor.accept(tcp).await
+    pub(crate) fn client_key(&self) -> PathBuf {
+        self.folder.path().join("client-key.pem")
     }
 }
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> io::Result<Authority> {
+impl Tls {
+    pub(crate) fn new(options: &Options) -> io::Result<(Self, Files)> {
+        let authority = authority("ZignSec sandbox: trust it nowhere else")?;
+        let files =
+            Files { folder: tempfile::Builder::new().prefix("zignsec-sandbox-").tempdir()? };
+        std::fs::write(files.ca(), authority.pem())?;
+        let (client, key) = client(&authority)?;
+        std::fs::write(files.client_certificate(), client)?;
+        std::fs::write(files.client_key(), key)?;
+        let names = names(options);
+        let config = Arc::new(server_config(&authority, names.clone(), None)?);
+        Ok((Self { authority, names, config }, files))
+    }
+
+    /// Shakes hands as the fault has it. None where the fault leaves nothing to talk over.
+    pub(crate) async fn accept(
+        &self,
+        tcp: TcpStream,
+        fault: Option<&Fault>,
+    ) -> io::Result<Option<TlsStream<TcpStream>>> {
+        let script = match fault {
+            Some(Fault::TlsStall) => vec![Step::Stall],
+            Some(Fault::TlsReset) => vec![Step::Reset],
+            Some(Fault::TlsPlainHttp) => {
+                vec![Step::Send(
+                    "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                        .into(),
+                )]
+            }
+            fault => {
+                let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
+                let config = self.config_for(hello.client_hello().server_name(), fault)?;
+                return hello.into_stream(config).await.map(Some);
+            }
+        };
+        wire::play(script, Stream::Plain(tcp)).await;
+        Ok(None)
+    }
+}
+
+impl Tls {
+    fn config_for(
+        &self,
+        name: Option<&str>,
+        fault: Option<&Fault>,
+    ) -> io::Result<Arc<ServerConfig>> {
+        // A certificate for *.localhost is one that strict clients refuse: each of those names gets its own.
+        let name = name.filter(|name| name.to_ascii_lowercase().ends_with(".localhost"));
+        if name.is_none() && fault.is_none() {
+            return Ok(self.config.clone());
+        }
+        let names = self.names.iter().cloned().chain(name.map(str::to_owned)).collect();
+        let config = if fault == Some(&Fault::TlsUnknownIssuer) {
+            server_config(&authority("Nobody's authority")?, names, None)
+        } else {
+            server_config(&self.authority, names, fault)
+        };
+        config.map(Arc::new)
+    }
+}
+
+fn authority(name: &str) -> io::Result<Authority> {
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "ZignSec sandbox: trust it nowhere else");
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     CertifiedIssuer::self_signed(params, key()?).map_err(io::Error::other)
@@ -64,25 +123,59 @@ fn key() -> io::Result<KeyPair> {
     KeyPair::generate().map_err(io::Error::other)
 }
 
+/// A certificate and its key, for the client of a sandbox that asks for one.
+fn client(authority: &Authority) -> io::Result<(String, String)> {
+    let key = key()?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "ZignSec sandbox client");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let certificate = params.signed_by(&key, authority).map_err(io::Error::other)?;
+    Ok((certificate.pem(), key.serialize_pem()))
+}
+
 fn names(options: &Options) -> Vec<String> {
-    let mut names: Vec<String> =
-        ["localhost", "*.localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
+    let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
     names.push(options.host.to_string());
     names.extend(options.allow_host.iter().cloned());
     names
 }
 
-fn server_config(ca: &Authority, names: Vec<String>) -> io::Result<ServerConfig> {
+fn server_config(
+    authority: &Authority,
+    names: Vec<String>,
+    fault: Option<&Fault>,
+) -> io::Result<ServerConfig> {
+    let names = if fault == Some(&Fault::TlsWrongName) {
+        vec!["elsewhere.example".to_owned()]
+    } else {
+        names
+    };
     let key = key()?;
     let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
     params.distinguished_name.push(DnType::CommonName, "ZignSec sandbox");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let certificate = params.signed_by(&key, ca).map_err(io::Error::other)?;
+    if fault == Some(&Fault::TlsExpired) {
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2021, 1, 1);
+    }
+    let certificate = params.signed_by(&key, authority).map_err(io::Error::other)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .map_err(io::Error::other)
+    let versions = match fault {
+        Some(Fault::TlsOnlyV12) => &[&TLS12],
+        Some(Fault::TlsOnlyV13) => &[&TLS13],
+        _ => ALL_VERSIONS,
+    };
+    let provider = Arc::new(ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(versions)
+        .map_err(io::Error::other)?;
+    let config = if fault == Some(&Fault::TlsClientCertificate) {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der().clone()).map_err(io::Error::other)?;
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+        config.with_client_cert_verifier(verifier.build().map_err(io::Error::other)?)
+    } else {
+        config.with_no_client_auth()
+    };
+    config.with_single_cert(vec![certificate.der().clone()], key).map_err(io::Error::other)
 }

@@ -10,7 +10,7 @@ use tower::ServiceExt;
 
 use crate::pages;
 use crate::problem::Problem;
-use crate::world::World;
+use crate::world::{World, next_code};
 
 /// What the scripted user does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, VariantNames)]
@@ -114,8 +114,7 @@ impl User<'_> {
 
     fn wrong_code(&self) -> Result<String, Problem> {
         let code = self.world.session(self.id, |session, _| session.view("").code)?;
-        let code: u32 = code.and_then(|code| code.parse().ok()).unwrap_or_default();
-        Ok(format!("{:05}", (code + 1) % 100_000))
+        Ok(next_code(&code.unwrap_or_default()))
     }
 
     async fn enter(&self, code: &str) -> Result<Option<String>, Problem> {

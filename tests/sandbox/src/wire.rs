@@ -24,6 +24,11 @@ pub(crate) enum Step {
     Drip(Bytes, Duration),
     /// Sends nothing more, and ends when the peer gives up.
     Stall,
+    Pause(Duration),
+    /// The same again and again, until the peer gives up.
+    Repeat(Bytes),
+    /// Waits until the peer sends something more.
+    AwaitMore,
     /// Breaks the connection with a RST, now.
     Reset,
 }
@@ -70,6 +75,11 @@ pub(crate) fn reset(tcp: &TcpStream) {
     let _ = socket2::SockRef::from(tcp).set_linger(Some(Duration::ZERO));
 }
 
+/// Closes with a FIN before anything is answered, or read by anyone.
+pub(crate) async fn close_unread(tcp: TcpStream) {
+    close(Stream::Plain(tcp)).await;
+}
+
 /// Plays a script to its end. Errors are the peer's leave-taking, and end it.
 pub(crate) async fn play(script: Script, mut stream: Stream) {
     for step in script {
@@ -77,6 +87,12 @@ pub(crate) async fn play(script: Script, mut stream: Stream) {
             Step::Send(bytes) => send(&mut stream, &bytes).await,
             Step::Drip(bytes, every) => drip(&mut stream, &bytes, every).await,
             Step::Stall => drain(&mut stream).await,
+            Step::Pause(time) => {
+                tokio::time::sleep(time).await;
+                Ok(())
+            }
+            Step::Repeat(bytes) => repeat(&mut stream, &bytes).await,
+            Step::AwaitMore => stream.read(&mut [0; 4096]).await.map(drop),
             Step::Reset => return reset(stream.tcp()),
         };
         if done.is_err() {
@@ -97,6 +113,13 @@ async fn drip(stream: &mut Stream, bytes: &[u8], every: Duration) -> io::Result<
         send(stream, std::slice::from_ref(byte)).await?;
     }
     Ok(())
+}
+
+async fn repeat(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
+    loop {
+        send(stream, bytes).await?;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// Reads until the peer has nothing more to say.

@@ -140,3 +140,103 @@ pub fn exchange(sandbox: &Sandbox, request: &str) -> (Vec<u8>, std::io::Result<(
     let ended = stream.read_to_end(&mut received).map(drop);
     (received, ended)
 }
+
+/// A server of the caller's own, for webhooks: it tells each request that arrives, and answers what it is told to.
+pub struct Receiver {
+    pub url: String,
+    arrived: std::sync::mpsc::Receiver<Webhook>,
+}
+
+pub struct Webhook {
+    pub signature: String,
+    pub body: Vec<u8>,
+}
+
+impl Webhook {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub fn event(&self) -> String {
+        self.json()["event"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Receiver {
+    /// Answers these statuses in turn, then 200 for good.
+    pub fn answering(statuses: &'static [u16]) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/hook?a=b", listener.local_addr().unwrap());
+        let (tell, arrived) = std::sync::mpsc::channel();
+        // Ends with the test: the listener has nobody who would connect after that.
+        std::thread::spawn(move || {
+            let mut statuses = statuses.iter();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let webhook = read_webhook(&mut stream);
+                let status = statuses.next().unwrap_or(&200);
+                // Told first, so that whoever waits for the answer finds the webhook here.
+                if tell.send(webhook).is_err() {
+                    return;
+                }
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                );
+            }
+        });
+        Self { url, arrived }
+    }
+
+    pub fn next(&self) -> Webhook {
+        self.arrived.recv_timeout(PATIENCE).unwrap()
+    }
+
+    /// The next webhook, which the sandbox sends this much later by its clock.
+    pub fn next_after(&self, sandbox: &Sandbox, id: &str, seconds: u64) -> Webhook {
+        sandbox.wait_for_webhook(|attempt| attempt.session_id == id, PATIENCE).unwrap();
+        sandbox.advance(Duration::from_secs(seconds));
+        self.next()
+    }
+
+    pub fn arrived_already(&self) -> Option<Webhook> {
+        self.arrived.try_recv().ok()
+    }
+
+    /// True where nothing more has arrived by now.
+    pub fn is_quiet(&self) -> bool {
+        self.arrived.try_recv().is_err()
+    }
+}
+
+fn read_webhook(stream: &mut TcpStream) -> Webhook {
+    let mut received = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        let length = stream.read(&mut piece).unwrap();
+        received.extend_from_slice(&piece[..length]);
+        let text = String::from_utf8_lossy(&received).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let field = |name: &str| {
+            let line = head.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+            line.trim_start_matches(':').trim().to_owned()
+        };
+        assert!(head.starts_with("POST /hook?a=b HTTP/1.1"), "{head}");
+        if body.len() == field("content-length").parse::<usize>().unwrap() {
+            return Webhook {
+                signature: field("x-zignsec-hmac-sha256"),
+                body: body.as_bytes().to_vec(),
+            };
+        }
+    }
+}
+
+/// Starts a session with a webhook.
+pub fn start_with_webhook(sandbox: &Sandbox, phone: &str, webhook: &str) -> String {
+    let mut body = example();
+    body["metadata"]["phone_number"] = json!(phone);
+    body["webhook"] = json!(webhook);
+    let answer = post(sandbox, START, body);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json()["data"]["id"].as_str().unwrap().to_owned()
+}
