@@ -23,6 +23,7 @@ mod admin;
 mod bounded;
 mod clock;
 pub mod command;
+mod dashboard;
 mod faults;
 mod gateway;
 mod guard;

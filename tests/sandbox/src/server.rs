@@ -25,7 +25,7 @@ use crate::problem::Problem;
 use crate::tls::Tls;
 use crate::wire::{self, Connection, Stream};
 use crate::world::{Pending, World};
-use crate::{admin, gateway, guard, pages, webhooks};
+use crate::{admin, dashboard, gateway, guard, pages, webhooks};
 
 /// A request's head and its body must arrive within this time each; so must the next request on a connection kept open.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -42,6 +42,7 @@ pub(crate) fn router(world: &Arc<World>) -> Router {
         .merge(calls)
         .merge(pages)
         .merge(collect(admin::routes()))
+        .merge(collect(dashboard::routes()))
         .fallback(|| async {
             Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
         })
@@ -117,7 +118,7 @@ fn last(problem: Problem) -> Response {
 
 /// Paths that are the sandbox's own and have no part in the gateway's life.
 fn is_own(path: &str) -> bool {
-    path == "/" || path == "/favicon.ico" || path.starts_with("/_sandbox/")
+    matches!(path, "/" | "/favicon.ico" | "/2fa-ui/style.css") || path.starts_with("/_sandbox/")
 }
 
 /// Binds before anything else is started, so that the address is known and an error reaches the caller.

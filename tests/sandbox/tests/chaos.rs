@@ -45,6 +45,7 @@ fn chaos_leaves_admin_routes_and_the_scripted_user_alone() {
     let sandbox = Sandbox::builder().chaos(100).start().unwrap();
     for _ in 0..20 {
         assert_eq!(get(&sandbox, "/_sandbox/health").status, 200);
+        assert_eq!(get(&sandbox, "/").status, 200);
     }
 }
 

@@ -246,3 +246,173 @@ fn the_list_has_what_exists_and_what_is_armed() {
     assert_eq!(get(&sandbox, "/_sandbox/faults").json()["armed"], json!([]));
     assert_eq!(get(&sandbox, &lookup("x")).status, 404);
 }
+
+/// A lookup's answer under a fault.
+fn spoilt(fault: &str) -> Answer {
+    let (sandbox, id) = armed(fault);
+    get(&sandbox, &lookup(&id))
+}
+
+#[test]
+fn verdicts_go_wrong_in_each_way() {
+    let data = |fault| spoilt(fault).json()["data"].clone();
+    assert_eq!(data("unknown-status")["status"], "on_hold");
+    assert_eq!(data("upper-case-status")["status"], "PENDING");
+    let errors = data("accepted-with-errors");
+    assert_eq!(errors["status"], "accepted");
+    assert_eq!(errors["errors"].as_array().unwrap().len(), 1);
+    let disagreeing = data("result-disagrees");
+    assert_eq!(
+        (&disagreeing["status"], &disagreeing["result"]["status"]),
+        (&json!("accepted"), &json!("failed"))
+    );
+    assert_eq!(data("no-status").get("status"), None);
+    let extra = data("extra-fields");
+    assert_eq!((&extra["status"], extra.get("errors")), (&json!("pending"), Some(&json!(null))));
+    let types = data("wrong-types");
+    assert!(types["id"].is_number() && types["status"].is_array());
+    assert!(data("nul-in-string")["id"].as_str().unwrap().ends_with('\0'));
+    assert!(data("control-in-url")["redirect_url"].as_str().unwrap().contains("\r\n"));
+    assert!(data("script-url")["redirect_url"].as_str().unwrap().starts_with("javascript:"));
+    assert_eq!(spoilt("bare-object").json()["status"], "pending");
+    assert_eq!(spoilt("repeated-key").text().matches("\"status\":").count(), 2);
+    assert!(String::from_utf8(spoilt("bad-utf8").body).is_err());
+    assert!(spoilt("byte-order-mark").body.starts_with(b"\xef\xbb\xbf{"));
+    assert!(spoilt("deep-json").text().ends_with("[[["));
+    let cut = spoilt("cut-json");
+    assert!(cut.status == 200 && cut.body.starts_with(b"{\"data\":") && !cut.body.ends_with(b"}"));
+}
+
+#[test]
+fn http_goes_wrong_in_each_way() {
+    let raw = |fault| {
+        let (received, ended) = broken(fault);
+        ended.unwrap();
+        received
+    };
+    let split = |answer: &str| {
+        let (head, body) = answer.rsplit_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    };
+    let hinted = raw("early-hints");
+    assert!(
+        hinted.starts_with("HTTP/1.1 103 ") && hinted.contains("\r\n\r\nHTTP/1.1 200 OK\r\n"),
+        "{hinted}"
+    );
+    assert!(raw("switching-protocols").starts_with("HTTP/1.1 101 "));
+    assert_eq!(raw("two-lengths").matches("content-length: ").count(), 2);
+    let (head, body) = split(&raw("no-length"));
+    assert!(
+        !head.contains("content-length")
+            && head.contains("connection: close")
+            && body.ends_with("}}")
+    );
+    let (head, body) = split(&raw("cut-without-length"));
+    assert!(
+        !head.contains("content-length") && body.starts_with("{\"data\"") && !body.ends_with('}')
+    );
+    let chunked = raw("bad-chunk");
+    assert!(chunked.contains("transfer-encoding: chunked") && chunked.contains("\r\n\r\nzz\r\n"));
+    let chunked = raw("cut-chunks");
+    assert!(
+        chunked.contains("transfer-encoding: chunked") && chunked.ends_with("}}\r\n"),
+        "{chunked}"
+    );
+    let (sandbox, id) = armed("many-headers");
+    assert!(
+        String::from_utf8_lossy(&exchange_until_body(&sandbox, &id)).matches("x-many-").count()
+            == 1000
+    );
+    sandbox.fault("huge-header", 1).unwrap();
+    assert!(exchange_until_body(&sandbox, &id).len() > 256 << 10);
+    let (sandbox, id) = armed("late-answer");
+    let before = Instant::now();
+    assert_eq!(status(&sandbox, &id), "pending");
+    assert!(before.elapsed() >= Duration::from_secs(1));
+}
+
+/// An answer of a connection that stays open.
+fn exchange_until_body(sandbox: &Sandbox, id: &str) -> Vec<u8> {
+    let mut stream = socket(sandbox);
+    stream.write_all(raw_lookup(sandbox, id).as_bytes()).unwrap();
+    let (mut received, mut piece) = (Vec::new(), [0; 65536]);
+    while !received.ends_with(b"}}") {
+        let length = stream.read(&mut piece).unwrap();
+        assert_ne!(length, 0);
+        received.extend_from_slice(&piece[..length]);
+    }
+    received
+}
+
+#[test]
+fn an_endless_run_of_interim_answers_does_not_end_by_itself() {
+    let (sandbox, id) = armed("endless-informational");
+    let mut stream = socket(&sandbox);
+    stream.write_all(raw_lookup(&sandbox, &id).as_bytes()).unwrap();
+    let mut received = vec![0; 50 * 28];
+    stream.read_exact(&mut received).unwrap();
+    assert_eq!(String::from_utf8(received).unwrap(), "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(50));
+}
+
+#[test]
+fn answers_break_off_in_each_place() {
+    let (received, ended) = broken("cut-head");
+    assert!(
+        ended.is_ok() && received.starts_with("HTTP/1.1 200") && !received.contains("\r\n\r\n"),
+        "{received}"
+    );
+    let (received, ended) = broken("reset-body");
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert!(received.contains("\r\n\r\n{\"data\"") && !received.ends_with('}'), "{received}");
+    let (received, ended) = broken("close-after-answer");
+    assert!(
+        ended.is_ok() && received.ends_with("}}") && !received.contains("connection: close"),
+        "{received}"
+    );
+}
+
+#[test]
+fn connections_break_when_they_are_used_again() {
+    for (fault, reset) in [("close-when-reused", false), ("reset-when-reused", true)] {
+        let (sandbox, id) = armed(fault);
+        let mut stream = socket(&sandbox);
+        stream.write_all(raw_lookup(&sandbox, &id).as_bytes()).unwrap();
+        let mut piece = [0; 4096];
+        let length = stream.read(&mut piece).unwrap();
+        assert!(piece[..length].ends_with(b"}}"), "{fault}");
+        stream.write_all(raw_lookup(&sandbox, &id).as_bytes()).unwrap();
+        match stream.read(&mut piece) {
+            Ok(0) => assert!(!reset, "{fault}"),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => assert!(reset, "{fault}"),
+            other => panic!("{fault}: {other:?}"),
+        }
+        assert_eq!(
+            sandbox.requests().len(),
+            2,
+            "{fault}: the second lookup never reached the gateway"
+        );
+    }
+}
+
+#[test]
+fn a_close_on_accept_is_no_reset() {
+    let (sandbox, id) = armed("close-on-accept");
+    let (received, ended) = exchange(&sandbox, &raw_lookup(&sandbox, &id));
+    assert!(received.is_empty() && ended.is_ok(), "{ended:?}");
+}
+
+#[test]
+fn every_fault_that_is_listed_is_armed_by_some_test() {
+    let tests = [
+        include_str!("faults.rs"),
+        include_str!("tls.rs"),
+        include_str!("webhooks.rs"),
+        include_str!("chaos.rs"),
+    ]
+    .concat();
+    let list = get(&Sandbox::start().unwrap(), "/_sandbox/faults").json();
+    for fault in list["faults"].as_array().unwrap() {
+        let name = fault["name"].as_str().unwrap();
+        assert!(name == "http-NNN" || tests.contains(&format!("\"{name}\"")), "{name} has no test");
+    }
+}
