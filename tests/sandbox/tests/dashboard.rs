@@ -101,7 +101,7 @@ fn markup_is_shown_as_text() {
     let (refused, _) = exchange(
         &sandbox,
         &format!(
-            "GET /core/%3Cscript%3E?\"onload=' HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\nx-a: <script>alert(1)</script>\r\n\r\n"
+            "GET /core/%3Cscript%3E?onload=' HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\nx-a: <script>alert(1)</script>\r\n\r\n"
         ),
     );
     assert!(refused.starts_with(b"HTTP/1.1 404"));
