@@ -47,7 +47,6 @@ build:
 		sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
 
 test: test-lint test-rust test-c test-cpp test-python test-examples
-	@echo 'All tests passed.'
 
 test-lint:
 	cargo fmt --all --check

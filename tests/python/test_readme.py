@@ -1,0 +1,90 @@
+"""The first programs of the READMEs, as they stand there, against the sandbox."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sandbox import Sandbox
+
+ROOT = Path(__file__).parent.parent.parent
+TARGET = ROOT / "target"
+STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{ROOT / 'include'}"]
+LIBRARY = [f"-L{TARGET / 'debug'}", "-lzignsec", f"-Wl,-rpath,{TARGET / 'debug'}"]
+
+
+def program(readme: str, language: str) -> str:
+    """The one block of code in a language."""
+    text = (ROOT / readme).read_text()
+    (code,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return str(code)
+
+
+def build_c(folder: Path) -> list[str]:
+    source = folder / "first.c"
+    source.write_text(program("README.md", "c"))
+    compiler = os.environ.get("CC", "cc")
+    built = str(folder / "first")
+    subprocess.run([compiler, "-std=c99", *STRICT, source, "-o", built, *LIBRARY], check=True)
+    return [built]
+
+
+def build_cpp(folder: Path) -> list[str]:
+    source = folder / "first.cpp"
+    source.write_text(program("README.md", "cpp"))
+    compiler = os.environ.get("CXX", "c++")
+    built = str(folder / "first")
+    subprocess.run([compiler, "-std=c++17", *STRICT, source, "-o", built, *LIBRARY], check=True)
+    return [built]
+
+
+def build_rust(folder: Path) -> list[str]:
+    (folder / "src").mkdir()
+    (folder / "src/main.rs").write_text(program("README.md", "rust"))
+    (folder / "Cargo.toml").write_text(
+        '[package]\nname = "readme-first"\nedition = "2024"\n[workspace]\n'
+        f'[dependencies]\nzignsec = {{ path = "{ROOT / "core"}" }}\n'
+    )
+    # The versions that the project is built with.
+    (folder / "Cargo.lock").write_bytes((ROOT / "Cargo.lock").read_bytes())
+    where = {**os.environ, "CARGO_TARGET_DIR": str(TARGET)}
+    subprocess.run(["cargo", "build", "--quiet"], cwd=folder, env=where, check=True)
+    return [str(TARGET / "debug/readme-first")]
+
+
+def build_python(folder: Path, readme: str = "README.md") -> list[str]:
+    (folder / "first.py").write_text(program(readme, "python"))
+    return [sys.executable, str(folder / "first.py")]
+
+
+def build_python_of_the_package(folder: Path) -> list[str]:
+    return build_python(folder, "py/README.md")
+
+
+@pytest.mark.parametrize(
+    "build", [build_c, build_cpp, build_python, build_python_of_the_package, build_rust]
+)
+def test_a_first_program_opens_a_session(
+    build: Callable[[Path], list[str]], sandbox: Sandbox, tmp_path: Path
+) -> None:
+    command = build(tmp_path)
+    where = {
+        **os.environ,
+        "ZIGNSEC_BASE_URL": sandbox.url,
+        "ZIGNSEC_API_KEY": sandbox.api_key,
+    }
+    ran = subprocess.run(command, env=where, capture_output=True, text=True, check=True, timeout=60)
+    (session,) = sandbox.call("sessions")
+    assert session["redirect_url"] in ran.stdout
+    assert "verified" in ran.stdout
+    assert "pending" in ran.stdout
+
+    where["ZIGNSEC_API_KEY"] = "wrong-key"
+    ran = subprocess.run(command, env=where, capture_output=True, text=True, timeout=60)
+    assert ran.returncode != 0
+    assert "401" in ran.stderr
