@@ -20,7 +20,9 @@ fn cases<T: DeserializeOwned>(file: &str) -> Vec<T> {
 }
 
 fn arm(sandbox: &Sandbox, fault: &Value) {
-    ureq::post(format!("{}/_sandbox/faults", sandbox.url()))
+    // Under TLS the admin routes answer plain HTTP too.
+    let url = sandbox.url().replacen("https:", "http:", 1);
+    ureq::post(format!("{url}/_sandbox/faults"))
         .header("content-type", "application/json")
         .send(fault.to_string())
         .unwrap_or_else(|error| panic!("{fault}: {error}"));
@@ -139,6 +141,8 @@ struct Failed {
     #[serde(default)]
     setup: Option<String>,
     #[serde(default)]
+    tls: bool,
+    #[serde(default)]
     timeout_ms: Option<u64>,
     kind: String,
     #[serde(default)]
@@ -170,6 +174,10 @@ fn every_failure_is_told_by_its_kind() {
     for case in cases::<Failed>("answers.json") {
         let mut sandbox = &plain;
         let base_url = match case.setup.as_deref() {
+            None if case.tls => {
+                sandbox = &secure;
+                secure.url().to_owned()
+            }
             None => plain.url().to_owned(),
             Some("refused") => format!("http://{refused}"),
             Some("silent") => format!("http://{}", silent.1),
@@ -185,6 +193,10 @@ fn every_failure_is_told_by_its_kind() {
         };
         sandbox.reset();
         let mut builder = Client::builder(sandbox.api_key()).base_url(base_url);
+        if case.tls {
+            builder = builder.ca_file(secure.ca_file().unwrap());
+        }
+        let patient = builder.clone().build().unwrap();
         if let Some(limit) = case.timeout_ms {
             builder = builder.attempt_timeout(Duration::from_millis(limit));
         }
@@ -194,7 +206,7 @@ fn every_failure_is_told_by_its_kind() {
         let mut id = SESSION_ID.to_owned();
         if let Some(fault) = &case.fault {
             if case.call == "get" {
-                id = client.start_phone_2fa(&good_request()).unwrap().id().to_owned();
+                id = patient.start_phone_2fa(&good_request()).unwrap().id().to_owned();
                 before = 1;
             }
             arm(sandbox, fault);

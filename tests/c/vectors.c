@@ -180,8 +180,9 @@ static void every_failure_is_told_by_its_result(const cJSON *kinds) {
         const sandbox *box = &plain;
         char url[256];
         int fd = -1;
-        snprintf(url, sizeof url, "%s", plain.url);
         if (setup == NULL) {
+            box = flag_of(each, "tls") ? &secure : &plain;
+            snprintf(url, sizeof url, "%s", box->url);
         } else if (strcmp(setup, "refused") == 0) {
             fd = own_port("http", 0, url);
         } else if (strcmp(setup, "silent") == 0) {
@@ -204,18 +205,20 @@ static void every_failure_is_told_by_its_result(const cJSON *kinds) {
         zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
         options.api_key = box->api_key;
         options.base_url = url;
-        options.attempt_timeout_ms = (uint32_t)number_of(each, "timeout_ms");
-        zs_client *client = NULL;
+        options.ca_file = flag_of(each, "tls") ? secure.ca_file : NULL;
+        zs_client *patient = NULL, *client = NULL;
         zs_session *session = NULL;
         zs_error *error = NULL;
-        check(zs_client_new(&options, &client, &error) == ZS_OK, name, zs_error_message(error));
+        check(zs_client_new(&options, &patient, NULL) == ZS_OK, name, "no client");
+        options.attempt_timeout_ms = (uint32_t)number_of(each, "timeout_ms");
+        check(zs_client_new(&options, &client, NULL) == ZS_OK, name, "no client");
 
         char id[65];
         int before = 0;
         snprintf(id, sizeof id, "%s", SESSION_ID);
         if (fault != NULL) {
             if (is_get) {
-                check(start(client, &session, NULL) == ZS_OK, name, "no session to look up");
+                check(start(patient, &session, NULL) == ZS_OK, name, "no session to look up");
                 snprintf(id, sizeof id, "%s", zs_session_id(session));
                 zs_session_free(session);
                 before = 1;
@@ -238,6 +241,7 @@ static void every_failure_is_told_by_its_result(const cJSON *kinds) {
         }
         zs_error_free(error);
         zs_client_free(client);
+        zs_client_free(patient);
         if (fd >= 0) {
             close(fd);
         }

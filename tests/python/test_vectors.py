@@ -83,7 +83,8 @@ def test_bad_arguments_are_refused_and_nothing_is_sent(
 def test_every_failure_is_told_by_its_exception(
     case: dict[str, Any], plain: Sandbox, secure: Sandbox
 ) -> None:
-    box = secure if case.get("setup") == "untrusted" else plain
+    tls = case.get("tls", False)
+    box = secure if tls or case.get("setup") == "untrusted" else plain
     box.reset()
     with socket.socket() as own:
         own.bind(("127.0.0.1", 0))
@@ -91,7 +92,7 @@ def test_every_failure_is_told_by_its_exception(
         if case.get("setup", "").startswith("silent"):
             own.listen()
         urls = {
-            None: plain.url,
+            None: box.url,
             "refused": f"http://127.0.0.1:{port}",
             "silent": f"http://127.0.0.1:{port}",
             "silent-tls": f"https://127.0.0.1:{port}",
@@ -100,13 +101,16 @@ def test_every_failure_is_told_by_its_exception(
             "plain-on-tls": plain.url.replace("http:", "https:"),
             "untrusted": secure.url,
         }
-        client = zignsec.Client(
-            box.api_key,
-            base_url=urls[case.get("setup")],
-            attempt_timeout=case.get("timeout_ms", 10_000) / 1000,
-        )
 
-        def start() -> zignsec.Session:
+        def client(attempt_timeout: float) -> zignsec.Client:
+            return zignsec.Client(
+                box.api_key,
+                base_url=urls[case.get("setup")],
+                attempt_timeout=attempt_timeout,
+                ca_file=secure.ca_file if tls else None,
+            )
+
+        def start(client: zignsec.Client) -> zignsec.Session:
             return client.start_phone_2fa(
                 "+46701740605",
                 redirect_success="https://example.com/ok",
@@ -116,13 +120,14 @@ def test_every_failure_is_told_by_its_exception(
         session_id, before = SESSION_ID, 0
         if "fault" in case:
             if case["call"] == "get":
-                session_id, before = start().id, 1
+                session_id, before = start(client(10)).id, 1
             box.call("faults", case["fault"])
+        caller = client(case.get("timeout_ms", 10_000) / 1000)
         with pytest.raises(zignsec.ZignSecError) as caught:
             if case["call"] == "get":
-                client.get_session(session_id)
+                caller.get_session(session_id)
             else:
-                start()
+                start(caller)
     error = caught.value
     expect(case["kind"], error)
     assert error.status_code == case.get("http_status")

@@ -25,6 +25,9 @@ const BODY_LIMIT: usize = 1024 * 1024;
 /// How long an idle connection is kept: less than servers commonly keep theirs.
 const IDLE_LIMIT: Duration = Duration::from_secs(5);
 const BUFFER: usize = 16 * 1024;
+/// The largest head of an answer. It must be less than the buffer: ureq takes a buffer that is full
+/// for a connection that ended.
+const HEAD_LIMIT: usize = BUFFER - 1;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What to send; the key is added by each attempt.
@@ -81,6 +84,7 @@ impl Transport {
             .timeout_resolve(Some(settings.limits.connect))
             .timeout_connect(Some(settings.limits.connect))
             .max_idle_age(IDLE_LIMIT)
+            .max_response_header_size(HEAD_LIMIT)
             .input_buffer_size(BUFFER)
             .output_buffer_size(BUFFER)
             .build();
