@@ -2,23 +2,13 @@
  * What the header promises, from a program that uses nothing but the header: a session from start to
  * verdict, every pointer NULL, struct sizes, and a panic that stays inside.
  */
+#include "check.h"
 #include "sandbox.h"
 #include "zignsec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int checks, failures;
-
-#define CHECK(holds)                                                                               \
-    do {                                                                                           \
-        checks++;                                                                                  \
-        if (!(holds)) {                                                                            \
-            failures++;                                                                            \
-            fprintf(stderr, "FAILED  %s:%d: %s\n", __FILE__, __LINE__, #holds);                    \
-        }                                                                                          \
-    } while (0)
 
 static int same(const char *left, const char *right) {
     return left != NULL && strcmp(left, right) == 0;
@@ -198,6 +188,5 @@ int main(void) {
         names_and_versions_are_told();
     }
     sandbox_stop(&box);
-    printf("c/contract: %d passed, %d failed\n", checks - failures, failures);
-    return failures != 0;
+    return report("c/contract");
 }

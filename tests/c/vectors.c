@@ -1,6 +1,7 @@
 /* The shared cases of tests/vectors, run by C against the sandbox. */
 #define _POSIX_C_SOURCE 200809L
 
+#include "check.h"
 #include "sandbox.h"
 #include "zignsec.h"
 
@@ -13,7 +14,6 @@
 #include <unistd.h>
 
 static const char SESSION_ID[] = "55c20771-9d75-4241-8e0f-94d3a37671ca";
-static int checks, failures;
 
 static void check(int holds, const char *name, const char *what) {
     checks++;
@@ -302,6 +302,5 @@ int main(void) {
     every_failure_is_told_by_its_result(kinds);
     every_answer_is_read_as_the_rules_say(kinds);
     cJSON_Delete(kinds);
-    printf("c/vectors: %d passed, %d failed\n", checks - failures, failures);
-    return failures != 0;
+    return report("c/vectors");
 }

@@ -2,23 +2,12 @@
 extern "C" {
 #include "sandbox.h"
 }
+#include "check.h"
 #include "zignsec.hpp"
 
-#include <cstdio>
 #include <string>
 #include <type_traits>
 #include <utility>
-
-static int checks, failures;
-
-#define CHECK(holds)                                                                               \
-    do {                                                                                           \
-        checks++;                                                                                  \
-        if (!(holds)) {                                                                            \
-            failures++;                                                                            \
-            std::fprintf(stderr, "FAILED  %s:%d: %s\n", __FILE__, __LINE__, #holds);               \
-        }                                                                                          \
-    } while (0)
 
 static_assert(!std::is_copy_constructible_v<zignsec::Client>, "a client is moved, not copied");
 static_assert(std::is_nothrow_move_constructible_v<zignsec::Client>, "a client can be moved");
@@ -126,6 +115,5 @@ int main() {
     an_error_carries_what_c_tells(box);
     bad_values_are_refused(box);
     sandbox_stop(&box);
-    std::printf("cpp/contract: %d passed, %d failed\n", checks - failures, failures);
-    return failures != 0;
+    return report("cpp/contract");
 }

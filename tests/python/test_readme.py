@@ -25,22 +25,19 @@ def program(readme: str, language: str) -> str:
     return str(code)
 
 
-def build_c(folder: Path) -> list[str]:
-    source = folder / "first.c"
-    source.write_text(program("README.md", "c"))
-    compiler = os.environ.get("CC", "cc")
-    built = str(folder / "first")
-    subprocess.run([compiler, "-std=c99", *STRICT, source, "-o", built, *LIBRARY], check=True)
+def compiled(folder: Path, language: str, *compiler: str) -> list[str]:
+    source, built = folder / f"first.{language}", str(folder / "first")
+    source.write_text(program("README.md", language))
+    subprocess.run([*compiler, *STRICT, source, "-o", built, *LIBRARY], check=True)
     return [built]
+
+
+def build_c(folder: Path) -> list[str]:
+    return compiled(folder, "c", os.environ.get("CC", "cc"), "-std=c99")
 
 
 def build_cpp(folder: Path) -> list[str]:
-    source = folder / "first.cpp"
-    source.write_text(program("README.md", "cpp"))
-    compiler = os.environ.get("CXX", "c++")
-    built = str(folder / "first")
-    subprocess.run([compiler, "-std=c++17", *STRICT, source, "-o", built, *LIBRARY], check=True)
-    return [built]
+    return compiled(folder, "cpp", os.environ.get("CXX", "c++"), "-std=c++17")
 
 
 def build_rust(folder: Path) -> list[str]:

@@ -1,0 +1,24 @@
+/* Checks that are counted, for programs in C and C++. */
+#ifndef TESTS_CHECK_H
+#define TESTS_CHECK_H
+
+#include <stdio.h>
+
+static int checks, failures;
+
+#define CHECK(holds)                                                                               \
+    do {                                                                                           \
+        checks++;                                                                                  \
+        if (!(holds)) {                                                                            \
+            failures++;                                                                            \
+            fprintf(stderr, "FAILED  %s:%d: %s\n", __FILE__, __LINE__, #holds);                    \
+        }                                                                                          \
+    } while (0)
+
+/* Prints the sum, and gives the exit status. */
+static int report(const char *name) {
+    printf("%s: %d passed, %d failed\n", name, checks - failures, failures);
+    return failures != 0;
+}
+
+#endif
