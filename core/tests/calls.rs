@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
 
+use std::io::{Read, Write};
+
 use zignsec::{Client, ErrorKind, Phone2faRequest, SessionStatus};
 use zignsec_sandbox::{Action, Sandbox};
 
@@ -152,6 +154,70 @@ fn a_ca_file_is_trusted_and_nothing_else_is() {
         assert!(error.message().contains("certificate"), "{error}");
     }
     assert_eq!(sandbox.requests().len(), 1);
+}
+
+#[test]
+fn a_client_certificate_is_shown_where_the_gateway_asks_for_one() {
+    let sandbox = Sandbox::builder().tls(true).start().unwrap();
+    let ca_file = sandbox.ca_file().unwrap();
+    let client = Client::builder(sandbox.api_key())
+        .base_url(sandbox.url())
+        .ca_file(ca_file)
+        .client_cert(ca_file.with_file_name("client.pem"), ca_file.with_file_name("client-key.pem"))
+        .build()
+        .unwrap();
+    sandbox.fault("tls-client-certificate", 1).unwrap();
+    client.start_phone_2fa(&page_example()).unwrap();
+}
+
+#[test]
+fn a_certificate_and_a_key_that_are_no_pair_are_refused_when_the_client_is_made() {
+    let (one, other) = (
+        Sandbox::builder().tls(true).start().unwrap(),
+        Sandbox::builder().tls(true).start().unwrap(),
+    );
+    let file = |sandbox: &Sandbox, name| sandbox.ca_file().unwrap().with_file_name(name);
+    for (cert, key) in [
+        (file(&one, "client.pem"), file(&other, "client-key.pem")),
+        (file(&one, "client-key.pem"), file(&one, "client-key.pem")),
+        (file(&one, "client.pem"), file(&one, "client.pem")),
+        (file(&one, "client.pem"), "".into()),
+        ("/nonexistent".into(), file(&one, "client-key.pem")),
+    ] {
+        let error = Client::builder("key").client_cert(&cert, &key).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+        assert!(error.message().contains("client_"), "{error}");
+    }
+}
+
+#[test]
+fn a_proxy_is_asked_for_the_gateway_and_its_refusal_is_told() {
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = proxy.local_addr().unwrap();
+    let asked = std::thread::spawn(move || {
+        let (mut connection, _) = proxy.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            connection.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        connection.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").unwrap();
+        String::from_utf8(head).unwrap()
+    });
+    let client = Client::builder("key")
+        .base_url("https://gateway.example")
+        .proxy(format!("http://user:secret@{address}"))
+        .build()
+        .unwrap();
+    let error = client.start_phone_2fa(&page_example()).unwrap_err();
+    let asked = asked.join().unwrap();
+    assert!(asked.starts_with("CONNECT gateway.example:443 HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.contains("Proxy-Authorization: Basic "), "{asked}");
+    assert!(!asked.contains("key"), "{asked}");
+    assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
+    assert!(error.message().contains("403") && !error.message().contains("secret"), "{error}");
+    assert!(!error.in_doubt());
 }
 
 #[test]
