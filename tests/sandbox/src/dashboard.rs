@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use crate::faults::{self, ArmedFault, Fault, FaultHelp};
 use crate::journal::RecordedRequest;
+use crate::pages::REFERRER_POLICY;
 use crate::problem::Problem;
 use crate::session::SessionView;
 use crate::sms::Sms;
@@ -97,7 +98,7 @@ fn page(world: &World, status: StatusCode, problem: Option<String>) -> Response 
     };
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::REFERRER_POLICY, REFERRER_POLICY),
         (header::CACHE_CONTROL, "no-store"),
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Collected};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 use strum::{EnumIter, EnumMessage, EnumProperty, EnumString, IntoEnumIterator, IntoStaticStr};
@@ -664,10 +665,10 @@ impl ScriptedAnswer {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Order {
     fault: String,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "whole")]
     times: Option<u32>,
-    #[serde(default, deserialize_with = "given")]
-    status: Option<u16>,
+    #[serde(default, deserialize_with = "whole")]
+    status: Option<u32>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default, deserialize_with = "given")]
@@ -681,6 +682,16 @@ fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// A whole number, which in JSON may well be written 2.0.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) {
+        Ok(Some(number as u32))
+    } else {
+        Err(D::Error::custom(format!("{number} is not a whole number in range")))
+    }
 }
 
 impl Order {
@@ -709,6 +720,8 @@ impl Order {
         };
         let status =
             self.status.ok_or_else(|| Problem::field("status", "is required for \"answer\""))?;
+        // What does not fit is out of range for the check below, too.
+        let status = u16::try_from(status).unwrap_or_default();
         let fault = Fault::Answer(ScriptedAnswer {
             status,
             headers: self.headers.into_iter().collect(),

@@ -61,8 +61,9 @@ fn dial(argument: &clap::Arg) -> Dial {
     };
     let takes_a_value = argument.get_action().takes_values();
     let values = if takes_a_value { argument.get_possible_values() } else { Vec::new() };
+    let told = takes_a_value && !argument.is_hide_default_value_set();
     let defaults: Vec<String> =
-        if takes_a_value { words(argument.get_default_values()) } else { Vec::new() };
+        if told { words(argument.get_default_values()) } else { Vec::new() };
     Dial {
         name: format!("--{}", argument.get_long().unwrap_or_default()),
         default: defaults.join(" "),

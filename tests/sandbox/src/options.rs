@@ -1,5 +1,6 @@
 //! Every dial, its default and what it does. The command line, the Rust builder and `/_sandbox/help` are all made from this.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
 use clap::{Args, ValueEnum};
@@ -23,12 +24,17 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) tls: bool,
 
-    /// The key that callers must send, raw, in Authorization or Zs-Product-Key
-    #[arg(long, default_value = "sandbox-key", value_name = "KEY", value_parser = api_key)]
+    /// The key that callers must send, raw, in Authorization or Zs-Product-Key; the ready line tells it
+    #[arg(long, default_value = "sandbox-key", value_name = "KEY", hide_default_value = true)]
     pub(crate) api_key: String,
 
-    /// The secret that webhooks are signed with
-    #[arg(long, default_value = "sandbox-webhook-secret", value_name = "SECRET", value_parser = not_empty)]
+    /// The secret that webhooks are signed with; the ready line tells it
+    #[arg(
+        long,
+        default_value = "sandbox-webhook-secret",
+        value_name = "SECRET",
+        hide_default_value = true
+    )]
     pub(crate) webhook_secret: String,
 
     /// The word for a session that went well: the page uses both
@@ -126,16 +132,20 @@ pub enum WebhookShape {
     Flat,
 }
 
-fn api_key(text: &str) -> Result<String, String> {
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(text.to_owned())
-    } else {
-        Err("a key is one or more visible ASCII characters, without spaces".to_owned())
+impl Options {
+    /// Refuses what no caller could send. Said without the value: it may be a real key.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        if self.api_key.is_empty() || !self.api_key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return wrong(
+                "the API key must be one or more visible ASCII characters, without spaces",
+            );
+        }
+        if self.webhook_secret.is_empty() {
+            return wrong("the webhook secret may not be empty");
+        }
+        Ok(())
     }
-}
-
-fn not_empty(text: &str) -> Result<String, String> {
-    if text.is_empty() { Err("it may not be empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 impl Default for Options {
@@ -165,10 +175,16 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_no_header_can_carry_is_refused() {
-        assert!(api_key("two words").is_err());
-        assert!(api_key("").is_err());
-        assert!(api_key("nyckel-å").is_err());
-        assert!(api_key("k").is_ok());
+    fn a_key_that_no_header_can_carry_is_refused_and_not_repeated() {
+        for key in ["two words", "", "nyckel-å"] {
+            let options = Options { api_key: key.to_owned(), ..Options::default() };
+            let error = options.check().unwrap_err().to_string();
+            assert!(
+                error.starts_with("the API key must") && (key.is_empty() || !error.contains(key)),
+                "{error}"
+            );
+        }
+        assert!(Options { webhook_secret: String::new(), ..Options::default() }.check().is_err());
+        assert!(Options::default().check().is_ok());
     }
 }

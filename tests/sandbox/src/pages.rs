@@ -63,6 +63,9 @@ pub(crate) async fn misbehave(
 /// wherever the caller asked for, against this too.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self' http: https:; frame-ancestors 'none'; base-uri 'none'";
 
+/// With `no-referrer`, browsers would send a form's own Origin as null.
+pub(crate) const REFERRER_POLICY: &str = "same-origin";
+
 async fn show(State(world): State<Arc<World>>, Path(id): Path<String>) -> Response {
     page(&world, &id, StatusCode::OK, None)
 }
@@ -197,7 +200,7 @@ fn sealed(status: StatusCode, html: String) -> Response {
 fn seal(response: &mut Response) {
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::REFERRER_POLICY, REFERRER_POLICY),
         (header::CACHE_CONTROL, "no-store"),
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

@@ -60,6 +60,7 @@ impl Sandbox {
     }
 
     pub(crate) fn with(options: Options) -> io::Result<Self> {
+        options.check()?;
         let (tls, files) = match options.tls {
             true => Tls::new(&options).map(|(tls, files)| (Some(tls), Some(files)))?,
             false => (None, None),
@@ -298,7 +299,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// Where the address cannot be listened on, or no certificate can be made.
+    /// Where the address cannot be listened on, no certificate can be made, or the key is one that no header can carry.
     pub fn start(self) -> io::Result<Sandbox> {
         Sandbox::with(self.options)
     }

@@ -52,6 +52,7 @@ pub(crate) struct Event {
     url: String,
     name: &'static str,
     body: Bytes,
+    at: Timestamp,
     pub(crate) fault: Option<Fault>,
 }
 
@@ -60,7 +61,12 @@ pub(crate) const FINISHED: &str = "session_finished";
 
 impl Event {
     /// None for a session whose caller asked for no webhook.
-    pub(crate) fn of(session: &Session, name: &'static str, shape: WebhookShape) -> Option<Self> {
+    pub(crate) fn of(
+        session: &Session,
+        name: &'static str,
+        shape: WebhookShape,
+        at: Timestamp,
+    ) -> Option<Self> {
         let url = session.request.webhook.clone()?;
         let (nested, flat) = match shape {
             WebhookShape::Nested => (Some(Outcome { errors: [], status: session.status() }), None),
@@ -77,7 +83,7 @@ impl Event {
         };
         // Strings in a struct: there is nothing here that JSON cannot hold.
         let body = serde_json::to_vec(&body).unwrap_or_default().into();
-        Some(Self { session_id: session.id.clone(), url, name, body, fault: None })
+        Some(Self { session_id: session.id.clone(), url, name, body, at, fault: None })
     }
 
     pub(crate) fn is_first(&self) -> bool {
@@ -240,7 +246,7 @@ async fn deliver(world: &World, senders: &Semaphore, event: Event, era: u64) {
             return;
         }
         Some(Fault::WebhookLate) => {
-            let late = world.clock.now().saturating_add(LATENESS).unwrap_or(Timestamp::MAX);
+            let late = event.at.saturating_add(LATENESS).unwrap_or(Timestamp::MAX);
             world.clock.sleep_until(late).await;
         }
         _ => {}

@@ -1,9 +1,10 @@
 //! What the hosted pages say, in each language they speak.
 
-/// The texts of the pages. `{}` stands for a number.
+/// The texts of the pages and of the SMS. `{}` stands for a number or a code.
 pub(crate) struct Words {
     /// For the `lang` attribute.
     pub(crate) lang: &'static str,
+    pub(crate) sms: &'static str,
     pub(crate) sandbox_note: &'static str,
     pub(crate) title: &'static str,
     pub(crate) send_intro: &'static str,
@@ -47,6 +48,7 @@ impl Words {
 
 pub(crate) static ENGLISH: Words = Words {
     lang: "en",
+    sms: "{} is your verification code. (ZignSec sandbox)",
     sandbox_note: "Sandbox: no SMS leaves this computer",
     title: "Confirm your phone number",
     send_intro: "We will send a code of five digits by SMS to",
@@ -78,6 +80,7 @@ pub(crate) static ENGLISH: Words = Words {
 
 static SWEDISH: Words = Words {
     lang: "sv",
+    sms: "{} är din verifieringskod. (ZignSec-sandlåda)",
     sandbox_note: "Sandlåda: inget SMS lämnar den här datorn",
     title: "Bekräfta ditt telefonnummer",
     send_intro: "Vi skickar en femsiffrig kod med SMS till",
@@ -109,6 +112,7 @@ static SWEDISH: Words = Words {
 
 static GERMAN: Words = Words {
     lang: "de",
+    sms: "{} ist Ihr Bestätigungscode. (ZignSec-Sandbox)",
     sandbox_note: "Sandbox: Keine SMS verlässt diesen Rechner",
     title: "Telefonnummer bestätigen",
     send_intro: "Wir senden einen fünfstelligen Code per SMS an",
@@ -140,6 +144,7 @@ static GERMAN: Words = Words {
 
 static DANISH: Words = Words {
     lang: "da",
+    sms: "{} er din bekræftelseskode. (ZignSec-sandkasse)",
     sandbox_note: "Sandkasse: ingen SMS forlader denne computer",
     title: "Bekræft dit telefonnummer",
     send_intro: "Vi sender en femcifret kode med SMS til",

@@ -20,6 +20,7 @@ use crate::request::StartRequest;
 use crate::session::{Entered, Rules, SESSION_LIFETIME, Session, SessionView, redirect_url};
 use crate::sms::{Inbox, Sms};
 use crate::webhooks::{CREATED, Event, FINISHED, WebhookAttempt, Webhooks};
+use crate::words::Words;
 
 pub(crate) struct World {
     pub(crate) options: Options,
@@ -213,7 +214,7 @@ impl World {
             };
             Some(Sms {
                 to: session.request.metadata.phone_number.clone(),
-                text: format!("{code} is your verification code. (ZignSec sandbox)"),
+                text: Words::of(&session.request.locale).sms.replace("{}", &code),
                 code,
                 session_id: session.id.clone(),
                 at: now,
@@ -295,7 +296,7 @@ impl World {
 
     /// Sends the session's webhook for an event, if its caller wants one, and returns the fault that it meets.
     fn tell(&self, session: &Session, name: &'static str) -> Option<Fault> {
-        let mut event = Event::of(session, name, self.options.webhook_shape)?;
+        let mut event = Event::of(session, name, self.options.webhook_shape, self.clock.now())?;
         let chance =
             self.random.chaos(Chaos::Webhook, self.options.chaos, &CHAOS_OF_WEBHOOKS).cloned();
         let own = match quirk(&session.request.metadata.phone_number) {

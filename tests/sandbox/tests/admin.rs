@@ -230,3 +230,73 @@ fn foreign_hosts_and_origins_are_refused() {
         );
     }
 }
+
+#[test]
+fn the_clock_goes_forward_only() {
+    let sandbox = Sandbox::start().unwrap();
+    let now =
+        |answer: Answer| answer.json()["now"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let before = now(get(&sandbox, "/_sandbox/clock"));
+    let after = now(post(&sandbox, "/_sandbox/clock", json!({"advance_s": 90.5})));
+    assert!(before.duration_until(after) >= jiff::SignedDuration::from_millis(90_500));
+    for bad in [
+        json!({"advance_s": -1}),
+        json!({"advance_s": "5"}),
+        json!({"advance_s": 1e300}),
+        json!({"advance_s": null}),
+        json!({"advance": 5}),
+        json!({}),
+        json!([]),
+        json!("{"),
+    ] {
+        assert_eq!(post(&sandbox, "/_sandbox/clock", &bad).status, 422, "{bad}");
+    }
+    assert_eq!(post(&sandbox, "/_sandbox/clock", "{").status, 400);
+}
+
+#[test]
+fn help_and_the_description_say_all_there_is() {
+    let sandbox = Sandbox::builder().api_key("a-secret-key").start().unwrap();
+    let help = get(&sandbox, "/_sandbox/help");
+    let names = |list: &str, name: &str| {
+        let list = help.json()[list].as_array().unwrap().clone();
+        list.iter().map(|entry| entry[name].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for dial in ["--port", "--max-attempts", "--chaos", "--seed", "--json"] {
+        assert!(names("dials", "name").contains(&dial.to_owned()), "{dial}");
+    }
+    assert!(names("routes", "path").contains(&"/_sandbox/clock".to_owned()));
+    assert!(!help.text().contains("sandbox-key") && !help.text().contains("a-secret-key"));
+    let description = get(&sandbox, "/_sandbox/openapi.json").json();
+    assert_eq!(description["openapi"], "3.1.0");
+    let named = &description["components"]["schemas"]["NamedFault"]["properties"]["fault"]["anyOf"]
+        [0]["enum"];
+    assert!(named.as_array().unwrap().contains(&json!("reset-on-accept")));
+    for (path, methods) in description["paths"].as_object().unwrap() {
+        let wrong = agent()
+            .patch(format!("{}{}", sandbox.url(), path.replace("{id}", "x")))
+            .send("{}")
+            .unwrap();
+        assert_eq!(wrong.status(), 405, "{path}");
+        let allowed = wrong.headers()["allow"].to_str().unwrap().replace("HEAD", "");
+        let mut allowed: Vec<_> =
+            allowed.split(',').filter(|method| !method.is_empty()).map(str::to_lowercase).collect();
+        allowed.sort();
+        assert_eq!(
+            allowed,
+            methods.as_object().unwrap().keys().cloned().collect::<Vec<_>>(),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn it_listens_where_it_is_told() {
+    for host in ["127.0.0.1", "0.0.0.0"] {
+        let sandbox = Sandbox::builder().host(host.parse().unwrap()).start().unwrap();
+        assert!(sandbox.url().starts_with("http://127.0.0.1:"), "{}", sandbox.url());
+        assert_eq!(get(&sandbox, "/_sandbox/health").status, 200);
+    }
+    assert!(Sandbox::builder().host("192.0.2.1".parse().unwrap()).start().is_err());
+    assert!(Sandbox::builder().api_key("two words").start().is_err());
+}

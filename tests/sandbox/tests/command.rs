@@ -97,3 +97,57 @@ fn a_port_that_is_taken_is_a_plain_error() {
     assert!(error.contains("in use"), "{error}");
     assert_eq!(program.stdout, b"");
 }
+
+#[test]
+fn every_dial_of_the_command_line_arrives() {
+    let mut child = run(
+        &[
+            "--json",
+            "--host",
+            "127.0.0.1",
+            "--allow-host",
+            "gateway.test",
+            "--api-key",
+            "my-key",
+            "--webhook-secret",
+            "hush",
+            "--success-status",
+            "finished",
+            "--max-attempts",
+            "1",
+            "--cancel",
+            "redirect",
+            "--webhook-shape",
+            "flat",
+            "--webhook-allow",
+            "hooks.test",
+            "--error-shape",
+            "text",
+            "--chaos",
+            "100",
+            "--seed",
+            "5",
+        ],
+        Stdio::piped(),
+    );
+    let (line, _out) = ready(&mut child);
+    assert_eq!((&line["api_key"], &line["webhook_secret"]), (&"my-key".into(), &"hush".into()));
+    let url = line["url"].as_str().unwrap();
+    let health = ureq::get(format!("{url}/_sandbox/health")).header("host", "gateway.test").call();
+    assert_eq!(health.unwrap().status(), 200);
+    let dashboard = ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap();
+    assert!(dashboard.contains("Chaos strikes in 100 % of calls, from seed 5"), "{dashboard}");
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_bad_key_is_refused_and_not_repeated() {
+    let program = Command::new(env!("CARGO_BIN_EXE_zignsec-sandbox"))
+        .args(["--api-key", "my secret"])
+        .output()
+        .unwrap();
+    assert!(!program.status.success());
+    let said = String::from_utf8([program.stdout, program.stderr].concat()).unwrap();
+    assert!(said.contains("API key") && !said.contains("my secret"), "{said}");
+}

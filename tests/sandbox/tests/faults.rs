@@ -114,6 +114,9 @@ fn a_scripted_answer_is_sent_byte_for_byte() {
         json!({"fault": "answer", "status": 200, "headers": {"Content-Length": "3"}}),
         json!({"fault": "reset", "status": 200}),
         json!({"fault": "reset", "times": -1}),
+        json!({"fault": "reset", "times": 1.5}),
+        json!({"fault": "reset", "times": null}),
+        json!({"fault": "reset", "times": 1e9}),
         json!({"fault": "reset", "tines": 1}),
         json!({"fault": 1}),
         json!([]),
@@ -231,7 +234,7 @@ fn a_post_whose_answer_was_lost_is_recorded_without_a_status_and_has_its_session
 #[test]
 fn the_list_has_what_exists_and_what_is_armed() {
     let sandbox = Sandbox::start().unwrap();
-    post(&sandbox, "/_sandbox/faults", json!({"fault": "http-500", "times": 3}));
+    post(&sandbox, "/_sandbox/faults", json!({"fault": "http-500", "times": 3.0}));
     post(&sandbox, "/_sandbox/faults", json!({"fault": "reset"}));
     let list = get(&sandbox, "/_sandbox/faults").json();
     assert_eq!(

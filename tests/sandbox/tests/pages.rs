@@ -116,17 +116,19 @@ fn cancelling_and_waiting_too_long_have_their_screens() {
 #[test]
 fn the_page_speaks_the_sessions_language() {
     let sandbox = Sandbox::start().unwrap();
-    for (locale, lang, words) in [
-        ("En", "en", "Confirm your phone number"),
-        ("SE", "sv", "Bekräfta ditt telefonnummer"),
-        ("De", "de", "Telefonnummer bestätigen"),
-        ("dk", "da", "Bekræft dit telefonnummer"),
-        ("Gr", "en", "Confirm your phone number"),
+    for (locale, lang, words, sms) in [
+        ("En", "en", "Confirm your phone number", "is your verification code"),
+        ("SE", "sv", "Bekräfta ditt telefonnummer", "är din verifieringskod"),
+        ("De", "de", "Telefonnummer bestätigen", "ist Ihr Bestätigungscode"),
+        ("dk", "da", "Bekræft dit telefonnummer", "er din bekræftelseskode"),
+        ("Gr", "en", "Confirm your phone number", "is your verification code"),
     ] {
         let mut body = example();
         body["locale"] = json!(locale);
         let id = post(&sandbox, START, body).json()["data"]["id"].as_str().unwrap().to_owned();
         let text = get(&sandbox, &page(&id)).text();
+        sandbox.user(&id, zignsec_sandbox::Action::Abandon).unwrap();
+        assert!(sandbox.sms(PHONE, PATIENCE)[0].text.contains(sms), "{locale}");
         assert!(
             text.contains(&format!("<html lang=\"{lang}\">")) && text.contains(words),
             "{locale}: {text}"
@@ -172,7 +174,7 @@ fn markup_is_shown_as_text_and_scripts_are_barred() {
     );
     assert_eq!(
         (answer.header("referrer-policy"), answer.header("cache-control")),
-        ("no-referrer", "no-store")
+        ("same-origin", "no-store")
     );
 }
 
