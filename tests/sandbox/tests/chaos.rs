@@ -41,7 +41,7 @@ fn the_same_seed_gives_the_same_chaos_call_for_call() {
 }
 
 #[test]
-fn chaos_leaves_admin_routes_and_the_scripted_user_alone() {
+fn chaos_leaves_admin_routes_and_the_dashboard_alone() {
     let sandbox = Sandbox::builder().chaos(100).start().unwrap();
     for _ in 0..20 {
         assert_eq!(get(&sandbox, "/_sandbox/health").status, 200);
