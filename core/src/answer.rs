@@ -9,19 +9,16 @@ use crate::transport::{Answer, Call};
 
 /// Reads the session that answers `call`. `secrets` are kept out of messages.
 pub(crate) fn read(call: &Call<'_>, answer: &Answer, secrets: &[&str]) -> Result<Session, Error> {
-    let failed = |kind, what: &dyn fmt::Display, in_doubt| {
-        Error::failed(kind, what)
-            .with_http(
-                answer.status,
-                shown(&answer.body),
-                answer.request_id.clone(),
-                answer.retry_after,
-            )
-            .with_in_doubt(call.creates() && in_doubt)
+    let failed = |kind, what: &dyn fmt::Display, in_doubt: bool| {
+        Error::failed(kind, what, call.creates() && in_doubt).with_http(
+            answer.status,
+            shown(&answer.body),
+            answer.request_id.clone(),
+            answer.retry_after,
+        )
     };
     if !answer.is_success() {
-        let reason = reason(&answer.body).map(|reason| redact::text(&reason, secrets));
-        let what = match reason {
+        let what = match reason(&answer.body, secrets) {
             Some(reason) => format!("the gateway answered {}: {reason}", answer.status),
             None => format!("the gateway answered {}", answer.status),
         };
@@ -63,25 +60,32 @@ fn shown(body: &[u8]) -> String {
 
 /// What the gateway says for itself. Its pages show the error bodies of several products, which
 /// have no shape in common: the first of the usual names that leads to text counts.
-fn reason(body: &[u8]) -> Option<String> {
+fn reason(body: &[u8], secrets: &[&str]) -> Option<String> {
     const LONGEST: usize = 300;
     let text = std::str::from_utf8(body).ok()?.trim();
-    let mut reason = match serde_json::from_str(text) {
+    let reason = match serde_json::from_str(text) {
         Ok(value) => reason_in_json(&value)?,
         // A page is for eyes, not for a message.
         Err(_) if text.starts_with('<') => return None,
         Err(_) => text.lines().next()?.to_owned(),
     };
-    reason.retain(|c| !c.is_control());
+    // Cut last: half a key or half a number would not be known for what it is.
+    let mut reason = redact::text(&reason, secrets);
+    reason.retain(|c| !c.is_control() && !is_invisible(c));
     reason.truncate(reason.floor_char_boundary(LONGEST));
     (!reason.is_empty()).then_some(reason)
+}
+
+/// What turns or hides the text around it.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn reason_in_json(value: &serde_json::Value) -> Option<String> {
     const NAMES: [&str; 8] =
         ["errors", "error", "description", "detail", "message", "title", "code", "type"];
     match value {
-        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::String(text) => (!text.is_empty()).then(|| text.clone()),
         serde_json::Value::Array(list) => list.iter().find_map(reason_in_json),
         serde_json::Value::Object(map) => {
             NAMES.iter().find_map(|name| reason_in_json(map.get(*name)?))
@@ -102,12 +106,24 @@ mod tests {
             (r#"{"errors":[{"title":"t","source":{"pointer":"p"},"message":"why"}]}"#, Some("why")),
             (r#"{"error":{"type":"t","message":"why"}}"#, Some("why")),
             (r#"{"type":"t","message":"why"}"#, Some("why")),
+            (r#"{"error":"","message":"why"}"#, Some("why")),
             ("Internal Server Error\n", Some("Internal Server Error")),
             ("<html><title>502</title></html>", None),
             ("{}", None),
             ("", None),
         ] {
-            assert_eq!(reason(body.as_bytes()).as_deref(), expected, "{body}");
+            assert_eq!(reason(body.as_bytes(), &[]).as_deref(), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_only_after_it_was_redacted() {
+        let key = "averylongsecretapikey0123456789";
+        for padding in 200..300 {
+            let body = format!("{} {key} +46703339954", "x".repeat(padding));
+            let shown = reason(body.as_bytes(), &[key]).unwrap();
+            assert!(!shown.contains("avery") && !shown.contains("4670"), "{shown}");
+            assert!(shown.len() <= 300);
         }
     }
 

@@ -11,7 +11,6 @@ use zeroize::Zeroizing;
 use crate::answer;
 use crate::error::Error;
 use crate::options::{AuthScheme, Environ, Environment, Options, Settings};
-use crate::redact;
 use crate::request::Phone2faRequest;
 use crate::session::{self, Session};
 use crate::transport::{Answer, Call, Failure, Transport};
@@ -126,8 +125,8 @@ impl Client {
 
     /// No answer came.
     fn failed(&self, call: &Call<'_>, failure: Failure) -> Error {
-        let what = redact::text(&failure.what, &self.settings.keys.secrets());
-        let error = Error::failed(failure.kind, what).with_in_doubt(call.creates() && failure.sent);
+        let what = format!("{}: {}", self.base_url(), failure.what);
+        let error = Error::failed(failure.kind, what, call.creates() && failure.sent);
         match failure.source {
             Some(source) => error.with_source(source),
             None => error,

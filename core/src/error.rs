@@ -165,15 +165,22 @@ impl Error {
         Self::new(ErrorKind::Configuration, message)
     }
 
-    /// A call that failed: `what` happened, then the advice that goes with the kind.
-    pub(crate) fn failed(kind: ErrorKind, what: impl fmt::Display) -> Self {
-        Self::new(
+    /// A call that failed: `what` happened, then what to make of it.
+    pub(crate) fn failed(kind: ErrorKind, what: impl fmt::Display, in_doubt: bool) -> Self {
+        let advice = if in_doubt {
+            Some("a session may have been opened, and trying again may open another")
+        } else {
+            kind.advice()
+        };
+        let mut error = Self::new(
             kind,
-            match kind.advice() {
+            match advice {
                 Some(advice) => format!("{what}; {advice}"),
                 None => what.to_string(),
             },
-        )
+        );
+        error.0.in_doubt = in_doubt;
+        error
     }
 
     pub(crate) fn with_source(mut self, source: Box<dyn StdError + Send + Sync>) -> Self {
@@ -197,11 +204,6 @@ impl Error {
 
     pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
         self.0.attempts = attempts;
-        self
-    }
-
-    pub(crate) fn with_in_doubt(mut self, in_doubt: bool) -> Self {
-        self.0.in_doubt = in_doubt;
         self
     }
 
@@ -308,7 +310,7 @@ mod tests {
 
     #[test]
     fn the_body_of_an_answer_is_not_in_the_debug_output() {
-        let error = Error::failed(ErrorKind::Server, "500").with_http(
+        let error = Error::failed(ErrorKind::Server, "500", true).with_http(
             500,
             "+46701740605".to_owned(),
             None,

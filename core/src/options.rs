@@ -8,7 +8,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
-use crate::request::is_printable_ascii;
+use crate::request::{LONGEST_HEADER, is_printable_ascii};
 use crate::transport::proxy::{self, Proxy};
 use crate::transport::tls::{self, TlsFiles};
 use crate::url::BaseUrl;
@@ -186,9 +186,13 @@ fn limit(name: &str, given: Option<Duration>, default_s: u64) -> Result<Duration
 fn user_agent(given: Option<String>) -> Result<String, Error> {
     match given.filter(|text| !text.is_empty()) {
         None => Ok(concat!("zignsec/", env!("CARGO_PKG_VERSION")).to_owned()),
-        Some(text) if is_printable_ascii(&text) && text.trim() == text => Ok(text),
+        Some(text)
+            if is_printable_ascii(&text) && text.trim() == text && text.len() <= LONGEST_HEADER =>
+        {
+            Ok(text)
+        }
         Some(_) => Err(Error::configuration(
-            "user_agent must be printable ASCII, without spaces at its ends",
+            "user_agent must be printable ASCII without spaces at its ends, at most 4096 characters",
         )),
     }
 }
@@ -206,29 +210,35 @@ impl Keys {
         secondary: Option<Zeroizing<String>>,
         environment: &Environ,
     ) -> Result<Self, Error> {
-        let given = |key: &Zeroizing<String>| !key.is_empty();
-        let (primary, secondary) = if let Some(primary) = primary.filter(given) {
-            (primary, secondary.filter(given))
-        } else {
-            let primary = environment.get_secret("ZIGNSEC_API_KEY")?.ok_or_else(|| {
-                Error::configuration("no API key: pass api_key or set ZIGNSEC_API_KEY")
-            })?;
-            // The second of a pair that belongs together: never beside a key from elsewhere.
-            let secondary = match secondary.filter(given) {
-                Some(secondary) => Some(secondary),
-                None => environment.get_secret("ZIGNSEC_SECONDARY_API_KEY")?,
-            };
-            (primary, secondary)
+        let given = |key: Option<Zeroizing<String>>| key.filter(|key| !key.is_empty());
+        let (primary, mut secondary) = (given(primary), given(secondary));
+        let mut names = ["api_key", "secondary_api_key"];
+        let primary = match primary {
+            Some(primary) => primary,
+            None => {
+                names[0] = "ZIGNSEC_API_KEY";
+                // The second of a pair that belongs together: never beside a key from elsewhere.
+                if secondary.is_none() {
+                    names[1] = "ZIGNSEC_SECONDARY_API_KEY";
+                    secondary = environment.get_secret(names[1])?;
+                }
+                environment.get_secret(names[0])?.ok_or_else(|| {
+                    Error::configuration("no API key: pass api_key or set ZIGNSEC_API_KEY")
+                })?
+            }
         };
-        for (name, key) in [("api_key", Some(&primary)), ("secondary_api_key", secondary.as_ref())]
-        {
-            if key.is_some_and(|key| !key.bytes().all(|byte| byte.is_ascii_graphic())) {
+        for (name, key) in names.into_iter().zip([Some(&primary), secondary.as_ref()]) {
+            let good = |key: &Zeroizing<String>| {
+                key.bytes().all(|byte| byte.is_ascii_graphic()) && key.len() <= LONGEST_HEADER
+            };
+            if !key.is_none_or(good) {
                 return Err(Error::configuration(format!(
-                    "{name} must be visible ASCII without spaces; look for a line break or a \
-                     quotation mark around it"
+                    "{name} must be visible ASCII without spaces, at most 4096 characters; look for \
+                     a line break or a quotation mark around it"
                 )));
             }
         }
+        let secondary = secondary.filter(|key| *key != primary);
         Ok(Self { primary, secondary, secondary_in_use: AtomicBool::new(false) })
     }
 

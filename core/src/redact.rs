@@ -5,8 +5,7 @@ pub(crate) fn phone(number: &str) -> String {
     const SHOWN_AT_EACH_END: usize = 3;
     // Of a short number both ends would be nearly all of it.
     const SHORTEST_WITH_BOTH_ENDS: usize = 10;
-    let characters: Vec<char> =
-        number.chars().filter(|c| *c == '+' || c.is_ascii_digit()).collect();
+    let characters: Vec<char> = number.chars().filter(|c| *c == '+' || c.is_numeric()).collect();
     let start: String = characters.iter().take(SHOWN_AT_EACH_END).collect();
     if characters.len() < SHORTEST_WITH_BOTH_ENDS {
         return format!("{start}*****");
@@ -15,14 +14,27 @@ pub(crate) fn phone(number: &str) -> String {
     format!("{start}*****{end}")
 }
 
-/// Somebody else's text (the gateway's, the system's) as it may stand in a message: without
-/// `secrets`, phone numbers, and the user info, query and fragment of URLs.
+/// Somebody else's text (the gateway's) as it may stand in a message: without `secrets`, phone
+/// numbers, and the user info, query and fragment of URLs.
 pub(crate) fn text(text: &str, secrets: &[&str]) -> String {
-    let mut text = text.to_owned();
-    for secret in secrets {
-        text = text.replace(secret, "[key]");
+    // JSON may escape a slash.
+    phone_numbers(&urls(&keys(text, secrets).replace("\\/", "/")))
+}
+
+/// Replaces each secret, the longest that stands at a place: one key may begin like another.
+fn keys(text: &str, secrets: &[&str]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let here = secrets.iter().filter(|secret| rest.starts_with(**secret));
+        let (shown, length) = match here.map(|secret| secret.len()).max() {
+            Some(length) => ("[key]", length),
+            None => (&rest[..first.len_utf8()], first.len_utf8()),
+        };
+        out.push_str(shown);
+        rest = &rest[length..];
     }
-    phone_numbers(&urls(&text))
+    out
 }
 
 /// Cuts `user:password@` and everything from `?` or `#` on out of each URL.
@@ -46,28 +58,28 @@ fn urls(text: &str) -> String {
     out
 }
 
-/// Masks what could be a phone number: a plus and its digits, however spaced, or seven digits in
-/// a row. An id or a time that looks like one is masked too: better than the other way round.
+/// Masks what could be a phone number: seven digits or more, however they are spaced. An id or a
+/// date that looks like one is masked too: better than the other way round.
 fn phone_numbers(text: &str) -> String {
     const FEWEST_DIGITS: usize = 7;
+    fn separates(c: char) -> bool {
+        c.is_whitespace() || matches!(c, '-' | '.' | '(' | ')' | '_' | ',')
+    }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(start) = rest.find(|c: char| c == '+' || c.is_ascii_digit()) {
+    while let Some(start) = rest.find(|c: char| c == '+' || c.is_numeric()) {
         out.push_str(&rest[..start]);
         rest = &rest[start..];
-        let spaced = rest.starts_with('+');
-        let end = rest[1..]
-            .find(|c: char| {
-                !(c.is_ascii_digit() || (spaced && matches!(c, ' ' | '-' | '.' | '(' | ')')))
-            })
-            .map_or(rest.len(), |end| end + 1);
-        let run = rest[..end].trim_end_matches([' ', '-', '.', '(', ')']);
-        if run.bytes().filter(u8::is_ascii_digit).count() >= FEWEST_DIGITS {
+        let inside = rest.strip_prefix('+').unwrap_or(rest);
+        let end = inside.find(|c: char| !c.is_numeric() && !separates(c)).unwrap_or(inside.len());
+        let length = rest.len() - inside.len() + inside[..end].trim_end_matches(separates).len();
+        let (run, behind) = rest.split_at(length);
+        if run.chars().filter(|c| c.is_numeric()).count() >= FEWEST_DIGITS {
             out.push_str(&phone(run));
         } else {
             out.push_str(run);
         }
-        rest = &rest[run.len()..];
+        rest = behind;
     }
     out.push_str(rest);
     out
@@ -88,6 +100,10 @@ mod tests {
     fn text_of_others_loses_keys_numbers_and_private_parts_of_urls() {
         for (given, shown) in [
             ("key k-1 is unknown", "key [key] is unknown"),
+            ("key k-12 is unknown", "key [key] is unknown"),
+            ("070 333 99 54", "070*****954"),
+            ("+46_703_339_954", "+46*****954"),
+            ("https:\\/\\/a.example\\/ok?t=S", "https://a.example/ok"),
             ("phone +46703339954 is blocked", "phone +46*****954 is blocked"),
             ("call +46 70 333-99 54.", "call +46*****954."),
             ("to=%2B46703339954", "to=%2B467*****954"),
@@ -96,7 +112,7 @@ mod tests {
             ("a+b = 12 of 100", "a+b = 12 of 100"),
             ("http://127.0.0.1:46701/x", "http://127.0.0.1:46701/x"),
         ] {
-            assert_eq!(text(given, &["k-1"]), shown);
+            assert_eq!(text(given, &["k-1", "k-12"]), shown);
         }
     }
 }

@@ -103,8 +103,19 @@ impl Phone2faRequest {
         if let Some(webhook) = &self.webhook {
             check_url("webhook", webhook)?;
         }
-        if self.csrf_token.as_deref().is_some_and(|token| !is_printable_ascii(token)) {
-            return Err(Error::invalid_argument("csrf_token", "must be printable ASCII"));
+        let token = self.csrf_token.as_deref().unwrap_or_default();
+        if !is_printable_ascii(token) || token.len() > LONGEST_HEADER {
+            return Err(Error::invalid_argument(
+                "csrf_token",
+                "must be printable ASCII, at most 4096 characters of it",
+            ));
+        }
+        let relay_state = self.relay_state.as_deref().unwrap_or_default();
+        for (name, text) in [("locale", self.locale.as_str()), ("relay_state", relay_state)] {
+            // The gateway would tell it back, and C would see the text end there.
+            if text.contains('\0') {
+                return Err(Error::invalid_argument(name, "must not hold U+0000"));
+            }
         }
         Ok(())
     }
@@ -153,6 +164,9 @@ impl fmt::Debug for Phone2faRequest {
 fn present(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
+
+/// The longest value of a header. All of a request's head must fit one buffer of the transport.
+pub(crate) const LONGEST_HEADER: usize = 4096;
 
 fn is_e164(number: &str) -> bool {
     number.strip_prefix('+').is_some_and(|digits| {

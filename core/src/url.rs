@@ -49,6 +49,11 @@ pub(crate) struct BaseUrl {
 
 impl BaseUrl {
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        // All of a request's head must fit one buffer of the transport.
+        const LONGEST: usize = 2048;
+        if text.len() > LONGEST {
+            return Err("must not be longer than 2048 characters");
+        }
         let uri = absolute(text)?;
         let host = uri.host().unwrap_or_default().to_owned();
         let https = uri.scheme_str() == Some("https");

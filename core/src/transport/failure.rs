@@ -28,6 +28,16 @@ impl Failure {
         }
     }
 
+    /// No time is left to begin.
+    pub(crate) fn too_late() -> Self {
+        Self {
+            kind: ErrorKind::Timeout,
+            sent: false,
+            what: "the time for the call was used up".to_owned(),
+            source: None,
+        }
+    }
+
     fn of(error: ureq::Error, phase: Option<Phase>) -> Self {
         let kind = kind(&error, phase);
         let (cause, source) = cause(error);
@@ -40,7 +50,11 @@ impl Failure {
             (_, Some(_)) => "could not connect",
             (_, None) => "the connection broke",
         };
-        Self { kind, sent: phase.is_none(), what: format!("{what}: {cause}"), source }
+        let what = match cause {
+            Some(cause) => format!("{what}: {cause}"),
+            None => what.to_owned(),
+        };
+        Self { kind, sent: phase.is_none(), what, source }
     }
 }
 
@@ -76,27 +90,35 @@ fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// The words for an error, and the error itself where it is safe to hand out: some of ureq's quote
-/// the whole URL.
-fn cause(error: ureq::Error) -> (String, Option<Box<dyn StdError + Send + Sync>>) {
+/// A failure's cause in words, and the error itself where it is safe to hand out: some of ureq's
+/// quote the whole URL.
+fn cause(error: ureq::Error) -> (Option<String>, Option<Box<dyn StdError + Send + Sync>>) {
     use ureq::Error as E;
     match error {
         E::Io(error) => {
-            let advice = match tls_error(&error) {
-                Some(rustls::Error::InvalidCertificate(
-                    rustls::CertificateError::UnknownIssuer,
-                )) => " (where a proxy inspects TLS, name its certificate with ca_file)",
-                _ => "",
+            let words = match (error.raw_os_error(), tls_error(&error)) {
+                // The system's own words are in the host program's language and encoding.
+                (Some(code), _) => format!("{} (os error {code})", error.kind()),
+                (None, Some(error)) => tls_words(error),
+                (None, None) => error.to_string(),
             };
-            (format!("{error}{advice}"), Some(Box::new(error)))
+            (Some(words), Some(Box::new(error)))
         }
-        E::Timeout(limit) => (format!("{limit} limit"), None),
-        E::Protocol(error) => (error.to_string(), None),
-        E::ConnectProxyFailed(reason) => (format!("the proxy refused: {reason}"), None),
-        E::HostNotFound => ("the host has no address".to_owned(), None),
-        E::LargeResponseHeader(..) => ("its head is too large".to_owned(), None),
-        E::Rustls(error) => (error.to_string(), Some(Box::new(error))),
-        E::Tls(reason) => (reason.to_owned(), None),
-        _ => ("the HTTP library gave up".to_owned(), None),
+        E::Protocol(error) => (Some(error.to_string()), None),
+        E::ConnectProxyFailed(reason) => (Some(format!("the proxy refused: {reason}")), None),
+        E::HostNotFound => (Some("the host has no address".to_owned()), None),
+        E::LargeResponseHeader(..) => (Some("its head is too large".to_owned()), None),
+        E::Rustls(error) => (Some(tls_words(&error)), Some(Box::new(error))),
+        E::Tls(reason) => (Some(reason.to_owned()), None),
+        _ => (None, None),
+    }
+}
+
+fn tls_words(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
+            format!("{error} (where a proxy inspects TLS, name its certificate with ca_file)")
+        }
+        error => error.to_string(),
     }
 }

@@ -103,6 +103,9 @@ impl Transport {
         deadline: Instant,
     ) -> Result<Answer, Failure> {
         let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Failure::too_late());
+        }
         let limit = left.min(self.limits.attempt);
         let head = self.head(call, key)?;
         let mut response = if call.creates() {
@@ -165,8 +168,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 fn request_id(headers: &HeaderMap) -> Option<String> {
     ["x-request-id", "x-correlation-id", "request-id"]
         .into_iter()
-        .find_map(|name| headers.get(name)?.to_str().ok())
-        .filter(|id| !id.is_empty())
+        .find_map(|name| headers.get(name)?.to_str().ok().filter(|id| !id.is_empty()))
         .map(str::to_owned)
 }
 
@@ -202,6 +204,8 @@ mod tests {
     #[test]
     fn the_request_id_is_the_first_of_its_headers() {
         let mut both = headers("request-id", "last");
+        assert_eq!(request_id(&both).as_deref(), Some("last"));
+        both.insert("x-request-id", "".parse().unwrap());
         assert_eq!(request_id(&both).as_deref(), Some("last"));
         both.insert("x-request-id", "first".parse().unwrap());
         assert_eq!(request_id(&both).as_deref(), Some("first"));

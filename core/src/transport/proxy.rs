@@ -16,20 +16,23 @@ pub(crate) fn choose(
     environment: &Environ,
 ) -> Result<Option<Proxy>, Error> {
     if let Some(option) = option.filter(|option| !option.is_empty()) {
-        let proxy = match option {
-            "none" => None,
-            url => Some(parse("proxy", url)?),
-        };
-        return Ok(proxy.filter(|_| !base_url.is_loopback()));
+        if option.eq_ignore_ascii_case("none") {
+            return Ok(None);
+        }
+        let proxy = parse("proxy", option)?;
+        return Ok((!base_url.is_loopback()).then_some(proxy));
+    }
+    // A variable is for every program of its user: what is wrong with it counts where it is used.
+    let exempt = match variable("NO_PROXY", environment)? {
+        Some(list) => is_exempt(&list, base_url.host(), base_url.port()),
+        None => false,
+    };
+    if exempt || base_url.is_loopback() {
+        return Ok(None);
     }
     for name in ["HTTPS_PROXY", "ALL_PROXY"] {
         if let Some(url) = variable(name, environment)? {
-            let proxy = parse(name, &url)?;
-            let exempt = match variable("NO_PROXY", environment)? {
-                Some(list) => is_exempt(&list, base_url.host(), base_url.port()),
-                None => false,
-            };
-            return Ok(Some(proxy).filter(|_| !exempt && !base_url.is_loopback()));
+            return parse(name, &url).map(Some);
         }
     }
     Ok(None)
@@ -157,6 +160,19 @@ mod tests {
             assert_eq!(chosen(None, loopback, all), None);
             assert_eq!(chosen(Some("http://proxy:1"), loopback, all), None);
         }
+    }
+
+    #[test]
+    fn a_variable_that_is_not_used_may_say_what_it_likes() {
+        let socks = |name: &str| match name {
+            "ALL_PROXY" => Some("socks5://127.0.0.1:1080".into()),
+            "NO_PROXY" => Some("gateway.example".into()),
+            _ => None,
+        };
+        assert_eq!(chosen(None, "https://gateway.example", socks), None);
+        assert_eq!(chosen(None, "http://127.0.0.1:1", socks), None);
+        let other = BaseUrl::parse("https://other.example").unwrap();
+        assert!(choose(None, &other, &Environ(socks)).is_err());
     }
 
     #[test]

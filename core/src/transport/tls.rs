@@ -51,50 +51,73 @@ pub(crate) fn config(
 /// and cannot be used is an error: to trust somebody else instead would be worse.
 fn roots(ca_file: Option<&Path>, needed: bool, environment: &Environ) -> Result<RootCerts, Error> {
     if let Some(file) = ca_file {
-        return named("ca_file", Some(file), None);
+        return named(&[("ca_file", file.to_owned(), Form::File)]);
     }
     let path = |name| environment.get_os(name).map(PathBuf::from);
-    let (file, dir) = (path("SSL_CERT_FILE"), path("SSL_CERT_DIR"));
-    if file.is_some() || dir.is_some() {
-        return named("SSL_CERT_FILE and SSL_CERT_DIR", file.as_deref(), dir.as_deref());
+    let mut sources = Vec::new();
+    sources.extend(path("SSL_CERT_FILE").map(|file| ("SSL_CERT_FILE", file, Form::File)));
+    if let Some(dirs) = environment.get_os("SSL_CERT_DIR") {
+        // As for OpenSSL, a list like that of PATH.
+        let dirs = std::env::split_paths(&dirs).filter(|dir| !dir.as_os_str().is_empty());
+        sources.extend(dirs.map(|dir| ("SSL_CERT_DIR", dir, Form::Dir)));
+    }
+    if !sources.is_empty() {
+        return named(&sources);
     }
     for name in ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
         if let Some(bundle) = path(name) {
-            return if bundle.is_dir() {
-                named(name, None, Some(&bundle))
-            } else {
-                named(name, Some(&bundle), None)
-            };
+            let form = if bundle.is_dir() { Form::Dir } else { Form::File };
+            return named(&[(name, bundle, form)]);
         }
     }
     if !needed {
         return Ok(RootCerts::WebPki);
     }
     let system = rustls_native_certs::load_native_certs().certs;
-    Ok(if system.is_empty() { RootCerts::WebPki } else { specific(system) })
+    Ok(if system.is_empty() { RootCerts::WebPki } else { specific(&system) })
 }
 
-fn named(name: &str, file: Option<&Path>, dir: Option<&Path>) -> Result<RootCerts, Error> {
-    let loaded = rustls_native_certs::load_certs_from_paths(file, dir);
-    if let Some(error) = loaded.errors.into_iter().next() {
-        return Err(Error::configuration(format!("{name} cannot be read: {error}"))
-            .with_source(Box::new(error)));
-    }
-    // A certificate that does not parse would be left out without a word.
-    let mut store = rustls::RootCertStore::empty();
-    for certificate in &loaded.certs {
-        store.add(certificate.clone()).map_err(|error| {
-            Error::configuration(format!("{name} holds a certificate that cannot be read: {error}"))
+enum Form {
+    File,
+    Dir,
+}
+
+/// The certificates of files and folders that somebody named, all of which must be good.
+fn named(sources: &[(&str, PathBuf, Form)]) -> Result<RootCerts, Error> {
+    let mut all = Vec::new();
+    for (name, path, form) in sources {
+        let (file, dir) = match form {
+            Form::File => (Some(path.as_path()), None),
+            Form::Dir => (None, Some(path.as_path())),
+        };
+        let loaded = rustls_native_certs::load_certs_from_paths(file, dir);
+        if let Some(error) = loaded.errors.into_iter().next() {
+            return Err(Error::configuration(format!("{name} cannot be read: {error}"))
+                .with_source(Box::new(error)));
+        }
+        // A certificate that does not parse would be left out without a word.
+        let mut store = rustls::RootCertStore::empty();
+        for certificate in &loaded.certs {
+            store.add(certificate.clone()).map_err(|error| {
+                Error::configuration(format!(
+                    "{name} holds a certificate that cannot be read: {error}"
+                ))
                 .with_source(Box::new(error))
-        })?;
+            })?;
+        }
+        all.extend(loaded.certs);
     }
-    if store.is_empty() {
-        return Err(Error::configuration(format!("{name} holds no certificate in PEM form")));
+    if all.is_empty() {
+        let names: Vec<_> = sources.iter().map(|(name, ..)| *name).collect();
+        return Err(Error::configuration(format!(
+            "{} holds no certificate in PEM form",
+            names.join(" and ")
+        )));
     }
-    Ok(specific(loaded.certs))
+    Ok(specific(&all))
 }
 
-fn specific(certificates: Vec<CertificateDer<'static>>) -> RootCerts {
+fn specific(certificates: &[CertificateDer<'static>]) -> RootCerts {
     RootCerts::Specific(Arc::new(certificates.iter().map(to_ureq).collect()))
 }
 
