@@ -17,7 +17,8 @@
  *
  * Pointers. Inputs come first, outputs next, `zs_error **out_error` last. Every pointer is checked:
  * NULL where an object or a string is required is ZS_ERROR_INVALID_ARGUMENT. Outputs are set to NULL
- * on failure; *out_error is set to NULL on success. Pass NULL for out_error to do without.
+ * on failure; *out_error is set to NULL on success. Pass NULL for out_error to do without. An output is
+ * overwritten: free what it held before.
  *
  * Ownership. What a function puts into an output is yours: give it to the matching _free function,
  * never to free(). A _free function does nothing with NULL.
@@ -275,7 +276,7 @@ typedef struct zs_session zs_session;
 /**
  * The settings of a client. Begin with ZS_CLIENT_OPTIONS_INIT. The library keeps copies.
  */
-typedef struct {
+typedef struct zs_client_options {
     /**
      * sizeof(zs_client_options).
      */
@@ -347,7 +348,7 @@ typedef struct {
 /**
  * A session to open. Begin with ZS_PHONE_2FA_REQUEST_INIT. The library keeps nothing of it.
  */
-typedef struct {
+typedef struct zs_phone_2fa_request {
     /**
      * sizeof(zs_phone_2fa_request).
      */
@@ -414,7 +415,7 @@ zs_result zs_client_new(const zs_client_options *options,
  * @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT before anything is sent; any other zs_result of a failed
  *         call. Where zs_error_in_doubt() is 1, a session may have been opened.
  */
-zs_result zs_start_phone_2fa(const zs_client *client,
+zs_result zs_start_phone_2fa(const struct zs_client *client,
                              const zs_phone_2fa_request *request,
                              zs_session **out_session,
                              zs_error **out_error);
@@ -432,7 +433,7 @@ zs_result zs_start_phone_2fa(const zs_client *client,
  *         the gateway does not know; ZS_ERROR_PROTOCOL also where the answer is another session's;
  *         any other zs_result of a failed call.
  */
-zs_result zs_get_session(const zs_client *client,
+zs_result zs_get_session(const struct zs_client *client,
                          const char *session_id,
                          zs_session **out_session,
                          zs_error **out_error);
@@ -442,7 +443,7 @@ zs_result zs_get_session(const zs_client *client,
  *
  * @param client  A client, or NULL.
  */
-void zs_client_free(zs_client *client);
+void zs_client_free(struct zs_client *client);
 
 /**
  * The result that the failed call returned.
@@ -450,7 +451,7 @@ void zs_client_free(zs_client *client);
  * @param error  An error, or NULL.
  * @return The result; ZS_OK for NULL.
  */
-zs_result zs_error_result(const zs_error *error);
+zs_result zs_error_result(const struct zs_error *error);
 
 /**
  * What failed, the deepest cause that is known, and what to try. It never holds the API key, a whole
@@ -459,7 +460,7 @@ zs_result zs_error_result(const zs_error *error);
  * @param error  An error, or NULL.
  * @return A string owned by the error; NULL for NULL.
  */
-const char *zs_error_message(const zs_error *error);
+const char *zs_error_message(const struct zs_error *error);
 
 /**
  * The body of the gateway's answer, cut at 64 KiB. Bytes that are not UTF-8, and NUL, stand as
@@ -468,7 +469,7 @@ const char *zs_error_message(const zs_error *error);
  * @param error  An error, or NULL.
  * @return A string owned by the error; NULL where there was no answer.
  */
-const char *zs_error_body(const zs_error *error);
+const char *zs_error_body(const struct zs_error *error);
 
 /**
  * The first of the headers x-request-id, x-correlation-id and request-id of the answer.
@@ -476,7 +477,7 @@ const char *zs_error_body(const zs_error *error);
  * @param error  An error, or NULL.
  * @return A string owned by the error; NULL where there was none.
  */
-const char *zs_error_request_id(const zs_error *error);
+const char *zs_error_request_id(const struct zs_error *error);
 
 /**
  * The HTTP status of the answer.
@@ -484,7 +485,7 @@ const char *zs_error_request_id(const zs_error *error);
  * @param error  An error, or NULL.
  * @return The status; 0 where there was no answer.
  */
-int32_t zs_error_http_status(const zs_error *error);
+int32_t zs_error_http_status(const struct zs_error *error);
 
 /**
  * How long the gateway asked to wait before the next call (Retry-After).
@@ -492,14 +493,14 @@ int32_t zs_error_http_status(const zs_error *error);
  * @param error  An error, or NULL.
  * @return Milliseconds; -1 where it asked for nothing.
  */
-int64_t zs_error_retry_after_ms(const zs_error *error);
+int64_t zs_error_retry_after_ms(const struct zs_error *error);
 
 /**
  * How many attempts were begun: 0 where a check refused the call before anything was sent.
  *
  * @param error  An error, or NULL.
  */
-uint32_t zs_error_attempts(const zs_error *error);
+uint32_t zs_error_attempts(const struct zs_error *error);
 
 /**
  * Whether a session may exist at the gateway that the call did not hand out. Only ever 1 for
@@ -509,14 +510,14 @@ uint32_t zs_error_attempts(const zs_error *error);
  * @param error  An error, or NULL.
  * @return 1 or 0.
  */
-int32_t zs_error_in_doubt(const zs_error *error);
+int32_t zs_error_in_doubt(const struct zs_error *error);
 
 /**
  * Frees an error and its strings.
  *
  * @param error  An error, or NULL.
  */
-void zs_error_free(zs_error *error);
+void zs_error_free(struct zs_error *error);
 
 /**
  * The name of a result, as in this header: "ZS_ERROR_TIMEOUT".
@@ -533,7 +534,7 @@ const char *zs_result_name(int32_t result);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL for NULL only.
  */
-const char *zs_session_id(const zs_session *session);
+const char *zs_session_id(const struct zs_session *session);
 
 /**
  * The status.
@@ -541,7 +542,7 @@ const char *zs_session_id(const zs_session *session);
  * @param session  A session, or NULL.
  * @return A zs_status; ZS_STATUS_UNKNOWN for NULL.
  */
-int32_t zs_session_status(const zs_session *session);
+int32_t zs_session_status(const struct zs_session *session);
 
 /**
  * The status as the gateway wrote it.
@@ -549,7 +550,7 @@ int32_t zs_session_status(const zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL for NULL only.
  */
-const char *zs_session_status_text(const zs_session *session);
+const char *zs_session_status_text(const struct zs_session *session);
 
 /**
  * Whether the session has ended, well or not.
@@ -557,7 +558,7 @@ const char *zs_session_status_text(const zs_session *session);
  * @param session  A session, or NULL.
  * @return 1 or 0.
  */
-int32_t zs_session_is_final(const zs_session *session);
+int32_t zs_session_is_final(const struct zs_session *session);
 
 /**
  * Whether the user proved that the phone is theirs: the status is accepted or finished, and nothing
@@ -566,7 +567,7 @@ int32_t zs_session_is_final(const zs_session *session);
  * @param session  A session, or NULL.
  * @return 1 or 0.
  */
-int32_t zs_session_is_verified(const zs_session *session);
+int32_t zs_session_is_verified(const struct zs_session *session);
 
 /**
  * Where to send the user. The gateway tells it when the session is opened.
@@ -574,7 +575,7 @@ int32_t zs_session_is_verified(const zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL where the gateway did not tell.
  */
-const char *zs_session_redirect_url(const zs_session *session);
+const char *zs_session_redirect_url(const struct zs_session *session);
 
 /**
  * The phone number.
@@ -582,7 +583,7 @@ const char *zs_session_redirect_url(const zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL where the gateway did not tell.
  */
-const char *zs_session_phone_number(const zs_session *session);
+const char *zs_session_phone_number(const struct zs_session *session);
 
 /**
  * The language of the gateway's page.
@@ -590,7 +591,7 @@ const char *zs_session_phone_number(const zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL where the gateway did not tell.
  */
-const char *zs_session_locale(const zs_session *session);
+const char *zs_session_locale(const struct zs_session *session);
 
 /**
  * Where a user who passed is sent.
@@ -598,7 +599,7 @@ const char *zs_session_locale(const zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL where the gateway did not tell.
  */
-const char *zs_session_redirect_success(const zs_session *session);
+const char *zs_session_redirect_success(const struct zs_session *session);
 
 /**
  * Where any other user is sent.
@@ -606,7 +607,7 @@ const char *zs_session_redirect_success(const zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL where the gateway did not tell.
  */
-const char *zs_session_redirect_failure(const zs_session *session);
+const char *zs_session_redirect_failure(const struct zs_session *session);
 
 /**
  * Your own text.
@@ -614,7 +615,7 @@ const char *zs_session_redirect_failure(const zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL where the gateway did not tell.
  */
-const char *zs_session_relay_state(const zs_session *session);
+const char *zs_session_relay_state(const struct zs_session *session);
 
 /**
  * Where the gateway reports changes of the session.
@@ -622,7 +623,7 @@ const char *zs_session_relay_state(const zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL where the gateway did not tell.
  */
-const char *zs_session_webhook(const zs_session *session);
+const char *zs_session_webhook(const struct zs_session *session);
 
 /**
  * The whole session as the gateway wrote it, with fields that have no function here: a JSON object.
@@ -630,14 +631,14 @@ const char *zs_session_webhook(const zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL for NULL only.
  */
-const char *zs_session_json(const zs_session *session);
+const char *zs_session_json(const struct zs_session *session);
 
 /**
  * Frees a session and its strings.
  *
  * @param session  A session, or NULL.
  */
-void zs_session_free(zs_session *session);
+void zs_session_free(struct zs_session *session);
 
 /**
  * The name of a status, as in this header: "ZS_STATUS_PENDING".

@@ -115,7 +115,7 @@ namespace detail {
 inline void check(zs_result result, zs_error *error) {
     Owned<zs_error> owned(error);
     if (result != ZS_OK) {
-        throw Error(owned.get());
+        throw owned ? Error(owned.get()) : Error(result, zs_result_name(result));
     }
 }
 
@@ -133,7 +133,7 @@ inline const char *c_string(const char *name, const std::optional<std::string> &
 
 /** 0 stands for the default. */
 inline std::uint32_t milliseconds(const char *name, std::chrono::milliseconds limit) {
-    if (limit.count() < 0 || limit.count() > std::numeric_limits<std::uint32_t>::max()) {
+    if (limit.count() < 0 || limit.count() > (std::numeric_limits<std::uint32_t>::max)()) {
         throw Error(ZS_ERROR_INVALID_ARGUMENT,
                     std::string(name) + " must not be negative or longer than 49 days");
     }

@@ -53,7 +53,8 @@ int main(int argc, char **argv) {
     printf("1. A session is open.\n");
     print("id", zs_session_id(started));
     print("status", zs_session_status_text(started));
-    printf("2. Send the user here:\n  %s\n", zs_session_redirect_url(started));
+    const char *redirect_url = zs_session_redirect_url(started);
+    printf("2. Send the user here:\n  %s\n", redirect_url != NULL ? redirect_url : "-");
     fflush(stdout);
 
     zs_session *session = NULL;

@@ -8,6 +8,12 @@ use crate::error::zs_error;
 use crate::ptr::{self, Out};
 use crate::result::zs_result;
 
+/// Drops an object that C gives back. A panic ends here.
+pub(crate) fn take_back<T>(object: Option<Box<T>>) {
+    // Nobody can be told; the panic hook has spoken.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(object)));
+}
+
 /// Runs `call` and hands over what it makes, or its error. A panic ends here.
 pub(crate) fn boundary<T>(
     name: &str,

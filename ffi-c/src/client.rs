@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use zignsec_core::{AuthScheme, Client, ClientBuilder, Environment, Error};
 
-use crate::boundary::boundary;
+use crate::boundary::{self, boundary};
 use crate::error::zs_error;
 use crate::ptr::{self, Extensible, Out, Struct, Text};
 use crate::request::zs_phone_2fa_request;
@@ -211,5 +211,5 @@ pub extern "C" fn zs_get_session(
 /// @param client  A client, or NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_client_free(client: Option<Box<zs_client>>) {
-    drop(client);
+    boundary::take_back(client);
 }

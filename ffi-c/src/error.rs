@@ -4,6 +4,7 @@ use std::ffi::c_char;
 
 use zignsec_core::Error;
 
+use crate::boundary;
 use crate::ptr::Kept;
 use crate::result::zs_result;
 
@@ -116,5 +117,5 @@ pub extern "C" fn zs_error_in_doubt(error: Option<&zs_error>) -> i32 {
 /// @param error  An error, or NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_error_free(error: Option<Box<zs_error>>) {
-    drop(error);
+    boundary::take_back(error);
 }

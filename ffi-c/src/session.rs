@@ -4,6 +4,7 @@ use std::ffi::c_char;
 
 use zignsec_core::Session;
 
+use crate::boundary;
 use crate::ptr::Kept;
 
 /// A session as the gateway told it. Free it with zs_session_free().
@@ -170,5 +171,5 @@ pub extern "C" fn zs_session_json(session: Option<&zs_session>) -> *const c_char
 /// @param session  A session, or NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_free(session: Option<Box<zs_session>>) {
-    drop(session);
+    boundary::take_back(session);
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 use zignsec::{ClientBuilder, Phone2faRequest};
@@ -12,6 +13,8 @@ use crate::errors::{detached, to_python};
 use crate::session::Session;
 use crate::text::{Text, invalid};
 
+/// A connection to the gateway, with its settings and keys. Make one, keep it and share it between
+/// threads. Every call blocks, at the longest for `timeout` seconds, and releases the GIL.
 #[pyclass(frozen, module = "zignsec")]
 pub(crate) struct Client {
     base_url: String,
@@ -35,8 +38,8 @@ impl Client {
     #[pyo3(
         signature = (
             api_key=Text::Missing, *, secondary_api_key=Text::Missing, base_url=Text::Missing,
-            environment=Text::Missing, auth_scheme=Text::Missing, timeout=30.0,
-            connect_timeout=5.0, attempt_timeout=10.0, max_retries=2, ca_file=None,
+            environment=Text::Missing, auth_scheme=Text::Missing, timeout=None,
+            connect_timeout=None, attempt_timeout=None, max_retries=None, ca_file=None,
             client_cert=None, proxy=Text::Missing, user_agent=Text::Missing,
         ),
         text_signature = "(api_key=None, *, secondary_api_key=None, base_url=None, \
@@ -52,21 +55,27 @@ impl Client {
         base_url: Text,
         environment: Text,
         auth_scheme: Text,
-        timeout: f64,
-        connect_timeout: f64,
-        attempt_timeout: f64,
-        max_retries: i64,
+        timeout: Option<Seconds>,
+        connect_timeout: Option<Seconds>,
+        attempt_timeout: Option<Seconds>,
+        max_retries: Option<Count>,
         ca_file: Option<PathBuf>,
         client_cert: Option<(PathBuf, PathBuf)>,
         proxy: Text,
         user_agent: Text,
     ) -> PyResult<Self> {
-        let mut builder = ClientBuilder::new()
-            .timeout(seconds("timeout", timeout)?)
-            .connect_timeout(seconds("connect_timeout", connect_timeout)?)
-            .attempt_timeout(seconds("attempt_timeout", attempt_timeout)?);
-        if max_retries < 0 {
-            return Err(invalid("max_retries", "must not be negative"));
+        let mut builder = ClientBuilder::new();
+        if let Some(Seconds(limit)) = timeout {
+            builder = builder.timeout(limit);
+        }
+        if let Some(Seconds(limit)) = connect_timeout {
+            builder = builder.connect_timeout(limit);
+        }
+        if let Some(Seconds(limit)) = attempt_timeout {
+            builder = builder.attempt_timeout(limit);
+        }
+        if let Some(Count(None)) = max_retries {
+            return Err(invalid("max_retries", "must be from 0 to 2147483647"));
         }
         if let Some(key) = api_key.optional("api_key")? {
             builder = builder.api_key(key);
@@ -102,6 +111,7 @@ impl Client {
         })
     }
 
+    /// Step 1: open a session. Send the user to its redirect_url.
     #[pyo3(
         signature = (
             phone_number, *, redirect_success, redirect_failure, locale=Text::Missing,
@@ -144,12 +154,14 @@ impl Client {
         detached(py, || client.start_phone_2fa(&request)).map(Session::from)
     }
 
+    /// Step 3: ask how a session stands; its is_verified is the verdict.
     fn get_session(&self, py: Python<'_>, session_id: Text) -> PyResult<Session> {
         let client = self.core()?;
         let id = session_id.required("session_id")?;
         detached(py, || client.get_session(&id)).map(Session::from)
     }
 
+    /// Close the client: a call after that is an InvalidArgumentError.
     fn close(&self) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -168,7 +180,32 @@ impl Client {
     }
 }
 
-fn seconds(name: &str, number: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(number)
-        .map_err(|_| invalid(name, "must be a number of seconds, more than zero"))
+/// A number of seconds. One that no clock can tell is left to the core to refuse.
+struct Seconds(Duration);
+
+impl<'py> FromPyObject<'_, 'py> for Seconds {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let number = match value.extract::<f64>() {
+            Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => f64::INFINITY,
+            number => number?,
+        };
+        let absurd = if number > 0.0 { Duration::MAX } else { Duration::ZERO };
+        Ok(Self(Duration::try_from_secs_f64(number).unwrap_or(absurd)))
+    }
+}
+
+/// A number of times, as C can count it; `None` where it is not.
+struct Count(Option<u32>);
+
+impl<'py> FromPyObject<'_, 'py> for Count {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        match value.extract::<i32>() {
+            Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => Ok(Self(None)),
+            number => Ok(Self(number?.try_into().ok())),
+        }
+    }
 }

@@ -7,6 +7,7 @@ use pyo3::types::{PyDict, PyType};
 use crate::errors::to_python;
 use crate::text::Text;
 
+/// A session as the gateway told it. Frozen, hashable and picklable.
 #[pyclass(frozen, eq, hash, module = "zignsec")]
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct Session(zignsec::Session);
@@ -30,32 +31,38 @@ impl Session {
         zignsec::Session::from_json(&json).map(Self).map_err(|error| to_python(&error))
     }
 
+    /// What get_session asks for.
     #[getter]
     fn id(&self) -> &str {
         self.0.id()
     }
 
+    /// The status, a SessionStatus.
     #[getter]
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
         CLASS.import(py, "zignsec._status", "SessionStatus")?.call1((self.0.status().as_str(),))
     }
 
+    /// The status as the gateway wrote it.
     #[getter]
     fn status_text(&self) -> &str {
         self.0.status_text()
     }
 
+    /// Whether the session has ended, well or not.
     #[getter]
     fn is_final(&self) -> bool {
         self.0.is_final()
     }
 
+    /// Whether the user proved that the phone is theirs.
     #[getter]
     fn is_verified(&self) -> bool {
         self.0.is_verified()
     }
 
+    /// Where to send the user.
     #[getter]
     fn redirect_url(&self) -> Option<&str> {
         self.0.redirect_url()
@@ -91,8 +98,14 @@ impl Session {
         self.0.webhook()
     }
 
+    /// The whole session as the gateway wrote it.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let parsed = py.import("json")?.call_method1("loads", (self.0.json(),))?;
+        let parsed = py.import("json")?.call_method1("loads", (self.0.json(),));
+        // Python reads less than JSON allows: not a thousand levels, nor thousands of digits.
+        let parsed = parsed.map_err(|error| {
+            let what = format!("the session's JSON is beyond Python's json module: {error}");
+            to_python(&zignsec::Error::new(zignsec::ErrorKind::Protocol, what))
+        })?;
         Ok(parsed.cast_into()?)
     }
 

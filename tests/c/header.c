@@ -2,6 +2,13 @@
 #include "zignsec.h"
 #include "zignsec.h"
 
+/* Each type has its tag. */
+struct zs_client;
+struct zs_session;
+struct zs_error;
+extern struct zs_client_options *an_options_struct;
+extern struct zs_phone_2fa_request *a_request_struct;
+
 zs_client_options options_of_the_header(void);
 zs_phone_2fa_request request_of_the_header(void);
 

@@ -108,11 +108,39 @@ def test_a_client_hides_its_key_and_is_not_pickled(sandbox: Sandbox) -> None:
         pickle.dumps(client)
 
 
-@pytest.mark.parametrize("number", [-1.0, 0.0, float("nan"), float("inf"), 1e300])
+@pytest.mark.parametrize("number", [-1.0, 0.0, float("nan"), float("inf"), 1e300, 10**400])
 def test_odd_time_limits_are_refused(number: float) -> None:
     with pytest.raises(zignsec.InvalidArgumentError, match="timeout") as caught:
         zignsec.Client("key", timeout=number)
     assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("number", [-1, 2**31, 10**30, -(10**30)])
+def test_odd_numbers_of_retries_are_refused(number: int) -> None:
+    with pytest.raises(zignsec.InvalidArgumentError, match="max_retries"):
+        zignsec.Client("key", max_retries=number)
+
+
+def test_a_nul_is_not_sent(sandbox: Sandbox, client: zignsec.Client) -> None:
+    with pytest.raises(zignsec.InvalidArgumentError, match="relay_state"):
+        client.start_phone_2fa(
+            "+46703339954",
+            redirect_success="https://a.example",
+            redirect_failure="https://b.example",
+            relay_state="a\0b",
+        )
+    assert sandbox.requests() == []
+
+
+def test_json_beyond_python_is_a_protocol_error() -> None:
+    deep = '{"id":"a","status":"pending","new":' + "[" * 5000 + "]" * 5000 + "}"
+    with pytest.raises(zignsec.ProtocolError, match="beyond"):
+        zignsec.Session(deep).to_dict()
+
+
+def test_the_manual_is_in_the_interpreter() -> None:
+    for item in (zignsec.Client, zignsec.Session, zignsec.Client.start_phone_2fa):
+        assert item.__doc__
 
 
 def test_a_wrong_type_is_a_type_error(client: zignsec.Client) -> None:

@@ -85,3 +85,20 @@ def test_a_first_program_opens_a_session(
     ran = subprocess.run(command, env=where, capture_output=True, text=True, timeout=60)
     assert ran.returncode != 0
     assert "401" in ran.stderr
+
+
+def test_the_library_is_linked_as_the_readme_says(sandbox: Sandbox, tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text()
+    (commands,) = re.findall(
+        r"^```sh\n(cargo build --release -p zignsec-c\n.*?)^```$", text, re.S | re.M
+    )
+    # The tests have built it already, for debugging.
+    commands = commands.replace("cargo build --release -p zignsec-c", "").replace(
+        "release", "debug"
+    )
+    (tmp_path / "first.c").write_text(program("README.md", "c"))
+    for folder in ("include", "target"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    subprocess.run(["sh", "-euc", commands], cwd=tmp_path, check=True, timeout=60)
+    where = {"ZIGNSEC_BASE_URL": sandbox.url, "ZIGNSEC_API_KEY": sandbox.api_key}
+    subprocess.run([tmp_path / "first"], env=where, check=True, timeout=60)

@@ -67,6 +67,7 @@ def test_an_exception_keeps_everything_when_pickled(
     assert vars(again) == vars(error)
     assert str(again) == "what"
     assert error_class().in_doubt is False
+    assert error_class is zignsec.ZignSecError or error_class().code > 0
 
 
 def test_exceptions_stand_in_their_families() -> None:

@@ -34,6 +34,8 @@ class ZignSecError(Exception):
     Arguments are positional and all have defaults, so that every exception can be pickled.
     """
 
+    _code = 0
+
     message: str
     """What failed, the deepest cause that is known, and what to try. Never the API key, a whole
     phone number or a URL's query."""
@@ -55,7 +57,7 @@ class ZignSecError(Exception):
     def __init__(
         self,
         message: str = "",
-        code: int = 0,
+        code: int | None = None,
         status_code: int | None = None,
         body: str | None = None,
         request_id: str | None = None,
@@ -63,6 +65,7 @@ class ZignSecError(Exception):
         attempts: int = 0,
         in_doubt: bool = False,
     ) -> None:
+        code = self._code if code is None else code
         super().__init__(
             message, code, status_code, body, request_id, retry_after, attempts, in_doubt
         )
@@ -86,70 +89,104 @@ class ZignSecError(Exception):
 class InvalidArgumentError(ZignSecError, ValueError):
     """An argument is malformed. Nothing was sent."""
 
+    _code = 1
+
 
 class ConfigurationError(ZignSecError):
     """The client cannot be set up: no key, an unreadable file, plain http to a host that is not
     loopback. Nothing was sent."""
 
+    _code = 2
+
 
 class APIConnectionError(ZignSecError):
     """Name look-up, TCP or a proxy failed, or the connection broke."""
+
+    _code = 10
 
 
 class TLSError(APIConnectionError):
     """The TLS handshake or a certificate was refused."""
 
+    _code = 11
+
 
 class APITimeoutError(APIConnectionError, TimeoutError):
     """A time limit ran out."""
+
+    _code = 12
 
 
 class ProtocolError(APIConnectionError):
     """The answer is not one of the gateway's: not HTTP, too large, not JSON, no id."""
 
+    _code = 14
+
 
 class APIStatusError(ZignSecError):
     """The gateway answered with a status that is no success."""
+
+    _code = 26
 
 
 class BadRequestError(APIStatusError):
     """The gateway refused the request: 400, 409, 422, or a 4xx without a class of its own."""
 
+    _code = 20
+
 
 class AuthenticationError(APIStatusError):
     """401: the gateway does not know the API key."""
+
+    _code = 21
 
 
 class PermissionDeniedError(APIStatusError):
     """403: the key may not do this."""
 
+    _code = 22
+
 
 class NotFoundError(APIStatusError):
     """404: the gateway knows no such session."""
+
+    _code = 23
 
 
 class RateLimitError(APIStatusError):
     """429: too many requests. See ``retry_after``."""
 
+    _code = 24
+
 
 class ServerError(APIStatusError):
     """5xx: the gateway failed."""
+
+    _code = 25
 
 
 class WaitTimeoutError(ZignSecError, TimeoutError):
     """The session was not final in time."""
 
+    _code = 30
+
 
 class CallCancelledError(ZignSecError):
     """The caller stopped the call."""
+
+    _code = 31
 
 
 class WebhookSignatureError(ZignSecError):
     """The signature of a webhook is missing, malformed, wrong or stale."""
 
+    _code = 40
+
 
 class InternalError(ZignSecError):
     """A bug in the library, caught. Please report it."""
+
+    _code = 99
 
 
 # What is raised from outside carries the package's name, not the module's.

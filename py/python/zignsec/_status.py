@@ -27,3 +27,6 @@ class SessionStatus(str, Enum):
 
     def __str__(self) -> str:
         return self.value
+
+
+SessionStatus.__module__ = "zignsec"
