@@ -26,7 +26,7 @@ help:
 	@echo 'make demo BROWSER=1  the same, with you as the user'
 	@echo 'make test            every test; what a missing tool leaves out is named'
 	@echo 'make header          write include/zignsec.h'
-	@echo 'make wheel           build the Python wheel into target/wheels'
+	@echo 'make wheel           build the Python wheels, of the library and the sandbox, into target/wheels'
 
 # $(call needs,NAME,PROBE) begins a recipe that is skipped by name where PROBE fails, and fails there
 # under ZIGNSEC_TEST_ALL=1.
@@ -56,6 +56,8 @@ test-lint:
 
 test-rust:
 	cargo test --quiet --workspace --exclude zignsec-py
+	cargo install --quiet --debug --locked --path tests/sandbox --root target/install --target-dir target
+	target/install/bin/zignsec-sandbox --version
 
 HAVE_C := $(CC) --version && pkg-config --exists libcjson libcurl
 HAVE_CXX := $(CXX) --version && pkg-config --exists libcjson libcurl
@@ -90,17 +92,20 @@ HAVE_PYTHON := python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_inf
 
 test-python: build
 	$(call needs,Python (3.10 or later with venv),$(HAVE_PYTHON)) \
-	$(MAKE) --no-print-directory wheel; \
+	$(MAKE) --no-print-directory wheel-zignsec; \
 	cargo clippy --quiet -p zignsec-py -- -D warnings; \
 	cargo build --quiet -p zignsec-py --features __panic --target-dir target/panic; \
-	$(PYTHON) -m pip install --quiet --force-reinstall --no-index target/wheels/zignsec-*.whl; \
+	rm -rf target/wheels-dev; \
+	$(MATURIN) --profile dev -m tests/sandbox/Cargo.toml --out target/wheels-dev; \
+	$(PYTHON) -m pip install --quiet --force-reinstall --no-index target/wheels/zignsec-[0-9]*.whl \
+		target/wheels-dev/zignsec_sandbox-*.whl; \
 	$(VENV)/bin/ruff check --quiet --config $(TOOLS) py/python $(TYPED); \
 	$(VENV)/bin/ruff format --quiet --check --config $(TOOLS) py/python $(TYPED); \
 	$(VENV)/bin/mypy --config-file $(TOOLS) -p zignsec; \
 	$(VENV)/bin/mypy --config-file $(TOOLS) $(TYPED); \
 	(cd tests/python && $(CURDIR)/$(PYTHON) -m mypy.stubtest zignsec._zignsec); \
 	$(VENV)/bin/pyright -p $(TOOLS) --pythonpath $(PYTHON); \
-	$(PYTHON) -m pytest -q -c $(TOOLS) --rootdir tests/python tests/python
+	ZIGNSEC_TEST_SANDBOX=$(CURDIR)/$(VENV)/bin/zignsec-sandbox $(PYTHON) -m pytest -q -c $(TOOLS) --rootdir tests/python tests/python
 
 # Each example, with the scripted user as its user.
 test-examples: build
@@ -123,7 +128,15 @@ $(VENV)/.ready: tests/python/requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-wheel: $(VENV)/.ready
-	rm -rf target/wheels
-	$(VENV)/bin/maturin build --quiet --release -m py/Cargo.toml --interpreter $(PYTHON) \
-		--out target/wheels
+MATURIN := $(VENV)/bin/maturin build --quiet
+
+.PHONY: wheel-zignsec wheel-sandbox
+wheel: wheel-zignsec wheel-sandbox
+
+wheel-zignsec: $(VENV)/.ready
+	rm -f target/wheels/zignsec-*.whl
+	$(MATURIN) --release -m py/Cargo.toml --interpreter $(PYTHON) --out target/wheels
+
+wheel-sandbox: $(VENV)/.ready
+	rm -f target/wheels/zignsec_sandbox-*.whl
+	$(MATURIN) --release -m tests/sandbox/Cargo.toml --out target/wheels
