@@ -6,7 +6,7 @@ use zignsec_core::{AuthScheme, Client, ClientBuilder, Environment, Error};
 
 use crate::boundary::{self, boundary};
 use crate::error::zs_error;
-use crate::ptr::{self, Extensible, Out, Struct, Text};
+use crate::ptr::{self, Out, Struct, Text};
 use crate::request::zs_phone_2fa_request;
 use crate::result::zs_result;
 use crate::session::zs_session;
@@ -62,12 +62,6 @@ pub struct zs_client_options<'a> {
     pub proxy: Text<'a>,
     /// The header user-agent, printable ASCII. NULL: "zignsec/" and the version.
     pub user_agent: Text<'a>,
-}
-
-// SAFETY: repr(C), the size first, then pointers and integers: zero is valid. The six integers fill
-// a multiple of every pointer's size, so there is no padding.
-unsafe impl Extensible for zs_client_options<'_> {
-    const FIRST_SIZE: usize = size_of::<Self>();
 }
 
 impl zs_client_options<'_> {

@@ -11,6 +11,9 @@ use std::ptr;
 
 use zignsec_core::{Error, ErrorKind};
 
+use crate::client::zs_client_options;
+use crate::request::zs_phone_2fa_request;
+
 /// A string from C: NUL-terminated UTF-8, or NULL.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
@@ -47,6 +50,17 @@ impl<'a> Text<'a> {
 pub(crate) unsafe trait Extensible: Copy {
     /// The size of the struct in the first release.
     const FIRST_SIZE: usize;
+}
+
+// SAFETY: repr(C), the size first, then pointers and integers: zero is valid. The six integers fill
+// a multiple of every pointer's size, so there is no padding.
+unsafe impl Extensible for zs_client_options<'_> {
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+// SAFETY: repr(C), the size first, then pointers alone: zero is valid, and there is no padding.
+unsafe impl Extensible for zs_phone_2fa_request<'_> {
+    const FIRST_SIZE: usize = size_of::<Self>();
 }
 
 /// The largest size of a struct that is believed.

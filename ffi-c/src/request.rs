@@ -2,7 +2,7 @@
 
 use zignsec_core::{Error, Phone2faRequest};
 
-use crate::ptr::{Extensible, Text};
+use crate::ptr::Text;
 
 /// A session to open. Begin with ZS_PHONE_2FA_REQUEST_INIT. The library keeps nothing of it.
 #[repr(C)]
@@ -24,11 +24,6 @@ pub struct zs_phone_2fa_request<'a> {
     pub webhook: Text<'a>,
     /// The header x-csrf-token, printable ASCII. NULL: not sent.
     pub csrf_token: Text<'a>,
-}
-
-// SAFETY: repr(C), the size first, then pointers alone: zero is valid, and there is no padding.
-unsafe impl Extensible for zs_phone_2fa_request<'_> {
-    const FIRST_SIZE: usize = size_of::<Self>();
 }
 
 impl zs_phone_2fa_request<'_> {
