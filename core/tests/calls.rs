@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 
 use zignsec::{Client, ErrorKind, Phone2faRequest, SessionStatus};
-use zignsec_sandbox::{Action, Sandbox};
+use zignsec_sandbox::{Action, Fault, Sandbox, ScriptedAnswer};
 
 fn client(sandbox: &Sandbox) -> Client {
     Client::builder(sandbox.api_key()).base_url(sandbox.url()).build().unwrap()
@@ -238,9 +238,8 @@ fn what_the_gateway_echoes_is_masked_in_the_message() {
         r#"{{"error":{{"message":"no {} for +46703339954 at https://a.example/b?token=t"}}}}"#,
         sandbox.api_key()
     );
-    let answer =
-        zignsec_sandbox::ScriptedAnswer::new(403, body.clone()).header("x-correlation-id", "r-1");
-    sandbox.arm(zignsec_sandbox::Fault::Answer(answer), 1).unwrap();
+    let answer = ScriptedAnswer::new(403, body.clone()).header("x-correlation-id", "r-1");
+    sandbox.arm(Fault::Answer(answer), 1).unwrap();
     let error = client(&sandbox).start_phone_2fa(&page_example()).unwrap_err();
     let shown = format!("{error} {error:?}");
     for secret in [sandbox.api_key(), "3339954", "token=t"] {
@@ -249,6 +248,27 @@ fn what_the_gateway_echoes_is_masked_in_the_message() {
     assert!(shown.contains("https://a.example/b"), "{shown}");
     assert_eq!(error.body(), Some(body.as_str()));
     assert!(error.request_id().is_some());
+}
+
+#[test]
+fn an_answer_is_read_up_to_one_mebibyte() {
+    const MEBIBYTE: usize = 1024 * 1024;
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    let answer = |status, length: usize| {
+        let session = r#"{"data":{"id":"a","status":"accepted"}}"#;
+        let body = session.to_owned() + &" ".repeat(length - session.len());
+        sandbox.arm(Fault::Answer(ScriptedAnswer::new(status, body)), 1).unwrap();
+        client.get_session("a")
+    };
+    assert!(answer(200, MEBIBYTE).unwrap().is_verified());
+    let error = answer(200, MEBIBYTE + 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol);
+    assert!(error.message().contains("larger than 1 MiB"), "{error}");
+    // What an error answer says is worth more than how it ended.
+    let error = answer(500, 2 * MEBIBYTE).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Server);
+    assert_eq!(error.body().unwrap().len(), 64 * 1024);
 }
 
 #[test]
