@@ -9,7 +9,7 @@ import urllib.request
 from typing import Any, cast
 
 # Loopback is direct, whatever proxy the environment names.
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Sandbox:
@@ -36,7 +36,7 @@ class Sandbox:
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("content-type", "application/json")
-        with _direct.open(request, timeout=30) as answer:
+        with direct.open(request, timeout=30) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 

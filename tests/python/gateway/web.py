@@ -1,0 +1,165 @@
+"""What stands around the sandbox in these tests: a web server, a session, the user at its pages."""
+
+from __future__ import annotations
+
+import json
+import queue
+import re
+import threading
+import urllib.request
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from playwright.sync_api import Locator, Page, expect
+from sandbox import Sandbox, direct
+
+PHONE_NUMBER = "+46703339954"
+SCREENSHOTS = Path(__file__).parents[3] / "target" / "screenshots"
+START = "/core/api/sessions/two_factor_auth/phone"
+EMPTY_PAGE = '<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>Elsewhere</title>'
+_AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A request that a listener got, byte for byte."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Listener:
+    """A web server on loopback that answers every request with one page and remembers them."""
+
+    def __init__(self, page: str = EMPTY_PAGE) -> None:
+        arrived: queue.Queue[Arrived] = queue.Queue()
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                arrived.put(Arrived(self.command, self.path, headers, body))
+                content = page.encode()
+                self.send_response(200)
+                self.send_header("content-type", "text/html; charset=utf-8")
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = answer  # noqa: N815
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Says nothing: the tests look at what arrived."""
+
+        self._arrived = arrived
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def next(self) -> Arrived:
+        """The next request, waited for."""
+        return self._arrived.get(timeout=20)
+
+    def stop(self) -> None:
+        """Ends the server."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session that was started through the API, and the page of its user."""
+
+    id: str
+    page_url: str
+
+
+def start_session(sandbox: Sandbox, **fields: object) -> Session:
+    """Starts a session as a caller does, with ``fields`` in place of the usual ones."""
+    body = {
+        "locale": "En",
+        "metadata": {"phone_number": PHONE_NUMBER},
+        "redirect_success": "https://my_success_url.com",
+        "redirect_failure": "https://my_failure_url.com",
+        **fields,
+    }
+    request = urllib.request.Request(sandbox.url + START, json.dumps(body).encode())
+    request.add_header("content-type", "application/json")
+    request.add_header("authorization", sandbox.api_key)
+    with direct.open(request, timeout=30) as answer:
+        data = json.load(answer)["data"]
+    return Session(data["id"], data["redirect_url"])
+
+
+def newest_code(sandbox: Sandbox) -> str:
+    """The code in the newest SMS to the usual number, waited for."""
+    newest = sandbox.call(f"sms?to={quote(PHONE_NUMBER)}&wait=20")[0]
+    assert newest["code"] in newest["text"]
+    return str(newest["code"])
+
+
+def other_than(code: str) -> str:
+    """A code of five digits that is not this one."""
+    return f"{(int(code) + 1) % 100_000:05}"
+
+
+def status_of(sandbox: Sandbox, session: Session) -> str:
+    """The status that the sandbox says a session has."""
+    return str(sandbox.call(f"sessions/{session.id}")["status"])
+
+
+class User:
+    """A person at the hosted pages of a session, who reads English."""
+
+    def __init__(self, page: Page, sandbox: Sandbox) -> None:
+        self.page = page
+        self._sandbox = sandbox
+
+    def sees(self, heading: str) -> None:
+        """Waits for the page with this heading."""
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(heading)
+
+    def presses(self, name: str) -> None:
+        """Presses the button with this name."""
+        self.button(name).click()
+
+    def button(self, name: str) -> Locator:
+        """The button with this name."""
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def has_a_code_sent(self) -> str:
+        """Presses the button that sends one, and reads it from the SMS."""
+        self.page.get_by_role("button", name=re.compile("^Send (a new )?code$")).click()
+        self.sees("Enter your code")
+        return newest_code(self._sandbox)
+
+    def enters(self, code: str) -> None:
+        """Types a code and sends it."""
+        self.page.get_by_label("Code", exact=True).fill(code)
+        self.presses("Verify")
+
+
+def accessibility_violations(page: Page) -> list[str]:
+    """What axe-core has to say against a page, by every rule it has."""
+    page.evaluate(_AXE)
+    found: dict[str, Any] = page.evaluate("axe.run({resultTypes: ['violations']})")
+    assert found["passes"], "axe-core looked at nothing"
+    return [
+        f"{violation['id']}: {violation['help']}: {node['html']}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+def take_screenshot(page: Page, name: str) -> None:
+    """Keeps a picture of the whole page for people to look at."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
