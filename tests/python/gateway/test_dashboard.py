@@ -1,0 +1,291 @@
+"""The dashboard at /, as its user sees it."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from datetime import datetime
+
+import pytest
+from playwright.sync_api import Page, expect
+from sandbox import Sandbox, direct
+
+from gateway.conftest import DESKTOP, PHONE, OpenPage
+from gateway.web import (
+    PHONE_NUMBER,
+    Listener,
+    accessibility_violations,
+    newest_code,
+    start_session,
+    status_of,
+    take_screenshot,
+)
+
+
+@pytest.fixture(params=[True, False], ids=["script", "no-script"])
+def dashboard(request: pytest.FixtureRequest, open_page: OpenPage, sandbox: Sandbox) -> Page:
+    """The dashboard, in browsers with JavaScript and without."""
+    page = open_page(java_script_enabled=request.param)
+    page.goto(sandbox.url)
+    return page
+
+
+def wait_until_live(page: Page) -> None:
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Refresh")).to_be_hidden()
+
+
+def test_it_shows_what_happens_while_it_happens(
+    open_page: OpenPage, sandbox: Sandbox, listener: Listener
+) -> None:
+    page = open_page()
+    page.goto(sandbox.url)
+    wait_until_live(page)
+    loads: list[str] = []
+    page.on("load", lambda loaded: loads.append(loaded.url))
+
+    session = start_session(sandbox, relay_state="order 7", webhook=listener.url + "/hook")
+    row = page.locator("#session-list tbody tr")
+    expect(row).to_contain_text("order 7")
+    expect(row.locator(".status")).to_have_text("pending")
+    expect(page.locator("#request-list")).to_contain_text("two_factor_auth/phone")
+    expect(page.locator("#webhook-list tbody tr")).to_contain_text("session_created")
+    expect(page.locator("#sms-list")).to_contain_text("No SMS yet")
+
+    sandbox.user(session.id, "abandon")
+    expect(page.locator("#sms-list article")).to_contain_text(newest_code(sandbox))
+    expect(page.locator("#sms-list article")).to_contain_text(PHONE_NUMBER)
+    sandbox.user(session.id, "accept")
+    expect(row.locator(".status")).to_have_text("accepted")
+    expect(page.locator("#webhook-list tbody tr")).to_have_count(2)
+
+    sandbox.arm("reset", times=3)
+    expect(page.locator("#armed-list")).to_contain_text("reset × 3")
+    now = page.locator("#clock time").inner_text()
+    sandbox.call("clock", {"advance_s": 3600})
+    expect(page.locator("#clock time")).not_to_have_text(now)
+    sandbox.reset()
+    expect(page.locator("#session-list")).to_contain_text("No session yet")
+    expect(page.locator("#sms-list article")).to_have_count(0)
+    assert loads == []
+
+
+def test_what_is_open_or_has_the_focus_stays_so(open_page: OpenPage, sandbox: Sandbox) -> None:
+    page = open_page()
+    start_session(sandbox, relay_state="first")
+    page.goto(sandbox.url)
+    wait_until_live(page)
+    page.locator("#request-list summary").first.click()
+    times = page.get_by_label("Times")
+    times.fill("42")
+    start_session(sandbox, relay_state="second")
+    expect(page.locator("#request-list details")).to_have_count(2)
+    expect(page.locator("#request-list details[open]")).to_contain_text("first")
+    expect(times).to_have_value("42")
+    expect(times).to_be_focused()
+
+
+def test_without_script_a_reload_shows_what_happened(
+    open_page: OpenPage, sandbox: Sandbox
+) -> None:
+    page = open_page(java_script_enabled=False)
+    page.goto(sandbox.url)
+    expect(page.get_by_text("Live", exact=True)).to_be_hidden()
+    session = start_session(sandbox, relay_state="order 7")
+    sandbox.user(session.id, "abandon")
+    page.get_by_role("link", name="Refresh").click()
+    expect(page.locator("#session-list")).to_contain_text("order 7")
+    expect(page.locator("#sms-list")).to_contain_text(newest_code(sandbox))
+
+
+@pytest.mark.parametrize(
+    ("button", "status", "step"),
+    [
+        ("accept", "accepted", "ended"),
+        ("wrong code", "pending", "wrong-code"),
+        ("fail", "failed", "ended"),
+        ("cancel", "cancelled", "ended"),
+    ],
+)
+def test_buttons_let_the_user_of_a_session_act(
+    button: str, status: str, step: str, dashboard: Page, sandbox: Sandbox
+) -> None:
+    session, other = start_session(sandbox, relay_state="this"), start_session(sandbox)
+    dashboard.reload()
+    row = dashboard.locator("#session-list tr", has_text="this")
+    row.get_by_role("button", name=button).click()
+    expect(row.locator(".status")).to_have_text(status)
+    view = sandbox.call(f"sessions/{session.id}")
+    assert (view["status"], view["step"]) == (status, step)
+    assert sandbox.call(f"sessions/{other.id}")["step"] == "ready"
+    expect(row.get_by_role("button")).to_have_count(0 if step == "ended" else 4)
+
+
+def test_the_button_resend_sends_a_webhook_again(
+    dashboard: Page, sandbox: Sandbox, listener: Listener
+) -> None:
+    start_session(sandbox, webhook=listener.url + "/hook")
+    first = listener.next()
+    # The attempt is listed once it was answered.
+    expect(dashboard.locator("#webhook-list")).to_be_visible()
+    dashboard.reload()
+    resend = dashboard.get_by_role("button", name="Resend webhook 1")
+    while resend.count() == 0:
+        dashboard.reload()
+    resend.click()
+    assert listener.next().body == first.body
+    expect(dashboard.locator("#webhook-list tbody tr")).to_have_count(2)
+    assert [attempt["attempt"] for attempt in sandbox.call("webhooks")] == [2, 1]
+
+
+def test_buttons_arm_and_disarm_faults(dashboard: Page, sandbox: Sandbox) -> None:
+    dashboard.get_by_label("Fault", exact=True).fill("http-503")
+    dashboard.get_by_label("Times").fill("2")
+    dashboard.get_by_role("button", name="arm", exact=True).click()
+    expect(dashboard.locator("#armed-list")).to_contain_text("http-503 × 2")
+    assert sandbox.call("faults")["armed"] == [{"fault": "http-503", "times": 2}]
+    for left in (1, 0):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            start_session(sandbox)
+        refused.value.close()
+        assert refused.value.code == 503
+        assert sum(armed["times"] for armed in sandbox.call("faults")["armed"]) == left
+
+    sandbox.arm("reset")
+    dashboard.reload()
+    dashboard.get_by_role("button", name="disarm all").click()
+    expect(dashboard.locator("#armed-list")).to_contain_text("None is armed")
+    assert sandbox.call("faults")["armed"] == []
+
+
+def test_a_fault_that_does_not_exist_is_named_as_such(dashboard: Page, sandbox: Sandbox) -> None:
+    dashboard.get_by_label("Fault", exact=True).fill("no-such-fault")
+    dashboard.get_by_role("button", name="arm", exact=True).click()
+    expect(dashboard.get_by_role("alert")).to_contain_text("fault must be one of those")
+    assert sandbox.call("faults")["armed"] == []
+
+
+@pytest.mark.parametrize(
+    ("button", "seconds"),
+    [("+10 s", 10), ("+5 min", 300), ("+30 min", 1800), ("+10 h", 36000)],
+)
+def test_buttons_move_the_clock(
+    button: str, seconds: int, dashboard: Page, sandbox: Sandbox
+) -> None:
+    session = start_session(sandbox)
+    before = now_in(sandbox)
+    dashboard.get_by_role("button", name=button, exact=True).click()
+    expect(dashboard.locator("#session-list")).to_contain_text(
+        "timeout" if seconds >= 1800 else "pending"
+    )
+    assert seconds <= (now_in(sandbox) - before).total_seconds() < seconds + 9
+    assert status_of(sandbox, session) == ("timeout" if seconds >= 1800 else "pending")
+
+
+def now_in(sandbox: Sandbox) -> datetime:
+    """The sandbox's own time, without the fractions that Python 3.10 cannot read."""
+    return datetime.fromisoformat(str(sandbox.call("clock")["now"])[:19])
+
+
+def test_a_button_forgets_everything(dashboard: Page, sandbox: Sandbox) -> None:
+    sandbox.user(start_session(sandbox).id, "abandon")
+    sandbox.arm("reset")
+    dashboard.reload()
+    dashboard.get_by_role("button", name="forget everything").click()
+    expect(dashboard.locator("#session-list")).to_contain_text("No session yet")
+    for route in ("sessions", "sms", "requests", "webhooks"):
+        assert sandbox.call(route) == [], route
+    assert sandbox.call("faults")["armed"] == []
+
+
+MARKUP = "\"'></td><img src=x onerror=alert(1)><script>alert(2)</script><svg onload=alert(3)>"
+
+
+def test_markup_is_shown_as_text(dashboard: Page, sandbox: Sandbox) -> None:
+    dialogs: list[str] = []
+    dashboard.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    url = f"http://127.0.0.1:1/{MARKUP.replace(' ', '/')}"
+    session = start_session(
+        sandbox,
+        locale=MARKUP,
+        relay_state=MARKUP,
+        webhook=url,
+        redirect_success=url,
+        redirect_failure=url,
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        start_session(sandbox, metadata={"phone_number": MARKUP})
+    refused.value.close()
+    look_up = urllib.request.Request(sandbox.url + "/core/api/sessions/nobody")
+    look_up.add_header("user-agent", MARKUP)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        direct.open(look_up, timeout=30)
+    refused.value.close()
+    sandbox.user(session.id, "abandon")
+    dashboard.reload()
+
+    row = dashboard.locator("#session-list tbody tr")
+    assert row.locator("td.long").inner_text() == MARKUP
+    webhooks = dashboard.locator("#webhook-list tbody tr")
+    while webhooks.count() == 0:
+        dashboard.reload()
+    assert webhooks.locator("td.long").last.inner_text() == url
+    requests = dashboard.locator("#request-list")
+    expect(requests.locator("summary")).to_have_count(3)
+    for summary in requests.locator("summary").all():
+        summary.click()
+    shown = " ".join(requests.locator("pre").all_inner_texts())
+    assert f"user-agent: {MARKUP}" in shown
+    assert shown.count("<script>alert(2)</script>") >= 7
+    # One script is the dashboard's own, in the head.
+    assert dashboard.locator("img, svg, iframe, body script").count() == 0
+    assert dashboard.locator("script").count() == 1
+    assert dashboard.locator("[onerror], [onload]").count() == 0
+    assert dialogs == []
+
+
+def test_markup_that_arrives_live_is_shown_as_text(open_page: OpenPage, sandbox: Sandbox) -> None:
+    page = open_page()
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.goto(sandbox.url)
+    wait_until_live(page)
+    start_session(sandbox, relay_state=MARKUP, locale=MARKUP)
+    expect(page.locator("#session-list td.long")).to_have_text(MARKUP)
+    assert page.locator("img, svg, iframe, body script").count() == 0
+    assert dialogs == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_is_fit_for_everybody(
+    theme: str, open_page: OpenPage, sandbox: Sandbox, listener: Listener
+) -> None:
+    page = open_page(color_scheme=theme)
+    page.goto(sandbox.url)
+    wait_until_live(page)
+
+    def show(name: str) -> None:
+        for size_name, size in (("desktop", DESKTOP), ("phone", PHONE)):
+            page.set_viewport_size(size)
+            page.evaluate("scrollTo(0, 0)")
+            take_screenshot(page, f"dashboard-{name}-{theme}-{size_name}")
+            assert accessibility_violations(page) == [], f"{name} at {size_name} size"
+            overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert overflow <= 0, f"{name} is too wide for a {size_name}"
+
+    show("empty")
+    hook = listener.url + "/hook"
+    for action in ("accept", "fail", "cancel", "wrong-code", "abandon"):
+        session = start_session(sandbox, relay_state=f"the user will {action}", webhook=hook)
+        sandbox.user(session.id, action)
+    start_session(sandbox, webhook="https://webhook.site/zignsec", relay_state="Tulasi_V5_SMS")
+    sandbox.arm("http-503", times=2)
+    sandbox.arm("drip-body")
+    expect(page.locator("#armed-list li")).to_have_count(2)
+    expect(page.locator("#webhook-list tbody tr")).to_have_count(9)
+    page.locator("#request-list summary").first.click()
+    show("busy")
+    page.get_by_label("Fault", exact=True).fill("no-such-fault")
+    page.get_by_role("button", name="arm", exact=True).click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    show("problem")
