@@ -229,6 +229,23 @@ fn foreign_hosts_and_origins_are_refused() {
             "{origin}"
         );
     }
+    for (fetch, status) in [
+        ("same-origin navigate document", 200),
+        ("none navigate document", 200),
+        ("cross-site navigate document", 200),
+        ("cross-site navigate iframe", 403),
+        ("cross-site cors empty", 403),
+        ("same-site no-cors image", 403),
+    ] {
+        let words: Vec<&str> = fetch.split(' ').collect();
+        let headers = format!(
+            "host: {own}\r\nsec-fetch-site: {}\r\nsec-fetch-mode: {}\r\nsec-fetch-dest: {}",
+            words[0], words[1], words[2]
+        );
+        assert_eq!(send("GET", "/_sandbox/health", &headers), status, "{fetch}");
+    }
+    let two = format!("host: {own}\r\nhost: evil.example");
+    assert_eq!(send("GET", "/_sandbox/health", &two), 403);
 }
 
 #[test]
