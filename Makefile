@@ -1,6 +1,7 @@
 # The front door: `make demo` shows the library at work, `make test` proves it.
 
-.PHONY: help demo test test-lint test-rust test-c test-cpp test-python test-examples header wheel
+.PHONY: help demo test test-lint test-rust test-c test-cpp test-python test-gateway test-examples \
+	header wheel
 .DEFAULT_GOAL := help
 
 VENV := target/venv
@@ -46,7 +47,7 @@ build:
 	@ln -sf libzignsec.so target/debug/$$(readelf -d target/debug/libzignsec.so | \
 		sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
 
-test: test-lint test-rust test-c test-cpp test-python test-examples
+test: test-lint test-rust test-c test-cpp test-python test-gateway test-examples
 
 test-lint:
 	cargo fmt --all --check
@@ -106,7 +107,17 @@ test-python: build
 	$(VENV)/bin/mypy --config-file $(TOOLS) $(TYPED); \
 	(cd tests/python && $(CURDIR)/$(PYTHON) -m mypy.stubtest zignsec._zignsec); \
 	$(VENV)/bin/pyright -p $(TOOLS) --pythonpath $(PYTHON); \
-	ZIGNSEC_TEST_SANDBOX=$(CURDIR)/$(VENV)/bin/zignsec-sandbox $(PYTHON) -m pytest -q -c $(TOOLS) --rootdir tests/python tests/python
+	ZIGNSEC_TEST_SANDBOX=$(CURDIR)/$(VENV)/bin/zignsec-sandbox $(PYTHON) -m pytest -q -c $(TOOLS) \
+		--rootdir tests/python --ignore $(GATEWAY) tests/python
+
+# The sandbox in a real browser, against its OpenAPI description, and its webhooks.
+GATEWAY := tests/python/gateway
+HAVE_BROWSER := $(HAVE_PYTHON) && chromium --version
+
+test-gateway: build
+	$(call needs,the gateway in a browser (Python 3.10 or later with venv and Chromium),$(HAVE_BROWSER)) \
+	$(MAKE) --no-print-directory $(VENV)/.ready; \
+	$(PYTHON) -m pytest -q -c $(TOOLS) --rootdir tests/python --confcutdir $(GATEWAY) $(GATEWAY)
 
 # Each example, with the scripted user as its user.
 test-examples: build

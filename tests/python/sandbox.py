@@ -48,6 +48,11 @@ class Sandbox:
         """Arms a fault for the next call."""
         self.call("faults", {"fault": fault, **details})
 
+    def disarm(self) -> None:
+        """Disarms every fault."""
+        request = urllib.request.Request(f"{self._admin}/_sandbox/faults", method="DELETE")
+        direct.open(request, timeout=30).close()
+
     def user(self, session_id: str, action: str) -> None:
         """Lets the scripted user act."""
         self.call(f"sessions/{session_id}/user", {"action": action})

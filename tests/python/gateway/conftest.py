@@ -5,12 +5,24 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from hypothesis.configuration import set_hypothesis_home_dir
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 from sandbox import Sandbox
 
-from gateway.web import Listener
+from gateway.web import TARGET, Listener
+
+# Not beside the sources.
+set_hypothesis_home_dir(TARGET / "hypothesis")
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
@@ -62,6 +74,8 @@ def listener() -> Iterator[Listener]:
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     assert chromium is not None, "these tests need Debian's chromium"
+    # A slow machine is not a wrong page.
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
         yield launched
@@ -78,9 +92,8 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         if "Content Security Policy" in text:
             complaints.append(text)
 
-    def open_one(**options: object) -> Page:
-        settings: dict[str, object] = {"viewport": DESKTOP, **options}
-        context = browser.new_context(**settings)  # type: ignore[arg-type]
+    def open_one(**options: Any) -> Page:
+        context = browser.new_context(**{"viewport": DESKTOP, **options})
         contexts.append(context)
         context.set_default_timeout(20_000)
         page = context.new_page()

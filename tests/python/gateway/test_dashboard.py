@@ -15,6 +15,7 @@ from gateway.web import (
     PHONE_NUMBER,
     Listener,
     accessibility_violations,
+    dialogs_of,
     newest_code,
     start_session,
     status_of,
@@ -60,7 +61,7 @@ def test_it_shows_what_happens_while_it_happens(
     expect(page.locator("#webhook-list tbody tr")).to_have_count(2)
 
     sandbox.arm("reset", times=3)
-    expect(page.locator("#armed-list")).to_contain_text("reset × 3")
+    expect(page.locator("#armed-list")).to_contain_text("reset \N{MULTIPLICATION SIGN} 3")
     now = page.locator("#clock time").inner_text()
     sandbox.call("clock", {"advance_s": 3600})
     expect(page.locator("#clock time")).not_to_have_text(now)
@@ -85,9 +86,7 @@ def test_what_is_open_or_has_the_focus_stays_so(open_page: OpenPage, sandbox: Sa
     expect(times).to_be_focused()
 
 
-def test_without_script_a_reload_shows_what_happened(
-    open_page: OpenPage, sandbox: Sandbox
-) -> None:
+def test_without_script_a_reload_shows_what_happened(open_page: OpenPage, sandbox: Sandbox) -> None:
     page = open_page(java_script_enabled=False)
     page.goto(sandbox.url)
     expect(page.get_by_text("Live", exact=True)).to_be_hidden()
@@ -142,7 +141,7 @@ def test_buttons_arm_and_disarm_faults(dashboard: Page, sandbox: Sandbox) -> Non
     dashboard.get_by_label("Fault", exact=True).fill("http-503")
     dashboard.get_by_label("Times").fill("2")
     dashboard.get_by_role("button", name="arm", exact=True).click()
-    expect(dashboard.locator("#armed-list")).to_contain_text("http-503 × 2")
+    expect(dashboard.locator("#armed-list")).to_contain_text("http-503 \N{MULTIPLICATION SIGN} 2")
     assert sandbox.call("faults")["armed"] == [{"fault": "http-503", "times": 2}]
     for left in (1, 0):
         with pytest.raises(urllib.error.HTTPError) as refused:
@@ -202,8 +201,7 @@ MARKUP = "\"'></td><img src=x onerror=alert(1)><script>alert(2)</script><svg onl
 
 
 def test_markup_is_shown_as_text(dashboard: Page, sandbox: Sandbox) -> None:
-    dialogs: list[str] = []
-    dashboard.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    dialogs = dialogs_of(dashboard)
     url = f"http://127.0.0.1:1/{MARKUP.replace(' ', '/')}"
     session = start_session(
         sandbox,
@@ -246,8 +244,7 @@ def test_markup_is_shown_as_text(dashboard: Page, sandbox: Sandbox) -> None:
 
 def test_markup_that_arrives_live_is_shown_as_text(open_page: OpenPage, sandbox: Sandbox) -> None:
     page = open_page()
-    dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    dialogs = dialogs_of(page)
     page.goto(sandbox.url)
     wait_until_live(page)
     start_session(sandbox, relay_state=MARKUP, locale=MARKUP)

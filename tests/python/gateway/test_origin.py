@@ -30,7 +30,7 @@ READS = [
     "/2fa-ui/2fa/phone/{id}",
     "/core/api/sessions/{id}",
 ]
-JSON_POSTS = {
+JSON_POSTS: dict[str, dict[str, Any]] = {
     "/_sandbox/sessions/{id}/user": {"action": "accept"},
     "/_sandbox/faults": {"fault": "reset"},
     "/_sandbox/clock": {"advance_s": 3600},
@@ -41,7 +41,7 @@ JSON_POSTS = {
         "redirect_failure": "https://b.example",
     },
 }
-FORMS = {
+FORMS: dict[str, dict[str, str]] = {
     "/_sandbox/dashboard": {"do": "reset"},
     "/_sandbox/reset": {},
     "/_sandbox/webhooks/1/resend": {},

@@ -12,6 +12,7 @@ from gateway.web import (
     Session,
     User,
     accessibility_violations,
+    dialogs_of,
     newest_code,
     other_than,
     start_session,
@@ -255,12 +256,9 @@ def test_light_and_dark_differ(open_page: OpenPage, sandbox: Sandbox) -> None:
 
 def test_markup_in_a_session_is_shown_as_text(open_page: OpenPage, sandbox: Sandbox) -> None:
     page = open_page()
-    dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-    url = "https://a.example/\"onmouseover=\"alert(1)\"'><script>alert(2)</script>"
-    session = start_session(
-        sandbox, locale="\"><script>alert(3)</script>", redirect_failure=url
-    )
+    dialogs = dialogs_of(page)
+    url = 'https://a.example/"onmouseover="alert(1)"\'><script>alert(2)</script>'
+    session = start_session(sandbox, locale='"><script>alert(3)</script>', redirect_failure=url)
     sandbox.user(session.id, "cancel")
     page.goto(session.page_url)
     link = page.get_by_role("link", name="Go back")

@@ -21,9 +21,7 @@ def is_signed_by(secret: str, webhook: Arrived) -> bool:
     assert list(parts) == ["t", "v1"], signature
     assert abs(time.time() - int(parts["t"])) < 60
     signed = parts["t"].encode() + b"." + webhook.body
-    return hmac.compare_digest(
-        hmac.new(secret.encode(), signed, "sha256").hexdigest(), parts["v1"]
-    )
+    return hmac.compare_digest(hmac.new(secret.encode(), signed, "sha256").hexdigest(), parts["v1"])
 
 
 @pytest.mark.parametrize("shape", ["nested", "flat"])
@@ -32,7 +30,7 @@ def test_a_webhook_verifies_and_a_changed_byte_does_not(
 ) -> None:
     sandbox = start_sandbox("--webhook-shape", shape, "--webhook-secret", SECRET)
     # Text that another JSON writer would write in other bytes.
-    relay_state = "Åsa / \"x\" \u2028 <&> \\ 😀"
+    relay_state = 'Åsa / "x" \u2028 <&> \\ 😀'
     hook = listener.url + "/hook?for=me"
     session = start_session(sandbox, webhook=hook, relay_state=relay_state)
     created = listener.next()

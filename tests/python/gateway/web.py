@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, expect
 from sandbox import Sandbox, direct
 
 PHONE_NUMBER = "+46703339954"
-SCREENSHOTS = Path(__file__).parents[3] / "target" / "screenshots"
+TARGET = Path(__file__).parents[3] / "target"
+SCREENSHOTS = TARGET / "screenshots"
 START = "/core/api/sessions/two_factor_auth/phone"
-EMPTY_PAGE = '<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>Elsewhere</title>'
+EMPTY_PAGE = (
+    '<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>Elsewhere</title>'
+)
 _AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 
 
@@ -145,6 +148,18 @@ class User:
         """Types a code and sends it."""
         self.page.get_by_label("Code", exact=True).fill(code)
         self.presses("Verify")
+
+
+def dialogs_of(page: Page) -> list[str]:
+    """What the page's scripts say in dialogs, from now on."""
+    said: list[str] = []
+
+    def note(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", note)
+    return said
 
 
 def accessibility_violations(page: Page) -> list[str]:
