@@ -13,19 +13,16 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     Page,
-    ViewportSize,
     expect,
     sync_playwright,
 )
 from sandbox import Sandbox
 
-from gateway.web import TARGET, Listener
+from gateway.web import DESKTOP, PHONE, TARGET, Listener
 
 # Not beside the sources.
 set_hypothesis_home_dir(TARGET / "hypothesis")
 
-PHONE: ViewportSize = {"width": 360, "height": 740}
-DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 # A name that leads to this machine, as one does after DNS rebinding.
 REBOUND_NAME = "rebound.example"
 _FLAGS = [
@@ -93,7 +90,8 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
             complaints.append(text)
 
     def open_one(**options: Any) -> Page:
-        context = browser.new_context(**{"viewport": DESKTOP, **options})
+        settings: dict[str, Any] = {"viewport": DESKTOP, **options}
+        context = browser.new_context(**settings)
         contexts.append(context)
         context.set_default_timeout(20_000)
         page = context.new_page()

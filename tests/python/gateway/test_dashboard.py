@@ -10,16 +10,15 @@ import pytest
 from playwright.sync_api import Page, expect
 from sandbox import Sandbox, direct
 
-from gateway.conftest import DESKTOP, PHONE, OpenPage
+from gateway.conftest import OpenPage
 from gateway.web import (
     PHONE_NUMBER,
     Listener,
-    accessibility_violations,
     dialogs_of,
     newest_code,
+    put_on_show,
     start_session,
     status_of,
-    take_screenshot,
 )
 
 
@@ -253,24 +252,12 @@ def test_markup_that_arrives_live_is_shown_as_text(open_page: OpenPage, sandbox:
     assert dialogs == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_is_fit_for_everybody(
-    theme: str, open_page: OpenPage, sandbox: Sandbox, listener: Listener
-) -> None:
-    page = open_page(color_scheme=theme)
+def test_it_is_fit_for_everybody(open_page: OpenPage, sandbox: Sandbox, listener: Listener) -> None:
+    page = open_page()
     page.goto(sandbox.url)
     wait_until_live(page)
 
-    def show(name: str) -> None:
-        for size_name, size in (("desktop", DESKTOP), ("phone", PHONE)):
-            page.set_viewport_size(size)
-            page.evaluate("scrollTo(0, 0)")
-            take_screenshot(page, f"dashboard-{name}-{theme}-{size_name}")
-            assert accessibility_violations(page) == [], f"{name} at {size_name} size"
-            overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            assert overflow <= 0, f"{name} is too wide for a {size_name}"
-
-    show("empty")
+    put_on_show(page, "dashboard-empty")
     hook = listener.url + "/hook"
     for action in ("accept", "fail", "cancel", "wrong-code", "abandon"):
         session = start_session(sandbox, relay_state=f"the user will {action}", webhook=hook)
@@ -281,8 +268,8 @@ def test_it_is_fit_for_everybody(
     expect(page.locator("#armed-list li")).to_have_count(2)
     expect(page.locator("#webhook-list tbody tr")).to_have_count(9)
     page.locator("#request-list summary").first.click()
-    show("busy")
+    put_on_show(page, "dashboard-busy")
     page.get_by_label("Fault", exact=True).fill("no-such-fault")
     page.get_by_role("button", name="arm", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible()
-    show("problem")
+    put_on_show(page, "dashboard-problem")

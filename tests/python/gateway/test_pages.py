@@ -6,18 +6,18 @@ import pytest
 from playwright.sync_api import Page, expect
 from sandbox import Sandbox
 
-from gateway.conftest import DESKTOP, PHONE, OpenPage, StartSandbox
+from gateway.conftest import OpenPage, StartSandbox
 from gateway.web import (
+    THEMES,
     Listener,
     Session,
     User,
-    accessibility_violations,
     dialogs_of,
     newest_code,
     other_than,
+    put_on_show,
     start_session,
     status_of,
-    take_screenshot,
 )
 
 
@@ -172,7 +172,6 @@ def test_the_keyboard_alone_is_enough(
     assert_sent_to(page, listener, "/not/done?again=1")
 
 
-THEMES = ["light", "dark"]
 TITLES_OF_THE_FIRST_PAGE = {
     "en": "Confirm your phone number",
     "sv": "Bekräfta ditt telefonnummer",
@@ -181,26 +180,15 @@ TITLES_OF_THE_FIRST_PAGE = {
 }
 
 
-def put_on_show(page: Page, name: str) -> None:
-    """Keeps pictures of a page at both sizes, and holds it against axe-core."""
-    for size_name, size in (("desktop", DESKTOP), ("phone", PHONE)):
-        page.set_viewport_size(size)
-        take_screenshot(page, f"{name}-{size_name}")
-        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert overflow <= 0, f"{name} is too wide for a {size_name}"
-    assert accessibility_violations(page) == [], name
-
-
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("locale", ["en", "sv", "de", "da"])
 def test_every_page_is_fit_for_everybody(
-    locale: str, theme: str, open_page: OpenPage, sandbox: Sandbox
+    locale: str, open_page: OpenPage, sandbox: Sandbox
 ) -> None:
-    page = open_page(color_scheme=theme)
+    page = open_page()
 
     def show(name: str) -> None:
         assert page.locator("html").get_attribute("lang") == locale
-        put_on_show(page, f"page-{name}-{locale}-{theme}")
+        put_on_show(page, f"page-{name}-{locale}")
 
     page.goto(start_session(sandbox, locale=locale).page_url)
     expect(page.get_by_role("heading", level=1)).to_have_text(TITLES_OF_THE_FIRST_PAGE[locale])
@@ -233,14 +221,11 @@ def test_every_page_is_fit_for_everybody(
     show("expired")
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_the_page_of_no_session_is_fit_for_everybody(
-    theme: str, open_page: OpenPage, sandbox: Sandbox
-) -> None:
-    page = open_page(color_scheme=theme)
+def test_the_page_of_no_session_is_fit_for_everybody(open_page: OpenPage, sandbox: Sandbox) -> None:
+    page = open_page()
     page.goto(sandbox.url + "/2fa-ui/2fa/phone/nobody")
     User(page, sandbox).sees("There is no such session")
-    put_on_show(page, f"page-not-found-en-{theme}")
+    put_on_show(page, "page-not-found-en")
 
 
 def test_light_and_dark_differ(open_page: OpenPage, sandbox: Sandbox) -> None:

@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
-from playwright.sync_api import Dialog, Locator, Page, expect
+from playwright.sync_api import Dialog, Locator, Page, ViewportSize, expect
 from sandbox import Sandbox, direct
 
 PHONE_NUMBER = "+46703339954"
 TARGET = Path(__file__).parents[3] / "target"
+PHONE: ViewportSize = {"width": 360, "height": 740}
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 SCREENSHOTS = TARGET / "screenshots"
 START = "/core/api/sessions/two_factor_auth/phone"
 EMPTY_PAGE = (
@@ -164,7 +167,8 @@ def dialogs_of(page: Page) -> list[str]:
 
 def accessibility_violations(page: Page) -> list[str]:
     """What axe-core has to say against a page, by every rule it has."""
-    page.evaluate(_AXE)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_AXE)
     found: dict[str, Any] = page.evaluate("axe.run({resultTypes: ['violations']})")
     assert found["passes"], "axe-core looked at nothing"
     return [
@@ -174,7 +178,15 @@ def accessibility_violations(page: Page) -> list[str]:
     ]
 
 
-def take_screenshot(page: Page, name: str) -> None:
-    """Keeps a picture of the whole page for people to look at."""
+def put_on_show(page: Page, name: str) -> None:
+    """Keeps pictures of a page at both sizes, light and dark, and holds each against axe-core."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        for size_name, size in (("desktop", DESKTOP), ("phone", PHONE)):
+            page.set_viewport_size(size)
+            page.evaluate("scrollTo(0, 0)")
+            page.screenshot(path=SCREENSHOTS / f"{name}-{theme}-{size_name}.png", full_page=True)
+            overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert overflow <= 0, f"{name} is too wide for a {size_name}"
+        assert accessibility_violations(page) == [], f"{name}, {theme}"
