@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::faults;
 use crate::help::{Help, OPENAPI};
@@ -163,7 +163,9 @@ async fn reset(State(world): State<Arc<World>>) -> Json<Value> {
 
 /// Reads an order; JSON of the wrong form is told apart from what is no JSON.
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| {
+    // serde would also read a list as a struct.
+    let object = serde_json::from_slice(body).map(|object: Map<String, Value>| object.into());
+    object.and_then(|object: Value| serde_json::from_value(object)).map_err(|error| {
         if error.is_data() {
             Problem::field("the body", &format!("is not as expected: {error}"))
         } else {

@@ -1,4 +1,4 @@
-//! What the sandbox says of itself: every dial, magic number, fault and route, from where each is defined.
+//! What the sandbox says of itself: every dial, state, magic number, fault and route, from where each is defined.
 
 use std::sync::LazyLock;
 
@@ -9,11 +9,14 @@ use serde_json::Value;
 use crate::command::Command;
 use crate::faults::{self, FaultHelp};
 use crate::magic;
+use crate::options::SuccessStatus;
+use crate::session::{self, StateHelp};
 
 /// The answer of `/_sandbox/help`.
 #[derive(Serialize)]
 pub(crate) struct Help {
     dials: Vec<Dial>,
+    states: Vec<StateHelp>,
     magic_numbers: Vec<MagicNumber>,
     faults: Vec<FaultHelp>,
     routes: Vec<Route>,
@@ -46,6 +49,7 @@ impl Help {
         let numbers = magic::NUMBERS.iter();
         Self {
             dials: Command::command().get_arguments().map(dial).collect(),
+            states: session::states(SuccessStatus::default()),
             magic_numbers: numbers
                 .map(|magic| MagicNumber { number: magic.number, what: magic.what })
                 .collect(),
@@ -114,6 +118,10 @@ mod tests {
                 if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) };
             let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
             tables += &format!("| `{name}` | {default} | {what}{values} |\n");
+        }
+        tables += "\n| Step of a session | Status | What it means |\n|---|---|---|\n";
+        for StateHelp { step, status, what } in help.states {
+            tables += &format!("| `{step}` | `{status}` | {what} |\n");
         }
         tables += "\n| Magic number | What happens |\n|---|---|\n";
         for MagicNumber { number, what } in help.magic_numbers {

@@ -150,6 +150,8 @@ struct Page<'a> {
     screen: Screen<'a>,
     attempts: Option<String>,
     complaint: Option<&'static str>,
+    /// The code cannot be entered any more.
+    too_late: bool,
     going: bool,
 }
 
@@ -185,6 +187,7 @@ fn not_found(problem: &Problem) -> Response {
         screen,
         attempts: None,
         complaint: None,
+        too_late: false,
         going: false,
     };
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::NOT_FOUND);
@@ -244,6 +247,7 @@ impl<'a> Page<'a> {
             complaint: entered.map(|entered| {
                 if entered == Entered::TooLate { words.too_late } else { words.malformed }
             }),
+            too_late: entered == Some(Entered::TooLate),
             going: !session.has_ended(),
         }
     }

@@ -64,6 +64,53 @@ pub(crate) enum State {
     TimedOut,
 }
 
+impl State {
+    fn step(&self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::CodeSent { .. } => "code-sent",
+            Self::WrongCode => "wrong-code",
+            Self::Accepted | Self::Failed | Self::Cancelled | Self::TimedOut => "ended",
+        }
+    }
+
+    fn status(&self, success: SuccessStatus) -> &'static str {
+        match self {
+            Self::Ready | Self::CodeSent { .. } | Self::WrongCode => "pending",
+            Self::Accepted => success.word(),
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::TimedOut => "timeout",
+        }
+    }
+}
+
+/// A state as `/_sandbox/help` lists it.
+#[derive(Serialize)]
+pub(crate) struct StateHelp {
+    pub(crate) step: &'static str,
+    /// The word that the gateway's lookup gives.
+    pub(crate) status: &'static str,
+    pub(crate) what: &'static str,
+}
+
+/// Every state there is.
+pub(crate) fn states(success: SuccessStatus) -> Vec<StateHelp> {
+    let code_sent = State::CodeSent { code: String::new(), valid_until: Timestamp::UNIX_EPOCH };
+    [
+        (State::Ready, "No code has been sent"),
+        (code_sent, "A code is on its way"),
+        (State::WrongCode, "The code was wrong and is void: a new one must be sent"),
+        (State::Accepted, "The code was right; the word is that of `--success-status`"),
+        (State::Failed, "The last attempt was used up"),
+        (State::Cancelled, "The user called it off"),
+        (State::TimedOut, "Thirty minutes have gone by"),
+    ]
+    .into_iter()
+    .map(|(state, what)| StateHelp { step: state.step(), status: state.status(success), what })
+    .collect()
+}
+
 /// The dials that a session lives by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
@@ -172,13 +219,7 @@ impl Session {
 
     /// The word that the gateway uses for this state.
     pub(crate) fn status(&self) -> &'static str {
-        match self.state {
-            State::Ready | State::CodeSent { .. } | State::WrongCode => "pending",
-            State::Accepted => self.rules.success.word(),
-            State::Failed => "failed",
-            State::Cancelled => "cancelled",
-            State::TimedOut => "timeout",
-        }
+        self.state.status(self.rules.success)
     }
 
     /// Attempts that are left, where there is a limit.
@@ -188,11 +229,9 @@ impl Session {
     }
 
     pub(crate) fn view(&self, base_url: &str) -> SessionView {
-        let (step, code) = match &self.state {
-            State::Ready => ("ready", None),
-            State::CodeSent { code, .. } => ("code-sent", Some(code.clone())),
-            State::WrongCode => ("wrong-code", None),
-            State::Accepted | State::Failed | State::Cancelled | State::TimedOut => ("ended", None),
+        let code = match &self.state {
+            State::CodeSent { code, .. } => Some(code.clone()),
+            _ => None,
         };
         let StartRequest {
             locale,
@@ -205,7 +244,7 @@ impl Session {
         SessionView {
             id: self.id.clone(),
             status: self.status().to_owned(),
-            step: step.to_owned(),
+            step: self.state.step().to_owned(),
             phone_number: metadata.phone_number,
             redirect_url: redirect_url(base_url, &self.id),
             locale,

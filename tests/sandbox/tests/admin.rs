@@ -269,6 +269,7 @@ fn the_clock_goes_forward_only() {
         assert_eq!(post(&sandbox, "/_sandbox/clock", &bad).status, 422, "{bad}");
     }
     assert_eq!(post(&sandbox, "/_sandbox/clock", "{").status, 400);
+    assert_eq!(post(&sandbox, "/_sandbox/clock", "[1]").status, 422, "a list is no order");
 }
 
 #[test]
@@ -305,6 +306,37 @@ fn help_and_the_description_say_all_there_is() {
             "{path}"
         );
     }
+}
+
+#[test]
+fn every_state_that_help_lists_is_reached() {
+    let sandbox = Sandbox::start().unwrap();
+    let act = |action: Option<Action>| {
+        let id = start(&sandbox, PHONE);
+        if let Some(action) = action {
+            sandbox.user(&id, action).unwrap();
+        }
+        id
+    };
+    let actions =
+        [Action::Abandon, Action::WrongCode, Action::Accept, Action::Fail, Action::Cancel];
+    let mut ids = vec![act(None)];
+    ids.extend(actions.map(|action| act(Some(action))));
+    let seen = |id: &String| {
+        let session = sandbox.session(id).unwrap();
+        json!({ "step": session.step, "status": session.status })
+    };
+    let mut reached: Vec<_> = ids.iter().map(seen).collect();
+    sandbox.advance(Duration::from_secs(31 * 60));
+    reached.push(seen(&ids[0]));
+    let help = get(&sandbox, "/_sandbox/help").json();
+    let listed: Vec<_> = help["states"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|state| json!({ "step": state["step"], "status": state["status"] }))
+        .collect();
+    assert_eq!(listed, reached);
 }
 
 #[test]
