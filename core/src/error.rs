@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// What sort of failure an [`Error`] is.
@@ -157,6 +158,19 @@ impl Error {
         }))
     }
 
+    /// Runs `call` and turns a panic in it into an [`Internal`](ErrorKind::Internal) error, for
+    /// language bindings: a panic must not reach their callers. What the panic said goes to the
+    /// panic hook alone, since it could hold anything.
+    ///
+    /// # Errors
+    ///
+    /// Those of `call`, and `Internal`.
+    pub fn catch_panic<T>(call: impl FnOnce() -> Result<T, Self>) -> Result<T, Self> {
+        catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
+            Err(Self::new(ErrorKind::Internal, "a bug in zignsec; please report it"))
+        })
+    }
+
     pub(crate) fn invalid_argument(name: &str, rule: &str) -> Self {
         Self::new(ErrorKind::InvalidArgument, format!("{name} {rule}"))
     }
@@ -306,6 +320,13 @@ mod tests {
     fn an_error_can_cross_threads_and_outlive_its_call() {
         fn check<T: Send + Sync + 'static>() {}
         check::<Error>();
+    }
+
+    #[test]
+    fn a_panic_becomes_an_error_that_does_not_repeat_it() {
+        let error = Error::catch_panic(|| -> Result<(), Error> { panic!("secret") }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert!(!format!("{error:?}").contains("secret"));
     }
 
     #[test]

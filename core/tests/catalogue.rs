@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use common::{admin, arm};
 use serde_json::{Value, json};
 use zignsec::{Client, Error, ErrorKind, Phone2faRequest, Session};
 use zignsec_sandbox::{Action, ErrorShape, Sandbox, SuccessStatus};
@@ -126,18 +129,6 @@ fn client(sandbox: &Sandbox, expected: &str) -> Client {
         builder = builder.attempt_timeout(Duration::from_millis(600));
     }
     builder.build().unwrap()
-}
-
-/// An admin route; under TLS they answer plain HTTP too.
-fn admin(sandbox: &Sandbox, path: &str) -> String {
-    format!("{}/_sandbox/{path}", sandbox.url().replacen("https:", "http:", 1))
-}
-
-fn arm(sandbox: &Sandbox, fault: &Value) {
-    ureq::post(admin(sandbox, "faults"))
-        .header("content-type", "application/json")
-        .send(fault.to_string())
-        .unwrap_or_else(|error| panic!("{fault}: {error}"));
 }
 
 fn listed(sandbox: &Sandbox, path: &str) -> Value {

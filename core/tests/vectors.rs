@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
 
+mod common;
+
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use common::arm;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -17,15 +20,6 @@ fn cases<T: DeserializeOwned>(file: &str) -> Vec<T> {
     let path = format!("{}/../tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap();
     serde_json::from_str(&text).unwrap()
-}
-
-fn arm(sandbox: &Sandbox, fault: &Value) {
-    // Under TLS the admin routes answer plain HTTP too.
-    let url = sandbox.url().replacen("https:", "http:", 1);
-    ureq::post(format!("{url}/_sandbox/faults"))
-        .header("content-type", "application/json")
-        .send(fault.to_string())
-        .unwrap_or_else(|error| panic!("{fault}: {error}"));
 }
 
 fn good_request() -> Phone2faRequest {

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use zignsec_core::{Error, ErrorKind};
+use zignsec_core::Error;
 
 use crate::error::zs_error;
 use crate::ptr::{self, Out};
@@ -26,11 +26,7 @@ pub(crate) fn boundary<T>(
     let outcome = match out {
         // Looked at before the call: a session that nobody can be given must not be opened.
         None => Err(ptr::is_null(name)),
-        Some(place) => catch_unwind(AssertUnwindSafe(call))
-            .unwrap_or_else(|_| {
-                Err(Error::new(ErrorKind::Internal, "a bug in zignsec; please report it"))
-            })
-            .map(|value| ptr::hand_over(place, value)),
+        Some(place) => Error::catch_panic(call).map(|value| ptr::hand_over(place, value)),
     };
     match outcome {
         Ok(()) => zs_result::ZS_OK,

@@ -1,7 +1,5 @@
 //! From errors of the core to the exceptions of `zignsec._errors`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use pyo3::prelude::*;
 use zignsec::{Error, ErrorKind};
 
@@ -66,9 +64,5 @@ pub(crate) fn detached<T: Send>(
     py: Python<'_>,
     call: impl FnOnce() -> Result<T, Error> + Send,
 ) -> PyResult<T> {
-    py.detach(|| catch_unwind(AssertUnwindSafe(call)))
-        .unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::Internal, "a bug in zignsec; please report it"))
-        })
-        .map_err(|error| to_python(&error))
+    py.detach(|| Error::catch_panic(call)).map_err(|error| to_python(&error))
 }

@@ -1,0 +1,16 @@
+//! The sandbox's admin routes, as a program in any language calls them.
+
+use serde_json::Value;
+use zignsec_sandbox::Sandbox;
+
+/// The address of an admin route; under TLS they answer plain HTTP too.
+pub(crate) fn admin(sandbox: &Sandbox, path: &str) -> String {
+    format!("{}/_sandbox/{path}", sandbox.url().replacen("https:", "http:", 1))
+}
+
+pub(crate) fn arm(sandbox: &Sandbox, fault: &Value) {
+    ureq::post(admin(sandbox, "faults"))
+        .header("content-type", "application/json")
+        .send(fault.to_string())
+        .unwrap_or_else(|error| panic!("{fault}: {error}"));
+}
