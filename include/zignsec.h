@@ -317,8 +317,8 @@ typedef struct zs_client_options {
      */
     uint32_t timeout_ms;
     /**
-     * How many more attempts a call may make: 0 is the default, -1 is none. This version makes one
-     * attempt whatever is set.
+     * How many more attempts a call may make where that is safe and can help. 0: 2. -1: none.
+     * timeout_ms is for all of them and the pauses between.
      */
     int32_t max_retries;
     /**

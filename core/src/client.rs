@@ -3,23 +3,33 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::Method;
 use zeroize::Zeroizing;
 
 use crate::answer;
-use crate::error::Error;
-use crate::options::{AuthScheme, Environ, Environment, Options, Settings};
+use crate::error::{Error, ErrorKind};
+use crate::options::{self, AuthScheme, Environ, Environment, Limits, Options, Settings};
 use crate::request::Phone2faRequest;
+use crate::retry::{self, Budget};
 use crate::session::{self, Session};
-use crate::transport::{Answer, Call, Failure, Transport};
+use crate::transport::{Answer, Call, Failure, Scope, Stopped, Transport, Watch};
+use crate::wait::{self, WaitOptions};
 
 /// A connection to the gateway, with its settings and keys.
 ///
 /// Make one and keep it: it holds connections open between calls. Threads share it freely, by
 /// reference or in an [`Arc`](std::sync::Arc). Its `Debug` output does not show the key.
 pub struct Client {
+    shared: Arc<Shared>,
+    limits: Limits,
+    scope: Scope,
+}
+
+/// What the duplicates of a client have in common.
+struct Shared {
     settings: Settings,
     transport: Transport,
 }
@@ -43,11 +53,14 @@ impl Client {
     /// Where the gateway is, without a slash at the end.
     #[must_use]
     pub fn base_url(&self) -> &str {
-        self.settings.base_url.as_str()
+        self.shared.settings.base_url.as_str()
     }
 
     /// Step 1: opens a session. Send the user to its [`redirect_url`](Session::redirect_url), and
     /// remember its [`id`](Session::id) on your side, in their login.
+    ///
+    /// It is tried again only where no byte of the request left this process, or where the gateway
+    /// says when to come back (429 or 503 with `Retry-After`): a failure never opens two.
     ///
     /// Source: `POST /core/api/sessions/two_factor_auth/phone` of ZignSec's phone 2FA page.
     ///
@@ -57,13 +70,14 @@ impl Client {
     /// call. Where [`in_doubt`](Error::in_doubt) is true, a session may have been opened.
     pub fn start_phone_2fa(&self, request: &Phone2faRequest) -> Result<Session, Error> {
         request.check()?;
-        self.call(&Call {
+        let call = Call {
             method: Method::POST,
-            url: self.settings.base_url.join("core/api/sessions/two_factor_auth/phone"),
+            url: self.url("two_factor_auth/phone"),
             csrf_token: request.csrf_header(),
             body: request.to_json(),
             session_id: None,
-        })
+        };
+        self.call(&call, &self.watch(), self.deadline()).map(|(session, _)| session)
     }
 
     /// Step 3: asks how a session stands. [`Session::is_verified`] is the verdict.
@@ -77,50 +91,144 @@ impl Client {
     /// [`Protocol`](crate::ErrorKind::Protocol) also where the answer is another session's; any kind of a
     /// failed call.
     pub fn get_session(&self, session_id: &str) -> Result<Session, Error> {
+        #[cfg(feature = "__panic")]
+        assert_ne!(session_id, "panic", "a test asked for this");
+        self.look_up(session_id, &self.watch(), self.deadline()).map(|(session, _)| session)
+    }
+
+    /// Step 3, until there is a verdict: asks again and again, and blocks, until the session is
+    /// [final](Session::is_final). A poll that fails as time may heal is not the end; a pause is at
+    /// least what the gateway asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitTimeout`](crate::ErrorKind::WaitTimeout) with the last status and the last poll that
+    /// failed; [`Cancelled`](crate::ErrorKind::Cancelled) where the caller stopped it;
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a time of zero or of more than 49 days;
+    /// those of [`get_session`](Self::get_session) that time does not heal.
+    pub fn wait_for_session(
+        &self,
+        session_id: &str,
+        options: &WaitOptions<'_>,
+    ) -> Result<Session, Error> {
+        let watch = self.watch();
+        wait::wait(options, &watch, |end| {
+            self.look_up(session_id, &watch, self.deadline().min(end))
+        })
+    }
+
+    /// Stops the calls in flight on this client, from any thread: they fail as
+    /// [`Cancelled`](crate::ErrorKind::Cancelled) within a tenth of a second. Later calls are not
+    /// touched. It takes no lock, so a signal handler may call it.
+    pub fn cancel(&self) {
+        self.scope.cancel();
+    }
+
+    /// Another client with the same settings, keys and connections, whose calls are
+    /// [cancelled](Self::cancel) apart from those of this one.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self { shared: self.shared.clone(), limits: self.limits, scope: Scope::default() }
+    }
+
+    /// The same client with another limit for a whole call.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument): a limit of zero or of more than 49 days.
+    pub fn with_timeout(mut self, limit: Duration) -> Result<Self, Error> {
+        self.limits.call = options::limit("timeout", Some(limit), 0)?;
+        Ok(self)
+    }
+
+    /// The same client with another [`max_retries`](ClientBuilder::max_retries).
+    #[must_use]
+    pub fn with_max_retries(mut self, count: u32) -> Self {
+        self.limits.retries = count;
+        self
+    }
+
+    fn look_up(
+        &self,
+        session_id: &str,
+        watch: &Watch,
+        deadline: Instant,
+    ) -> Result<(Session, u32), Error> {
         if !session::is_id(session_id) {
             return Err(Error::invalid_argument(
                 "session_id",
                 "must be 1 to 64 letters, digits and hyphens",
             ));
         }
-        #[cfg(feature = "__panic")]
-        assert_ne!(session_id, "panic", "a test asked for this");
-        self.call(&Call {
+        let call = Call {
             method: Method::GET,
-            url: self.settings.base_url.join(&format!("core/api/sessions/{session_id}")),
+            url: self.url(session_id),
             csrf_token: None,
             body: Vec::new(),
             session_id: Some(session_id),
-        })
+        };
+        self.call(&call, watch, deadline)
     }
 
-    /// Makes a call and reads the session that it answers with.
-    fn call(&self, call: &Call<'_>) -> Result<Session, Error> {
-        let (answer, attempts) = self.exchange(call)?;
-        answer::read(call, &answer, &self.settings.keys.secrets())
-            .map_err(|error| error.with_attempts(attempts))
+    fn url(&self, path: &str) -> String {
+        self.shared.settings.base_url.join(&format!("core/api/sessions/{path}"))
     }
 
-    /// Makes a call with the key in use. Where the gateway does not know that key, tries the other
-    /// one, so that keys can be rotated with no downtime.
-    fn exchange(&self, call: &Call<'_>) -> Result<(Answer, u32), Error> {
+    fn watch(&self) -> Watch {
+        self.scope.watch(self.shared.settings.interrupt.clone())
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.limits.call
+    }
+
+    /// Makes a call, and makes it again where that is safe and can help. Tells the session that
+    /// answers it, and how many attempts that took.
+    fn call(
+        &self,
+        call: &Call<'_>,
+        watch: &Watch,
+        deadline: Instant,
+    ) -> Result<(Session, u32), Error> {
         const UNKNOWN_KEY: u16 = 401;
-        let deadline = Instant::now() + self.settings.limits.call;
-        let send = |key, attempt| {
-            self.transport
-                .send(call, key, deadline)
-                .map_err(|failure| self.failed(call, failure).with_attempts(attempt))
-        };
-        let (key, other) = self.settings.keys.in_turn();
-        let answer = send(key, 1)?;
-        let Some(other) = other.filter(|_| answer.status == UNKNOWN_KEY) else {
-            return Ok((answer, 1));
-        };
-        let answer = send(other, 2)?;
-        if answer.status != UNKNOWN_KEY {
-            self.settings.keys.keep(other);
+        let keys = &self.shared.settings.keys;
+        let (mut key, mut other) = keys.in_turn();
+        let mut budget = Budget::new(deadline, self.limits.retries);
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let outcome = self.shared.transport.send(call, key, &self.limits, deadline, watch);
+            if let Ok(answer) = &outcome {
+                if answer.status != UNKNOWN_KEY {
+                    keys.keep(key);
+                } else if let Some(second) = other.take() {
+                    // With the keys of an account tried in turn, one can be replaced with no
+                    // downtime.
+                    key = second;
+                    continue;
+                }
+            }
+            let is_safe = retry::is_safe(call, &outcome);
+            let error = match self.read(call, outcome) {
+                Ok(session) => return Ok((session, attempts)),
+                Err(error) => error.with_attempts(attempts).with_transient(is_safe),
+            };
+            if !is_safe {
+                return Err(error);
+            }
+            let Some(pause) = budget.pause(error.retry_after()) else {
+                return Err(error);
+            };
+            watch.pause(pause).map_err(|stopped| Error::from(stopped).with_attempts(attempts))?;
         }
-        Ok((answer, 2))
+    }
+
+    /// What an attempt came to: a session, or an error.
+    fn read(&self, call: &Call<'_>, outcome: Result<Answer, Failure>) -> Result<Session, Error> {
+        match outcome {
+            Ok(answer) => answer::read(call, &answer, &self.shared.settings.keys.secrets()),
+            Err(failure) => Err(self.failed(call, failure)),
+        }
     }
 
     /// No answer came.
@@ -131,6 +239,12 @@ impl Client {
             Some(source) => error.with_source(source),
             None => error,
         }
+    }
+}
+
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Self {
+        Self::failed(ErrorKind::Cancelled, stopped, false)
     }
 }
 
@@ -222,6 +336,15 @@ impl ClientBuilder {
         self
     }
 
+    /// How many more attempts a call may make where that is safe and can help. The default is 2.
+    /// The limit for the whole call is for all of them and the pauses between, which are random and
+    /// grow from 0.25 to 8 seconds, or are as long as the gateway asks for (`Retry-After`).
+    #[must_use]
+    pub fn max_retries(mut self, count: u32) -> Self {
+        self.options.max_retries = Some(count);
+        self
+    }
+
     /// A PEM file with the certificates to trust, in place of every other.
     #[must_use]
     pub fn ca_file(mut self, file: impl Into<PathBuf>) -> Self {
@@ -253,6 +376,15 @@ impl ClientBuilder {
         self
     }
 
+    /// What to ask while a call is blocked, on its own thread and about 20 times a second: where it
+    /// says true, the call fails as [`Cancelled`](crate::ErrorKind::Cancelled). For a host that has
+    /// its own way to be interrupted, such as a language's signal handling.
+    #[must_use]
+    pub fn interrupt(mut self, hook: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.options.interrupt = Some(Arc::new(hook));
+        self
+    }
+
     /// Checks every setting and makes the client. Nothing is sent.
     ///
     /// # Errors
@@ -264,7 +396,11 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         let settings = self.options.settle(&Environ::PROCESS)?;
         let transport = Transport::new(&settings);
-        Ok(Client { settings, transport })
+        Ok(Client {
+            limits: settings.limits,
+            shared: Arc::new(Shared { settings, transport }),
+            scope: Scope::default(),
+        })
     }
 }
 

@@ -138,6 +138,7 @@ struct Details {
     retry_after: Option<Duration>,
     attempts: u32,
     in_doubt: bool,
+    is_transient: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -154,6 +155,7 @@ impl Error {
             retry_after: None,
             attempts: 0,
             in_doubt: false,
+            is_transient: false,
             source: None,
         }))
     }
@@ -216,6 +218,16 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.0.retry_after = retry_after;
+        self
+    }
+
+    pub(crate) fn with_transient(mut self, is_transient: bool) -> Self {
+        self.0.is_transient = is_transient;
+        self
+    }
+
     pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
         self.0.attempts = attempts;
         self
@@ -264,6 +276,11 @@ impl Error {
         self.0.attempts
     }
 
+    /// Whether the same call, made again later, may end otherwise and can do no harm.
+    pub(crate) fn is_transient(&self) -> bool {
+        self.0.is_transient
+    }
+
     /// Whether a session may exist at the gateway that this call did not hand out. Only ever true
     /// for [`Client::start_phone_2fa`](crate::Client::start_phone_2fa). A caller who tries again
     /// may then open a second session; nothing is sent to the user before they open its page.
@@ -291,6 +308,7 @@ impl fmt::Debug for Error {
             retry_after,
             attempts,
             in_doubt,
+            is_transient: _,
             source,
         } = &*self.0;
         f.debug_struct("Error")

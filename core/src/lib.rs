@@ -49,12 +49,15 @@ mod error;
 mod options;
 mod redact;
 mod request;
+mod retry;
 mod session;
 mod transport;
 mod url;
+mod wait;
 
 pub use client::{Client, ClientBuilder};
 pub use error::{Error, ErrorKind};
 pub use options::{AuthScheme, Environment};
 pub use request::Phone2faRequest;
 pub use session::{RequestData, Session, SessionStatus};
+pub use wait::WaitOptions;

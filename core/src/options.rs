@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
 use crate::request::{LONGEST_HEADER, is_printable_ascii};
+use crate::transport::Hook;
 use crate::transport::proxy::{self, Proxy};
 use crate::transport::tls::{self, TlsFiles};
 use crate::url::BaseUrl;
@@ -93,11 +95,13 @@ pub(crate) struct Options {
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) max_retries: Option<u32>,
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) client_cert_file: Option<PathBuf>,
     pub(crate) client_key_file: Option<PathBuf>,
     pub(crate) proxy: Option<Zeroizing<String>>,
     pub(crate) user_agent: Option<String>,
+    pub(crate) interrupt: Option<Arc<Hook>>,
 }
 
 /// Options that have been checked and completed.
@@ -109,9 +113,10 @@ pub(crate) struct Settings {
     pub(crate) tls: ureq::tls::TlsConfig,
     pub(crate) proxy: Option<Proxy>,
     pub(crate) user_agent: String,
+    pub(crate) interrupt: Option<Arc<Hook>>,
 }
 
-/// The time limits of a call.
+/// The limits of a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
     /// Look-up, TCP, proxy and TLS; part of an attempt.
@@ -119,6 +124,8 @@ pub(crate) struct Limits {
     pub(crate) attempt: Duration,
     /// The whole call.
     pub(crate) call: Duration,
+    /// How many more attempts a call may make.
+    pub(crate) retries: u32,
 }
 
 /// The longest time limit: what fits 32 bits of milliseconds, as in C, about 49 days.
@@ -143,6 +150,7 @@ impl Options {
                 connect: limit("connect_timeout", self.connect_timeout, 5)?,
                 attempt: limit("attempt_timeout", self.attempt_timeout, 10)?,
                 call: limit("timeout", self.timeout, 30)?,
+                retries: self.max_retries.unwrap_or(2),
             },
             user_agent: user_agent(self.user_agent)?,
             auth_scheme: self.auth_scheme,
@@ -150,6 +158,7 @@ impl Options {
             base_url,
             tls,
             proxy,
+            interrupt: self.interrupt,
         })
     }
 
@@ -173,7 +182,12 @@ impl Options {
     }
 }
 
-fn limit(name: &str, given: Option<Duration>, default_s: u64) -> Result<Duration, Error> {
+/// A time limit: the default where none is given.
+pub(crate) fn limit(
+    name: &str,
+    given: Option<Duration>,
+    default_s: u64,
+) -> Result<Duration, Error> {
     match given {
         None => Ok(Duration::from_secs(default_s)),
         Some(limit) if limit.is_zero() || limit > LONGEST => {

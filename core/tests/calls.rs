@@ -208,6 +208,7 @@ fn a_proxy_is_asked_for_the_gateway_and_its_refusal_is_told() {
     let client = Client::builder("key")
         .base_url("https://gateway.example")
         .proxy(format!("http://user:secret@{address}"))
+        .max_retries(0)
         .build()
         .unwrap();
     let error = client.start_phone_2fa(&page_example()).unwrap_err();
@@ -254,7 +255,7 @@ fn what_the_gateway_echoes_is_masked_in_the_message() {
 fn an_answer_is_read_up_to_one_mebibyte() {
     const MEBIBYTE: usize = 1024 * 1024;
     let sandbox = Sandbox::start().unwrap();
-    let client = client(&sandbox);
+    let client = client(&sandbox).with_max_retries(0);
     let answer = |status, length: usize| {
         let session = r#"{"data":{"id":"a","status":"accepted"}}"#;
         let body = session.to_owned() + &" ".repeat(length - session.len());

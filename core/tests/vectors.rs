@@ -186,7 +186,7 @@ fn every_failure_is_told_by_its_kind() {
             Some(other) => panic!("{other}"),
         };
         sandbox.reset();
-        let mut builder = Client::builder(sandbox.api_key()).base_url(base_url);
+        let mut builder = Client::builder(sandbox.api_key()).base_url(base_url).max_retries(0);
         if case.tls {
             builder = builder.ca_file(secure.ca_file().unwrap());
         }

@@ -47,8 +47,8 @@ pub struct zs_client_options<'a> {
     pub attempt_timeout_ms: u32,
     /// The limit for a whole call, in milliseconds. 0: 30000.
     pub timeout_ms: u32,
-    /// How many more attempts a call may make: 0 is the default, -1 is none. This version makes one
-    /// attempt whatever is set.
+    /// How many more attempts a call may make where that is safe and can help. 0: 2. -1: none.
+    /// timeout_ms is for all of them and the pauses between.
     pub max_retries: i32,
     /// A PEM file with the certificates to trust, in place of every other. NULL: SSL_CERT_FILE and
     /// SSL_CERT_DIR, else REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else the system's store.
@@ -96,8 +96,15 @@ impl zs_client_options<'_> {
         if self.timeout_ms != 0 {
             builder = builder.timeout(milliseconds(self.timeout_ms));
         }
-        if self.max_retries < -1 {
-            return Err(ptr::invalid("max_retries", "must be -1 or more"));
+        match self.max_retries {
+            0 => {}
+            -1 => builder = builder.max_retries(0),
+            count => {
+                let count = count
+                    .try_into()
+                    .map_err(|_| ptr::invalid("max_retries", "must be -1 or more"))?;
+                builder = builder.max_retries(count);
+            }
         }
         if let Some(file) = self.ca_file.optional("ca_file")? {
             builder = builder.ca_file(file);

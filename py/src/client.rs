@@ -74,8 +74,10 @@ impl Client {
         if let Some(Seconds(limit)) = attempt_timeout {
             builder = builder.attempt_timeout(limit);
         }
-        if let Some(Count(None)) = max_retries {
-            return Err(invalid("max_retries", "must be from 0 to 2147483647"));
+        if let Some(Count(count)) = max_retries {
+            let count =
+                count.ok_or_else(|| invalid("max_retries", "must be from 0 to 2147483647"))?;
+            builder = builder.max_retries(count);
         }
         if let Some(key) = api_key.optional("api_key")? {
             builder = builder.api_key(key);

@@ -203,6 +203,7 @@ static void every_failure_is_told_by_its_result(const cJSON *kinds) {
         sandbox_reset(box);
 
         zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
+        options.max_retries = -1;
         options.api_key = box->api_key;
         options.base_url = url;
         options.ca_file = flag_of(each, "tls") ? secure.ca_file : NULL;

@@ -107,6 +107,7 @@ def test_every_failure_is_told_by_its_exception(
                 box.api_key,
                 base_url=urls[case.get("setup")],
                 attempt_timeout=attempt_timeout,
+                max_retries=0,
                 ca_file=secure.ca_file if tls else None,
             )
 

@@ -12,6 +12,8 @@ pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     /// Whether a byte of the request may have left this process.
     pub(crate) sent: bool,
+    /// Whether the same attempt, made again, may end otherwise.
+    pub(crate) is_transient: bool,
     /// What happened, with the deepest cause that is known.
     pub(crate) what: String,
     pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
@@ -23,6 +25,7 @@ impl Failure {
         Self {
             kind: ErrorKind::Internal,
             sent: false,
+            is_transient: false,
             what: format!("{part} cannot be sent"),
             source: None,
         }
@@ -33,6 +36,7 @@ impl Failure {
         Self {
             kind: ErrorKind::Timeout,
             sent: false,
+            is_transient: true,
             what: "the time for the call was used up".to_owned(),
             source: None,
         }
@@ -40,6 +44,7 @@ impl Failure {
 
     fn of(error: ureq::Error, phase: Option<Phase>) -> Self {
         let kind = kind(&error, phase);
+        let is_tls_error = matches!(&error, ureq::Error::Io(error) if tls_error(error).is_some());
         let (cause, source) = cause(error);
         let what = match (kind, phase) {
             (ErrorKind::Timeout, Some(Phase::Connect)) => "connecting took too long",
@@ -54,7 +59,13 @@ impl Failure {
             Some(cause) => format!("{what}: {cause}"),
             None => what.to_owned(),
         };
-        Self { kind, sent: phase.is_none(), what, source }
+        let is_transient = match kind {
+            ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Io => true,
+            // A peer that breaks off a handshake, not one whose certificate is bad.
+            ErrorKind::Tls => phase.is_some() && !is_tls_error,
+            _ => false,
+        };
+        Self { kind, sent: phase.is_none(), is_transient, what, source }
     }
 }
 

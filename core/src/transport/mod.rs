@@ -6,6 +6,7 @@
 
 mod connect;
 mod failure;
+mod interrupt;
 mod look_up;
 pub(crate) mod proxy;
 pub(crate) mod tls;
@@ -17,6 +18,7 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, 
 use ureq::{Agent, AsSendBody, Body};
 
 pub(crate) use failure::Failure;
+pub(crate) use interrupt::{Hook, Scope, Stopped, Watch};
 
 use crate::options::{Limits, Settings};
 
@@ -67,7 +69,6 @@ impl Answer {
 pub(crate) struct Transport {
     agent: Agent,
     auth_header: HeaderName,
-    limits: Limits,
 }
 
 impl Transport {
@@ -91,7 +92,6 @@ impl Transport {
         Self {
             agent: Agent::with_parts(config, connect::connector(), look_up::LookUp::default()),
             auth_header: HeaderName::from_static(settings.auth_scheme.header()),
-            limits: settings.limits,
         }
     }
 
@@ -100,13 +100,17 @@ impl Transport {
         &self,
         call: &Call<'_>,
         key: &str,
+        limits: &Limits,
         deadline: Instant,
+        watch: &Watch,
     ) -> Result<Answer, Failure> {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        let left = deadline.saturating_duration_since(now);
         if left.is_zero() {
             return Err(Failure::too_late());
         }
-        let limit = left.min(self.limits.attempt);
+        let _ = watch;
+        let limit = left.min(limits.attempt);
         let head = self.head(call, key)?;
         let mut response = if call.creates() {
             self.run(head.header("content-type", JSON).body(call.body.as_slice()), limit)?

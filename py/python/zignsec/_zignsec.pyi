@@ -32,8 +32,8 @@ class Client:
         timeout: The limit for a whole call, in seconds.
         connect_timeout: The limit for name look-up, TCP, proxy and TLS together, in seconds.
         attempt_timeout: The limit for one attempt, in seconds.
-        max_retries: How many more attempts a call may make. This version makes one attempt
-            whatever is set.
+        max_retries: How many more attempts a call may make where that is safe and can help.
+            ``timeout`` is for all of them and the pauses between.
         ca_file: A PEM file with the certificates to trust, in place of every other. ``None``:
             ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, else ``REQUESTS_CA_BUNDLE``, else
             ``CURL_CA_BUNDLE``, else the system's store.

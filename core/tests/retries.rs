@@ -1,0 +1,184 @@
+//! What is tried again, and what is not, seen from the gateway's side.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
+
+mod common;
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use common::arm;
+use serde_json::json;
+use zignsec::{Client, Error, ErrorKind, Phone2faRequest, WaitOptions};
+use zignsec_sandbox::{Action, Fault, Sandbox, ScriptedAnswer};
+
+fn client(sandbox: &Sandbox) -> Client {
+    Client::builder(sandbox.api_key()).base_url(sandbox.url()).build().unwrap()
+}
+
+fn request() -> Phone2faRequest {
+    Phone2faRequest::new("+46701740605", "https://a.example/ok", "https://a.example/no").unwrap()
+}
+
+/// How many requests of a method reached the sandbox.
+fn seen(sandbox: &Sandbox, method: &str) -> usize {
+    sandbox.requests().iter().filter(|request| request.method == method).count()
+}
+
+#[test]
+fn a_lookup_is_tried_again_where_that_can_help() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    let id = client.start_phone_2fa(&request()).unwrap().id().to_owned();
+    for fault in ["http-500", "http-502", "http-503", "http-504", "rate-limited-seconds", "reset"] {
+        sandbox.clear_faults();
+        let before = seen(&sandbox, "GET");
+        arm(&sandbox, &json!({"fault": fault}));
+        client.get_session(&id).unwrap_or_else(|error| panic!("{fault}: {error:?}"));
+        assert_eq!(seen(&sandbox, "GET") - before, 2, "{fault}");
+    }
+    for fault in ["http-400", "http-404", "http-501", "not-json", "redirect"] {
+        sandbox.clear_faults();
+        let before = seen(&sandbox, "GET");
+        arm(&sandbox, &json!({"fault": fault}));
+        assert_eq!(client.get_session(&id).unwrap_err().attempts(), 1, "{fault}");
+        assert_eq!(seen(&sandbox, "GET") - before, 1, "{fault}");
+    }
+}
+
+#[test]
+fn a_session_is_not_opened_twice() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    for fault in ["http-500", "http-502", "http-503", "http-504", "http-429", "reset", "cut-body"] {
+        sandbox.reset();
+        arm(&sandbox, &json!({"fault": fault}));
+        let error = client.start_phone_2fa(&request()).unwrap_err();
+        assert_eq!(error.attempts(), 1, "{fault}");
+        assert_eq!(seen(&sandbox, "POST"), 1, "{fault}");
+        assert_eq!(error.in_doubt(), fault != "http-429", "{fault}");
+    }
+    for fault in ["rate-limited-seconds", "rate-limited-date", "unavailable-retry-after"] {
+        sandbox.reset();
+        arm(&sandbox, &json!({"fault": fault}));
+        client.start_phone_2fa(&request()).unwrap_or_else(|error| panic!("{fault}: {error:?}"));
+        assert_eq!(seen(&sandbox, "POST"), 2, "{fault}");
+        assert_eq!(sandbox.sessions().len(), 1, "{fault}");
+    }
+}
+
+#[test]
+fn the_last_error_comes_when_the_attempts_are_used_up() {
+    let sandbox = Sandbox::start().unwrap();
+    arm(&sandbox, &json!({"fault": "http-500", "times": 4}));
+    let error = client(&sandbox).with_max_retries(3).get_session("a").unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Server, 4));
+    assert_eq!(seen(&sandbox, "GET"), 4);
+}
+
+#[test]
+fn a_pause_that_does_not_fit_the_limit_is_not_made() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    let answer = ScriptedAnswer::new(429, "{}").header("retry-after", "3600");
+    sandbox.arm(Fault::Answer(answer), 2).unwrap();
+    for outcome in [client.get_session("a"), client.start_phone_2fa(&request())] {
+        let error = outcome.unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::RateLimited, 1));
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
+    }
+}
+
+#[test]
+fn a_cancelled_pause_ends_the_call_and_the_client_goes_on() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    let answer = ScriptedAnswer::new(503, "{}").header("retry-after", "20");
+    sandbox.arm(Fault::Answer(answer), 1).unwrap();
+    let error = std::thread::scope(|threads| {
+        let call = threads.spawn(|| client.start_phone_2fa(&request()).unwrap_err());
+        while sandbox.requests().is_empty() {
+            std::thread::yield_now();
+        }
+        while !call.is_finished() {
+            client.cancel();
+            std::thread::yield_now();
+        }
+        call.join().unwrap()
+    });
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Cancelled, 1));
+    assert!(!error.in_doubt());
+    client.start_phone_2fa(&request()).unwrap();
+}
+
+fn fast<'a>() -> WaitOptions<'a> {
+    WaitOptions::default().poll_interval(Duration::from_millis(20))
+}
+
+#[test]
+fn a_wait_ends_with_the_verdict_whatever_fails_on_the_way() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox).with_max_retries(0);
+    let id = client.start_phone_2fa(&request()).unwrap().id().to_owned();
+    arm(&sandbox, &json!({"fault": "http-503", "times": 2}));
+    arm(&sandbox, &json!({"fault": "reset", "times": 2}));
+    let polls = std::cell::Cell::new(0);
+    let options = fast().on_poll(|session, _| {
+        polls.set(polls.get() + 1);
+        if polls.get() == 2 {
+            sandbox.user(session.id(), Action::Accept).unwrap();
+        }
+        ControlFlow::Continue(())
+    });
+    assert!(client.wait_for_session(&id, &options).unwrap().is_verified());
+    assert_eq!(polls.get(), 3);
+    assert_eq!(seen(&sandbox, "GET"), 7);
+}
+
+#[test]
+fn a_wait_that_runs_out_tells_what_it_saw() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox).with_max_retries(0);
+    let id = client.start_phone_2fa(&request()).unwrap().id().to_owned();
+    arm(&sandbox, &json!({"fault": "http-503", "times": 1}));
+    let limit = Duration::from_millis(300);
+    let start = Instant::now();
+    let error = client.wait_for_session(&id, &fast().timeout(limit)).unwrap_err();
+    assert!(start.elapsed() >= limit);
+    assert_eq!(error.kind(), ErrorKind::WaitTimeout);
+    assert!(error.message().contains("pending") && error.message().contains("503"), "{error}");
+    assert_eq!(error.attempts() as usize, seen(&sandbox, "GET"));
+
+    // No point in a pause that outlasts the wait.
+    let answer = ScriptedAnswer::new(429, "{}").header("retry-after", "3600");
+    sandbox.arm(Fault::Answer(answer), 1).unwrap();
+    let error = client.wait_for_session(&id, &fast()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WaitTimeout);
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
+}
+
+#[test]
+fn a_wait_ends_where_it_cannot_succeed_or_is_stopped() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    let id = client.start_phone_2fa(&request()).unwrap().id().to_owned();
+    let kind = |outcome: Result<_, Error>| outcome.unwrap_err().kind();
+    assert_eq!(kind(client.wait_for_session("b", &fast())), ErrorKind::NotFound);
+    assert_eq!(kind(client.wait_for_session("a/b", &fast())), ErrorKind::InvalidArgument);
+    let zero = fast().timeout(Duration::ZERO);
+    assert_eq!(kind(client.wait_for_session(&id, &zero)), ErrorKind::InvalidArgument);
+    let stopping = fast().on_poll(|_, _| ControlFlow::Break(()));
+    assert_eq!(kind(client.wait_for_session(&id, &stopping)), ErrorKind::Cancelled);
+
+    let other = client.duplicate();
+    let cancelling = fast().on_poll(|_, _| {
+        client.cancel();
+        ControlFlow::Continue(())
+    });
+    assert_eq!(kind(client.wait_for_session(&id, &cancelling)), ErrorKind::Cancelled);
+    let cancelling = fast().timeout(Duration::from_millis(200)).on_poll(|_, _| {
+        client.cancel();
+        ControlFlow::Continue(())
+    });
+    assert_eq!(kind(other.wait_for_session(&id, &cancelling)), ErrorKind::WaitTimeout);
+}
