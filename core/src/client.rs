@@ -11,11 +11,12 @@ use zeroize::Zeroizing;
 
 use crate::answer;
 use crate::error::{Error, ErrorKind};
-use crate::options::{self, AuthScheme, Environ, Environment, Limits, Options, Settings};
+use crate::log;
+use crate::options::{self, AuthScheme, Environ, Environment, Limits, Options};
 use crate::request::Phone2faRequest;
 use crate::retry::{self, Budget};
 use crate::session::{self, Session};
-use crate::transport::{Answer, Call, Failure, Scope, Stopped, Transport, Watch};
+use crate::transport::{Answer, Bounds, Call, Failure, Scope, Stopped, Transport, Watch};
 use crate::wait::{self, WaitOptions};
 
 /// A connection to the gateway, with its settings and keys.
@@ -23,15 +24,10 @@ use crate::wait::{self, WaitOptions};
 /// Make one and keep it: it holds connections open between calls. Threads share it freely, by
 /// reference or in an [`Arc`](std::sync::Arc). Its `Debug` output does not show the key.
 pub struct Client {
-    shared: Arc<Shared>,
+    /// What the duplicates of a client have in common.
+    transport: Arc<Transport>,
     limits: Limits,
     scope: Scope,
-}
-
-/// What the duplicates of a client have in common.
-struct Shared {
-    settings: Settings,
-    transport: Transport,
 }
 
 impl Client {
@@ -53,7 +49,7 @@ impl Client {
     /// Where the gateway is, without a slash at the end.
     #[must_use]
     pub fn base_url(&self) -> &str {
-        self.shared.settings.base_url.as_str()
+        self.transport.settings.base_url.as_str()
     }
 
     /// Step 1: opens a session. Send the user to its [`redirect_url`](Session::redirect_url), and
@@ -72,7 +68,7 @@ impl Client {
         request.check()?;
         let call = Call {
             method: Method::POST,
-            url: self.url("two_factor_auth/phone"),
+            path: "core/api/sessions/two_factor_auth/phone".to_owned(),
             csrf_token: request.csrf_header(),
             body: request.to_json(),
             session_id: None,
@@ -128,7 +124,7 @@ impl Client {
     /// [cancelled](Self::cancel) apart from those of this one.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        Self { shared: self.shared.clone(), limits: self.limits, scope: Scope::default() }
+        Self { transport: self.transport.clone(), limits: self.limits, scope: Scope::default() }
     }
 
     /// The same client with another limit for a whole call.
@@ -162,7 +158,7 @@ impl Client {
         }
         let call = Call {
             method: Method::GET,
-            url: self.url(session_id),
+            path: format!("core/api/sessions/{session_id}"),
             csrf_token: None,
             body: Vec::new(),
             session_id: Some(session_id),
@@ -170,12 +166,8 @@ impl Client {
         self.call(&call, watch, deadline)
     }
 
-    fn url(&self, path: &str) -> String {
-        self.shared.settings.base_url.join(&format!("core/api/sessions/{path}"))
-    }
-
     fn watch(&self) -> Watch {
-        self.scope.watch(self.shared.settings.interrupt.clone())
+        self.scope.watch(self.transport.settings.interrupt.clone())
     }
 
     fn deadline(&self) -> Instant {
@@ -191,14 +183,19 @@ impl Client {
         deadline: Instant,
     ) -> Result<(Session, u32), Error> {
         const UNKNOWN_KEY: u16 = 401;
-        let keys = &self.shared.settings.keys;
+        let keys = &self.transport.settings.keys;
         let (mut key, mut other) = keys.in_turn();
+        let bounds = Bounds { limits: &self.limits, deadline, watch };
         let mut budget = Budget::new(deadline, self.limits.retries);
         let mut attempts = 0;
+        let mut broken = false;
         loop {
             attempts += 1;
-            let outcome = self.shared.transport.send(call, key, &self.limits, deadline, watch);
-            if let Ok(answer) = &outcome {
+            let begun = Instant::now();
+            let outcome = self.transport.send(call, key, &bounds, broken);
+            log::attempt(call, attempts, &outcome, begun.elapsed());
+            let result = outcome.result;
+            if let Ok(answer) = &result {
                 if answer.status != UNKNOWN_KEY {
                     keys.keep(key);
                 } else if let Some(second) = other.take() {
@@ -208,8 +205,9 @@ impl Client {
                     continue;
                 }
             }
-            let is_safe = retry::is_safe(call, &outcome);
-            let error = match self.read(call, outcome) {
+            broken = result.is_err();
+            let is_safe = retry::is_safe(call, &result);
+            let error = match self.read(call, result) {
                 Ok(session) => return Ok((session, attempts)),
                 Err(error) => error.with_attempts(attempts).with_transient(is_safe),
             };
@@ -224,9 +222,9 @@ impl Client {
     }
 
     /// What an attempt came to: a session, or an error.
-    fn read(&self, call: &Call<'_>, outcome: Result<Answer, Failure>) -> Result<Session, Error> {
-        match outcome {
-            Ok(answer) => answer::read(call, &answer, &self.shared.settings.keys.secrets()),
+    fn read(&self, call: &Call<'_>, result: Result<Answer, Failure>) -> Result<Session, Error> {
+        match result {
+            Ok(answer) => answer::read(call, &answer, &self.transport.settings.keys.secrets()),
             Err(failure) => Err(self.failed(call, failure)),
         }
     }
@@ -395,10 +393,9 @@ impl ClientBuilder {
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument): a time limit of zero or of more than 49 days.
     pub fn build(self) -> Result<Client, Error> {
         let settings = self.options.settle(&Environ::PROCESS)?;
-        let transport = Transport::new(&settings);
         Ok(Client {
             limits: settings.limits,
-            shared: Arc::new(Shared { settings, transport }),
+            transport: Arc::new(Transport::new(settings)),
             scope: Scope::default(),
         })
     }

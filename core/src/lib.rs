@@ -38,14 +38,19 @@
 //!
 //! # What is logged
 //!
-//! This crate logs nothing. Its HTTP library, `ureq`, dumps whole requests at the level `trace`,
-//! the API key among them: keep the targets `ureq` and `ureq_proto` below that level.
+//! One line for each attempt, through the crate [`log`](https://docs.rs/log) and under the target
+//! `zignsec`: at the level `debug` where it was answered with a 2xx, else at `warn`. Keys are never in
+//! it, ids only by their beginning, phone numbers not at all.
+//!
+//! The HTTP library below, ureq, dumps whole requests at the level `trace`, the API key among them:
+//! keep the targets `ureq` and `ureq_proto` above that level.
 
 #![forbid(unsafe_code)]
 
 mod answer;
 mod client;
 mod error;
+mod log;
 mod options;
 mod redact;
 mod request;

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
+use ureq::http::HeaderValue;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
 use crate::request::{LONGEST_HEADER, is_printable_ascii};
 use crate::transport::Hook;
 use crate::transport::proxy::{self, Proxy};
-use crate::transport::tls::{self, TlsFiles};
+use crate::transport::tls::{TlsFiles, TlsSettings};
 use crate::url::BaseUrl;
 
 /// Which of ZignSec's gateways to talk to.
@@ -110,7 +112,7 @@ pub(crate) struct Settings {
     pub(crate) auth_scheme: AuthScheme,
     pub(crate) base_url: BaseUrl,
     pub(crate) limits: Limits,
-    pub(crate) tls: ureq::tls::TlsConfig,
+    pub(crate) tls: TlsSettings,
     pub(crate) proxy: Option<Proxy>,
     pub(crate) user_agent: String,
     pub(crate) interrupt: Option<Arc<Hook>>,
@@ -136,13 +138,12 @@ impl Options {
         let base_url = self.base_url(environment)?;
         let proxy =
             proxy::choose(self.proxy.as_deref().map(String::as_str), &base_url, environment)?;
-        let tls = tls::config(
+        let tls = TlsSettings::read(
             &TlsFiles {
                 ca: self.ca_file.as_deref(),
                 client_cert: self.client_cert_file.as_deref(),
                 client_key: self.client_key_file.as_deref(),
             },
-            base_url.is_https(),
             environment,
         )?;
         Ok(Settings {
@@ -211,10 +212,33 @@ fn user_agent(given: Option<String>) -> Result<String, Error> {
     }
 }
 
+/// An API key, in the only copy that the library keeps: it is wiped when the last use of it ends.
+pub(crate) struct Key(HeaderValue);
+
+impl Key {
+    /// `None` where the key holds what no header may.
+    fn new(text: Zeroizing<String>) -> Option<Self> {
+        let is_good =
+            text.bytes().all(|byte| byte.is_ascii_graphic()) && text.len() <= LONGEST_HEADER;
+        let mut header =
+            HeaderValue::from_maybe_shared(Bytes::from_owner(text)).ok().filter(|_| is_good)?;
+        header.set_sensitive(true);
+        Some(Self(header))
+    }
+
+    pub(crate) fn header(&self) -> &HeaderValue {
+        &self.0
+    }
+
+    fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
 /// The API keys, and which of them the gateway took last.
 pub(crate) struct Keys {
-    primary: Zeroizing<String>,
-    secondary: Option<Zeroizing<String>>,
+    primary: Key,
+    secondary: Option<Key>,
     secondary_in_use: AtomicBool,
 }
 
@@ -241,23 +265,22 @@ impl Keys {
                 })?
             }
         };
-        for (name, key) in names.into_iter().zip([Some(&primary), secondary.as_ref()]) {
-            let good = |key: &Zeroizing<String>| {
-                key.bytes().all(|byte| byte.is_ascii_graphic()) && key.len() <= LONGEST_HEADER
-            };
-            if !key.is_none_or(good) {
-                return Err(Error::configuration(format!(
+        let checked = |name, key| {
+            Key::new(key).ok_or_else(|| {
+                Error::configuration(format!(
                     "{name} must be visible ASCII without spaces, at most 4096 characters; look for \
                      a line break or a quotation mark around it"
-                )));
-            }
-        }
-        let secondary = secondary.filter(|key| *key != primary);
+                ))
+            })
+        };
+        let primary = checked(names[0], primary)?;
+        let secondary = secondary.map(|key| checked(names[1], key)).transpose()?;
+        let secondary = secondary.filter(|key| key.as_str() != primary.as_str());
         Ok(Self { primary, secondary, secondary_in_use: AtomicBool::new(false) })
     }
 
     /// The key to try first, then the one to try where the gateway does not know it.
-    pub(crate) fn in_turn(&self) -> (&str, Option<&str>) {
+    pub(crate) fn in_turn(&self) -> (&Key, Option<&Key>) {
         match &self.secondary {
             None => (&self.primary, None),
             Some(secondary) if self.secondary_in_use.load(Ordering::Relaxed) => {
@@ -268,14 +291,14 @@ impl Keys {
     }
 
     /// Remembers that `key` works.
-    pub(crate) fn keep(&self, key: &str) {
-        self.secondary_in_use.store(key != self.primary.as_str(), Ordering::Relaxed);
+    pub(crate) fn keep(&self, key: &Key) {
+        self.secondary_in_use.store(!std::ptr::eq(key, &self.primary), Ordering::Relaxed);
     }
 
     /// Every key, to be cut out of what is shown.
     pub(crate) fn secrets(&self) -> Vec<&str> {
         let (first, second) = self.in_turn();
-        std::iter::once(first).chain(second).collect()
+        std::iter::once(first).chain(second).map(Key::as_str).collect()
     }
 }
 
@@ -357,9 +380,9 @@ mod tests {
             _ => None,
         };
         let keys = settled(Options::default(), environment).keys;
-        assert_eq!(keys.in_turn(), ("first", Some("second")));
+        assert_eq!(keys.secrets(), ["first", "second"]);
         let keys = settled(with_key(), environment).keys;
-        assert_eq!(keys.in_turn(), ("k", None));
+        assert_eq!(keys.secrets(), ["k"]);
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! What an attempt that brought no answer died of.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 
-use super::connect::{BeforeRequest, Phase};
+use super::attempt::{Attempt, Phase};
+use super::interrupt::Stopped;
+use super::tls;
 use crate::error::ErrorKind;
 
 /// An attempt that brought no answer.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
-    /// Whether a byte of the request may have left this process.
+    /// Whether a byte of the request left this process.
     pub(crate) sent: bool,
     /// Whether the same attempt, made again, may end otherwise.
     pub(crate) is_transient: bool,
@@ -20,116 +23,132 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A part of a request that the HTTP library refuses although our own checks let it pass.
-    pub(crate) fn unsendable(part: &str) -> Self {
-        Self {
-            kind: ErrorKind::Internal,
-            sent: false,
-            is_transient: false,
-            what: format!("{part} cannot be sent"),
-            source: None,
-        }
-    }
-
-    /// No time is left to begin.
-    pub(crate) fn too_late() -> Self {
-        Self {
-            kind: ErrorKind::Timeout,
-            sent: false,
-            is_transient: true,
-            what: "the time for the call was used up".to_owned(),
-            source: None,
-        }
-    }
-
-    fn of(error: ureq::Error, phase: Option<Phase>) -> Self {
-        let kind = kind(&error, phase);
-        let is_tls_error = matches!(&error, ureq::Error::Io(error) if tls_error(error).is_some());
-        let (cause, source) = cause(error);
+    /// What became of an attempt that ended in an error.
+    pub(crate) fn of(attempt: &Attempt, error: ureq::Error) -> Self {
+        let phase = attempt.phase();
+        let (kind, is_transient, cause, source) = match root(error) {
+            Root::Io(error) => {
+                let (kind, is_transient) = of_io(&error, phase);
+                let cause = (!error.kind().eq(&io::ErrorKind::TimedOut)).then(|| words(&error));
+                (kind, is_transient, cause, Some(error.into()))
+            }
+            Root::Ureq(error) => {
+                let (kind, is_transient) = match phase {
+                    Phase::Connect => (ErrorKind::Connect, true),
+                    Phase::Tls => (ErrorKind::Internal, false),
+                    Phase::Exchange => of_exchange(&error),
+                };
+                // The error itself stays here: some of ureq's quote the whole URL.
+                (kind, is_transient, ureq_words(&error), None)
+            }
+        };
         let what = match (kind, phase) {
-            (ErrorKind::Timeout, Some(Phase::Connect)) => "connecting took too long",
-            (ErrorKind::Timeout, Some(Phase::Tls)) => "the TLS handshake took too long",
-            (ErrorKind::Timeout, None) => "the answer took too long",
+            (ErrorKind::Timeout, Phase::Connect) => "connecting took too long",
+            (ErrorKind::Timeout, Phase::Tls) => "the TLS handshake took too long",
+            (ErrorKind::Timeout, Phase::Exchange) => "the answer took too long",
             (ErrorKind::Tls, _) => "the TLS connection failed",
             (ErrorKind::Protocol, _) => "the answer is not proper HTTP",
-            (_, Some(_)) => "could not connect",
-            (_, None) => "the connection broke",
+            (ErrorKind::Cancelled, _) => "while it waited",
+            (ErrorKind::Internal, _) => "the HTTP library failed",
+            (_, Phase::Connect | Phase::Tls) => "could not connect",
+            (_, Phase::Exchange) => "the connection broke",
         };
         let what = match cause {
             Some(cause) => format!("{what}: {cause}"),
             None => what.to_owned(),
         };
-        let is_transient = match kind {
-            ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Io => true,
-            // A peer that breaks off a handshake, not one whose certificate is bad.
-            ErrorKind::Tls => phase.is_some() && !is_tls_error,
-            _ => false,
-        };
-        Self { kind, sent: phase.is_none(), is_transient, what, source }
+        Self { kind, sent: attempt.sent(), is_transient, what, source }
     }
 }
 
-impl From<ureq::Error> for Failure {
-    fn from(error: ureq::Error) -> Self {
-        match error {
-            ureq::Error::Other(inner) => match inner.downcast::<BeforeRequest>() {
-                Ok(marked) => Self::of(marked.error, Some(marked.phase)),
-                Err(other) => Self::of(ureq::Error::Other(other), None),
+/// The error of a wire, on its way through ureq, which would take some for the end of a body.
+#[derive(Debug)]
+pub(crate) struct Broken(io::Error);
+
+impl Broken {
+    pub(crate) fn by(error: io::Error) -> ureq::Error {
+        ureq::Error::Other(Box::new(Self(error)))
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Broken {}
+
+enum Root {
+    Io(io::Error),
+    Ureq(ureq::Error),
+}
+
+/// Unwraps an error: of a wire, or of ureq itself, which a tunnel can wrap up once more.
+fn root(error: ureq::Error) -> Root {
+    match error {
+        ureq::Error::Other(inner) => match inner.downcast::<Broken>() {
+            Ok(broken) => match ureq::Error::from(broken.0) {
+                ureq::Error::Io(error) => Root::Io(error),
+                error => root(error),
             },
-            error => Self::of(error, None),
+            Err(other) => Root::Ureq(ureq::Error::Other(other)),
+        },
+        ureq::Error::Io(error) => Root::Io(error),
+        error => Root::Ureq(error),
+    }
+}
+
+/// The kind of a wire's error, and whether to try again can help.
+fn of_io(error: &io::Error, phase: Phase) -> (ErrorKind, bool) {
+    if error.get_ref().is_some_and(|inner| inner.is::<Stopped>()) {
+        (ErrorKind::Cancelled, false)
+    } else if error.kind() == io::ErrorKind::TimedOut {
+        (ErrorKind::Timeout, true)
+    } else if error.kind() == io::ErrorKind::InvalidData {
+        // A certificate, an alert, bytes that are not TLS: the peer would say the same again.
+        (ErrorKind::Tls, false)
+    } else {
+        match phase {
+            Phase::Connect => (ErrorKind::Connect, true),
+            Phase::Tls => (ErrorKind::Tls, true),
+            Phase::Exchange => (ErrorKind::Io, true),
         }
     }
 }
 
-fn kind(error: &ureq::Error, phase: Option<Phase>) -> ErrorKind {
-    use ureq::Error as E;
-    match (error, phase) {
-        (E::Timeout(_), _) => ErrorKind::Timeout,
-        (E::Io(error), _) if error.kind() == io::ErrorKind::TimedOut => ErrorKind::Timeout,
-        (_, Some(Phase::Tls)) => ErrorKind::Tls,
-        (E::Io(error), None) if tls_error(error).is_some() => ErrorKind::Tls,
-        (_, Some(Phase::Connect)) => ErrorKind::Connect,
-        (E::Io(_), None) => ErrorKind::Io,
-        (E::Protocol(_) | E::LargeResponseHeader(..) | E::Http(_) | E::BodyStalled, None) => {
-            ErrorKind::Protocol
-        }
-        (_, None) => ErrorKind::Internal,
-    }
-}
-
-fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
-    error.get_ref()?.downcast_ref()
-}
-
-/// A failure's cause in words, and the error itself where it is safe to hand out: some of ureq's
-/// quote the whole URL.
-fn cause(error: ureq::Error) -> (Option<String>, Option<Box<dyn StdError + Send + Sync>>) {
+fn of_exchange(error: &ureq::Error) -> (ErrorKind, bool) {
     use ureq::Error as E;
     match error {
-        E::Io(error) => {
-            let words = match (error.raw_os_error(), tls_error(&error)) {
-                // The system's own words are in the host program's language and encoding.
-                (Some(code), _) => format!("{} (os error {code})", error.kind()),
-                (None, Some(error)) => tls_words(error),
-                (None, None) => error.to_string(),
-            };
-            (Some(words), Some(Box::new(error)))
+        E::Protocol(_) | E::LargeResponseHeader(..) | E::Http(_) | E::BodyStalled => {
+            (ErrorKind::Protocol, false)
         }
-        E::Protocol(error) => (Some(error.to_string()), None),
-        E::ConnectProxyFailed(reason) => (Some(format!("the proxy refused: {reason}")), None),
-        E::HostNotFound => (Some("the host has no address".to_owned()), None),
-        E::LargeResponseHeader(..) => (Some("its head is too large".to_owned()), None),
-        E::Rustls(error) => (Some(tls_words(&error)), Some(Box::new(error))),
-        E::Tls(reason) => (Some(reason.to_owned()), None),
-        _ => (None, None),
+        _ => (ErrorKind::Internal, false),
     }
 }
 
-fn tls_words(error: &rustls::Error) -> String {
-    match error {
-        rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
+fn words(error: &io::Error) -> String {
+    match (error.raw_os_error(), tls::as_tls(error)) {
+        // The system's own words are in the host program's language and encoding.
+        (Some(code), _) => format!("{} (os error {code})", error.kind()),
+        (
+            None,
+            Some(
+                error @ rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer),
+            ),
+        ) => {
             format!("{error} (where a proxy inspects TLS, name its certificate with ca_file)")
         }
-        error => error.to_string(),
+        (None, _) => error.to_string(),
+    }
+}
+
+fn ureq_words(error: &ureq::Error) -> Option<String> {
+    use ureq::Error as E;
+    match error {
+        E::Protocol(error) => Some(error.to_string()),
+        E::ConnectProxyFailed(reason) => Some(format!("the proxy refused: {reason}")),
+        E::LargeResponseHeader(..) => Some("its head is too large".to_owned()),
+        _ => None,
     }
 }

@@ -1,51 +1,71 @@
 //! From a host to its addresses.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 
 use ureq::Error;
 use ureq::config::Config;
 use ureq::http::Uri;
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use super::connect::{BeforeRequest, Phase};
+use super::attempt;
 use crate::url;
 
-/// The system's look-up, but for hosts that are addresses, and for `localhost` and its kin: those
-/// are this machine, whatever a name server says.
-#[derive(Debug, Default)]
-pub(crate) struct LookUp {
-    system: DefaultResolver,
+/// Looks up nothing. ureq asks for each call, this library only where it opens a socket.
+#[derive(Debug)]
+pub(crate) struct Later;
+
+impl Resolver for Later {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        Ok(self.empty())
+    }
 }
 
-impl Resolver for LookUp {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, Error> {
-        let host = uri.host().unwrap_or_default();
-        let known: Vec<IpAddr> = if url::is_loopback_name(host) {
-            vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
-        } else if let Ok(address) = host.parse::<Ipv4Addr>() {
-            vec![address.into()]
-        } else if let Some(address) = url::ip_v6(host) {
-            vec![address.into()]
-        } else {
-            return self
-                .system
-                .resolve(uri, config, timeout)
-                .map_err(|error| BeforeRequest::mark(Phase::Connect, error));
-        };
-        let port =
-            uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
-        let mut addresses = self.empty();
-        for address in known {
-            addresses.push(SocketAddr::new(address, port));
+/// The addresses of a host: those of this machine for `localhost` and its kin, whatever a name
+/// server says.
+pub(crate) fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let known: Vec<IpAddr> = if url::is_loopback_name(host) {
+        vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+    } else if let Ok(address) = host.parse::<Ipv4Addr>() {
+        vec![address.into()]
+    } else if let Some(address) = url::ip_v6(host) {
+        vec![address.into()]
+    } else {
+        return ask_the_system(host, port);
+    };
+    Ok(known.into_iter().map(|address| SocketAddr::new(address, port)).collect())
+}
+
+/// The system's look-up cannot be interrupted, so it has a thread of its own, which is left behind
+/// where the call ends first.
+fn ask_the_system(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let question = (host.to_owned(), port);
+    let look_up = thread::Builder::new().name("zignsec-look-up".to_owned()).spawn(move || {
+        // Nobody may be there any more.
+        let _ = sender.send(question.to_socket_addrs().map(Vec::from_iter));
+    })?;
+    loop {
+        match receiver.recv_timeout(attempt::turn(attempt::look()?)) {
+            Ok(found) => {
+                let _ = look_up.join();
+                return match found {
+                    Ok(addresses) if !addresses.is_empty() => Ok(addresses),
+                    // The system's own words are in the host program's language.
+                    _ => Err(not_found()),
+                };
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(not_found()),
         }
-        Ok(addresses)
     }
+}
+
+fn not_found() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "no address was found for the host's name")
 }
 
 #[cfg(test)]
@@ -54,17 +74,15 @@ mod tests {
 
     #[test]
     fn names_of_this_machine_need_no_name_server() {
-        for (uri, expected) in [
-            ("http://localhost:1", vec!["127.0.0.1:1", "[::1]:1"]),
-            ("https://sandbox.LOCALHOST", vec!["127.0.0.1:443", "[::1]:443"]),
-            ("http://127.0.0.9", vec!["127.0.0.9:80"]),
-            ("http://[::1]:2", vec!["[::1]:2"]),
+        for (host, expected) in [
+            ("localhost", vec!["127.0.0.1:1", "[::1]:1"]),
+            ("sandbox.LOCALHOST", vec!["127.0.0.1:1", "[::1]:1"]),
+            ("127.0.0.9", vec!["127.0.0.9:1"]),
+            ("[::1]", vec!["[::1]:1"]),
         ] {
-            let found = LookUp::default()
-                .resolve(&uri.parse().unwrap(), &Config::default(), NextTimeout::default())
-                .unwrap();
+            let found = addresses(host, 1).unwrap();
             let found: Vec<String> = found.iter().map(ToString::to_string).collect();
-            assert_eq!(found, expected, "{uri}");
+            assert_eq!(found, expected, "{host}");
         }
     }
 }

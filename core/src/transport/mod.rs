@@ -1,31 +1,40 @@
 //! One attempt at a call: bytes out, bytes in, and what is known when it fails.
 //!
-//! Built on ureq with its own sockets and TLS, and its extension points where it does not tell
-//! enough: `connect` marks the failures that came before the first byte of a request, `look_up`
-//! answers for hosts that need no name server.
+//! HTTP is ureq's. What carries it is here, by way of ureq's extension points: `connect` opens a
+//! [`connection`] over a `socket`, `tls` or a proxy's tunnel, none of which blocks for long without a
+//! look at the [`attempt`] that it works for.
 
+mod attempt;
 mod connect;
+mod connection;
 mod failure;
 mod interrupt;
 mod look_up;
+mod process;
 pub(crate) mod proxy;
+mod socket;
 pub(crate) mod tls;
+mod wire;
 
 use std::io::Read;
 use std::time::{Duration, Instant, SystemTime};
 
-use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, request};
-use ureq::{Agent, AsSendBody, Body};
+use ureq::http::{HeaderMap, HeaderValue, Method, Request, request};
+use ureq::{Agent, AsSendBody};
 
+use attempt::Attempt;
 pub(crate) use failure::Failure;
 pub(crate) use interrupt::{Hook, Scope, Stopped, Watch};
+use process::PerProcess;
 
-use crate::options::{Limits, Settings};
+use crate::options::{Key, Limits, Settings};
 
 /// The largest answer that is read.
 const BODY_LIMIT: usize = 1024 * 1024;
 /// How long an idle connection is kept: less than servers commonly keep theirs.
 const IDLE_LIMIT: Duration = Duration::from_secs(5);
+/// How many idle connections are kept: one for each thread of a busy server.
+const IDLE_COUNT: usize = 64;
 const BUFFER: usize = 16 * 1024;
 /// The largest head of an answer. It must be less than the buffer: ureq takes a buffer that is full
 /// for a connection that ended.
@@ -35,7 +44,8 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// What to send; the key is added by each attempt.
 pub(crate) struct Call<'a> {
     pub(crate) method: Method,
-    pub(crate) url: String,
+    /// What follows the base URL.
+    pub(crate) path: String,
     pub(crate) csrf_token: Option<&'a str>,
     pub(crate) body: Vec<u8>,
     /// The session that is asked for.
@@ -65,97 +75,111 @@ impl Answer {
     }
 }
 
-/// The connections of a client.
+/// What an attempt came to.
+pub(crate) struct Outcome {
+    pub(crate) result: Result<Answer, Failure>,
+    /// Whether it used a connection that stood open.
+    pub(crate) reused: bool,
+}
+
+/// What bounds a call.
+pub(crate) struct Bounds<'a> {
+    pub(crate) limits: &'a Limits,
+    pub(crate) deadline: Instant,
+    pub(crate) watch: &'a Watch,
+}
+
+/// The settings of a client and its connections.
 pub(crate) struct Transport {
-    agent: Agent,
-    auth_header: HeaderName,
+    pub(crate) settings: Settings,
+    agent: PerProcess<Agent>,
 }
 
 impl Transport {
-    pub(crate) fn new(settings: &Settings) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .https_only(settings.base_url.is_https())
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(settings.proxy.clone())
-            .tls_config(settings.tls.clone())
-            .user_agent(settings.user_agent.as_str())
-            .accept("application/json")
-            .timeout_resolve(Some(settings.limits.connect))
-            .timeout_connect(Some(settings.limits.connect))
-            .max_idle_age(IDLE_LIMIT)
-            .max_response_header_size(HEAD_LIMIT)
-            .input_buffer_size(BUFFER)
-            .output_buffer_size(BUFFER)
-            .build();
-        Self {
-            agent: Agent::with_parts(config, connect::connector(), look_up::LookUp::default()),
-            auth_header: HeaderName::from_static(settings.auth_scheme.header()),
-        }
+    pub(crate) const fn new(settings: Settings) -> Self {
+        Self { settings, agent: PerProcess::new() }
     }
 
-    /// Makes one attempt, which ends at `deadline` at the latest.
+    /// Makes one attempt. A `fresh` one uses no connection that stood open.
     pub(crate) fn send(
         &self,
         call: &Call<'_>,
-        key: &str,
-        limits: &Limits,
-        deadline: Instant,
-        watch: &Watch,
-    ) -> Result<Answer, Failure> {
+        key: &Key,
+        bounds: &Bounds<'_>,
+        fresh: bool,
+    ) -> Outcome {
+        let agent = self.agent.get_or_init(|| agent(&self.settings));
         let now = Instant::now();
-        let left = deadline.saturating_duration_since(now);
-        if left.is_zero() {
-            return Err(Failure::too_late());
-        }
-        let _ = watch;
-        let limit = left.min(limits.attempt);
-        let head = self.head(call, key)?;
-        let mut response = if call.creates() {
-            self.run(head.header("content-type", JSON).body(call.body.as_slice()), limit)?
-        } else {
-            self.run(head.body(()), limit)?
-        };
-
-        let status = response.status().as_u16();
-        let retry_after = retry_after(response.headers());
-        let request_id = request_id(response.headers());
-        let mut body = Vec::new();
-        let read =
-            response.body_mut().as_reader().take(BODY_LIMIT as u64 + 1).read_to_end(&mut body);
-        let mut answer = Answer { status, retry_after, request_id, too_large: false, body };
-        match read {
-            // What an error answer says is worth more than how it ended.
-            Err(error) if answer.is_success() => Err(ureq::Error::from(error).into()),
-            _ => {
-                answer.too_large = answer.body.len() > BODY_LIMIT;
-                Ok(answer)
+        let connected_by = now + bounds.limits.connect;
+        let answered_by = bounds.deadline.min(now + bounds.limits.attempt);
+        Attempt::new(bounds.watch, connected_by, answered_by).run(|attempt| {
+            let head = self.head(call, key);
+            let result = if call.creates() {
+                let head = head.header("content-type", JSON);
+                run(agent, head.body(call.body.as_slice()), fresh)
+            } else {
+                run(agent, head.body(()), fresh)
+            };
+            Outcome {
+                result: result.map_err(|error| Failure::of(attempt, error)),
+                reused: !attempt.connected(),
             }
-        }
+        })
     }
 
-    fn head(&self, call: &Call<'_>, key: &str) -> Result<request::Builder, Failure> {
-        let mut key = HeaderValue::from_str(key).map_err(|_| Failure::unsendable("the API key"))?;
-        key.set_sensitive(true);
-        let mut head = Request::builder()
+    fn head(&self, call: &Call<'_>, key: &Key) -> request::Builder {
+        let head = Request::builder()
             .method(call.method.clone())
-            .uri(&call.url)
-            .header(&self.auth_header, key);
-        if let Some(token) = call.csrf_token {
-            head = head.header("x-csrf-token", token);
+            .uri(self.settings.base_url.join(&call.path))
+            .header(self.settings.auth_scheme.header(), key.header());
+        match call.csrf_token {
+            Some(token) => head.header("x-csrf-token", token),
+            None => head,
         }
-        Ok(head)
     }
+}
 
-    fn run(
-        &self,
-        request: Result<Request<impl AsSendBody>, ureq::http::Error>,
-        limit: Duration,
-    ) -> Result<Response<Body>, Failure> {
-        let request = request.map_err(|_| Failure::unsendable("the request"))?;
-        let request = self.agent.configure_request(request).timeout_global(Some(limit)).build();
-        Ok(self.agent.run(request)?)
+fn agent(settings: &Settings) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .https_only(settings.base_url.is_https())
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(settings.proxy.clone())
+        .user_agent(settings.user_agent.as_str())
+        .accept("application/json")
+        .max_idle_age(IDLE_LIMIT)
+        .max_idle_connections(IDLE_COUNT)
+        .max_idle_connections_per_host(IDLE_COUNT)
+        .max_response_header_size(HEAD_LIMIT)
+        .input_buffer_size(BUFFER)
+        .output_buffer_size(BUFFER)
+        .build();
+    let connector = connect::connector(settings.tls.clone(), settings.proxy.is_some());
+    Agent::with_parts(config, connector, look_up::Later)
+}
+
+fn run(
+    agent: &Agent,
+    request: Result<Request<impl AsSendBody>, ureq::http::Error>,
+    fresh: bool,
+) -> Result<Answer, ureq::Error> {
+    let mut request = request?;
+    if fresh {
+        request = agent.configure_request(request).max_idle_age(Duration::ZERO).build();
+    }
+    let mut response = agent.run(request)?;
+    let status = response.status().as_u16();
+    let retry_after = retry_after(response.headers());
+    let request_id = request_id(response.headers());
+    let mut body = Vec::new();
+    let read = response.body_mut().as_reader().take(BODY_LIMIT as u64 + 1).read_to_end(&mut body);
+    let too_large = body.len() > BODY_LIMIT;
+    let answer = Answer { status, retry_after, request_id, body, too_large };
+    match read {
+        // What an error answer says is worth more than how it ended.
+        Err(error) if answer.is_success() => Err(error.into()),
+        _ => Ok(answer),
     }
 }
 
@@ -178,6 +202,8 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use ureq::http::HeaderName;
+
     use super::*;
 
     fn headers(name: &'static str, value: &str) -> HeaderMap {

@@ -1,16 +1,20 @@
-//! Whom to trust, and with which certificate to show oneself.
+//! TLS: whom to trust, with which certificate to show oneself, and the session on top of a wire.
 
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use once_cell::race::OnceBox;
+use rustls::client::ResolvesClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
-use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use zeroize::Zeroizing;
 
+use super::wire::{State, Wire};
 use crate::error::Error;
 use crate::options::Environ;
 
@@ -21,37 +25,55 @@ pub(crate) struct TlsFiles<'a> {
     pub(crate) client_key: Option<&'a Path>,
 }
 
-/// The TLS settings of a client. `needed` is false where no TLS connection can come up: the
-/// system's store, a costly thing to read, is then left alone.
-pub(crate) fn config(
-    files: &TlsFiles<'_>,
-    needed: bool,
-    environment: &Environ,
-) -> Result<TlsConfig, Error> {
-    let provider = Arc::new(ring::default_provider());
-    let client_cert = match (files.client_cert, files.client_key) {
-        (None, None) => None,
-        (Some(cert), Some(key)) => Some(client_cert(cert, key, &provider)?),
-        _ => {
-            return Err(Error::configuration(
-                "client_cert_file and client_key_file go together: set both or neither",
-            ));
-        }
-    };
-    Ok(TlsConfig::builder()
-        // Ours, whatever the host program has installed as its default.
-        .unversioned_rustls_crypto_provider(provider)
-        .root_certs(roots(files.ca, needed, environment)?)
-        .client_cert(client_cert)
-        .build())
+/// What was named and has been checked.
+#[derive(Clone)]
+pub(crate) struct TlsSettings {
+    /// `None`: the system's store, which is costly to read, and is once it is needed.
+    roots: Option<Arc<RootCertStore>>,
+    client_cert: Option<Arc<dyn ResolvesClientCert>>,
+}
+
+impl TlsSettings {
+    pub(crate) fn read(files: &TlsFiles<'_>, environment: &Environ) -> Result<Self, Error> {
+        let client_cert = match (files.client_cert, files.client_key) {
+            (None, None) => None,
+            (Some(cert), Some(key)) => Some(client_cert(cert, key)?),
+            _ => {
+                return Err(Error::configuration(
+                    "client_cert_file and client_key_file go together: set both or neither",
+                ));
+            }
+        };
+        Ok(Self { roots: named_roots(files.ca, environment)?.map(Arc::new), client_cert })
+    }
+
+    pub(crate) fn client_config(&self) -> Arc<ClientConfig> {
+        let roots = self.roots.clone().unwrap_or_else(system_roots);
+        let config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect("ring knows the cipher suites of TLS 1.2 and 1.3")
+            .with_root_certificates(roots);
+        Arc::new(match &self.client_cert {
+            Some(resolver) => config.with_client_cert_resolver(resolver.clone()),
+            None => config.with_no_client_auth(),
+        })
+    }
+}
+
+/// Ours, whatever the host program has installed as its default.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
 }
 
 /// The first of: the named file; `SSL_CERT_FILE` and `SSL_CERT_DIR`; `REQUESTS_CA_BUNDLE`, then
-/// `CURL_CA_BUNDLE`; the system's store; Mozilla's list where the system has none. What is named
-/// and cannot be used is an error: to trust somebody else instead would be worse.
-fn roots(ca_file: Option<&Path>, needed: bool, environment: &Environ) -> Result<RootCerts, Error> {
+/// `CURL_CA_BUNDLE`. What is named and cannot be used is an error: to trust somebody else instead
+/// would be worse.
+fn named_roots(
+    ca_file: Option<&Path>,
+    environment: &Environ,
+) -> Result<Option<RootCertStore>, Error> {
     if let Some(file) = ca_file {
-        return named(&[("ca_file", file.to_owned(), Form::File)]);
+        return named(&[("ca_file", file.to_owned(), Form::File)]).map(Some);
     }
     let path = |name| environment.get_os(name).map(PathBuf::from);
     let mut sources = Vec::new();
@@ -62,19 +84,30 @@ fn roots(ca_file: Option<&Path>, needed: bool, environment: &Environ) -> Result<
         sources.extend(dirs.map(|dir| ("SSL_CERT_DIR", dir, Form::Dir)));
     }
     if !sources.is_empty() {
-        return named(&sources);
+        return named(&sources).map(Some);
     }
     for name in ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"] {
         if let Some(bundle) = path(name) {
             let form = if bundle.is_dir() { Form::Dir } else { Form::File };
-            return named(&[(name, bundle, form)]);
+            return named(&[(name, bundle, form)]).map(Some);
         }
     }
-    if !needed {
-        return Ok(RootCerts::WebPki);
-    }
-    let system = rustls_native_certs::load_native_certs().certs;
-    Ok(if system.is_empty() { RootCerts::WebPki } else { specific(&system) })
+    Ok(None)
+}
+
+/// The system's store, or Mozilla's list where the system has none. Read once a process.
+fn system_roots() -> Arc<RootCertStore> {
+    // Not a lock: a fork could leave it held.
+    static ROOTS: OnceBox<Arc<RootCertStore>> = OnceBox::new();
+    let read = || {
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if store.is_empty() {
+            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        Box::new(Arc::new(store))
+    };
+    ROOTS.get_or_init(read).clone()
 }
 
 enum Form {
@@ -83,8 +116,8 @@ enum Form {
 }
 
 /// The certificates of files and folders that somebody named, all of which must be good.
-fn named(sources: &[(&str, PathBuf, Form)]) -> Result<RootCerts, Error> {
-    let mut all = Vec::new();
+fn named(sources: &[(&str, PathBuf, Form)]) -> Result<RootCertStore, Error> {
+    let mut store = RootCertStore::empty();
     for (name, path, form) in sources {
         let (file, dir) = match form {
             Form::File => (Some(path.as_path()), None),
@@ -95,39 +128,27 @@ fn named(sources: &[(&str, PathBuf, Form)]) -> Result<RootCerts, Error> {
             return Err(Error::configuration(format!("{name} cannot be read: {error}"))
                 .with_source(Box::new(error)));
         }
-        // A certificate that does not parse would be left out without a word.
-        let mut store = rustls::RootCertStore::empty();
-        for certificate in &loaded.certs {
-            store.add(certificate.clone()).map_err(|error| {
+        for certificate in loaded.certs {
+            store.add(certificate).map_err(|error| {
                 Error::configuration(format!(
                     "{name} holds a certificate that cannot be read: {error}"
                 ))
                 .with_source(Box::new(error))
             })?;
         }
-        all.extend(loaded.certs);
     }
-    if all.is_empty() {
+    if store.is_empty() {
         let names: Vec<_> = sources.iter().map(|(name, ..)| *name).collect();
         return Err(Error::configuration(format!(
             "{} holds no certificate in PEM form",
             names.join(" and ")
         )));
     }
-    Ok(specific(&all))
+    Ok(store)
 }
 
-fn specific(certificates: &[CertificateDer<'static>]) -> RootCerts {
-    RootCerts::Specific(Arc::new(certificates.iter().map(to_ureq).collect()))
-}
-
-fn to_ureq(der: &CertificateDer<'_>) -> Certificate<'static> {
-    Certificate::from_der(der).to_owned()
-}
-
-/// Reads a certificate chain and its key, and makes sure that they belong together: ureq would
-/// panic over it when the first connection is made.
-fn client_cert(cert: &Path, key: &Path, provider: &CryptoProvider) -> Result<ClientCert, Error> {
+/// Reads a certificate chain and its key, and makes sure that they belong together.
+fn client_cert(cert: &Path, key: &Path) -> Result<Arc<dyn ResolvesClientCert>, Error> {
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect)
         .map_err(|error| unreadable("client_cert_file", error))?;
@@ -137,21 +158,146 @@ fn client_cert(cert: &Path, key: &Path, provider: &CryptoProvider) -> Result<Cli
     let pem = std::fs::read(key)
         .map(Zeroizing::new)
         .map_err(|error| unreadable("client_key_file", error))?;
-    let private = PrivateKeyDer::from_pem_slice(&pem)
+    let key = PrivateKeyDer::from_pem_slice(&pem)
         .map_err(|error| unreadable("client_key_file", error))?;
-    CertifiedKey::from_der(chain.clone(), private, provider).map_err(|error| {
+    let pair = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| {
         Error::configuration(format!(
             "client_cert_file and client_key_file do not make a pair: {error}"
         ))
         .with_source(Box::new(error))
     })?;
-    let private =
-        PrivateKey::from_pem(&pem).map_err(|error| unreadable("client_key_file", error))?;
-    let chain: Vec<_> = chain.iter().map(to_ureq).collect();
-    Ok(ClientCert::new_with_certs(&chain, private))
+    Ok(Arc::new(SingleCertAndKey::from(pair)))
 }
 
 fn unreadable(name: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::configuration(format!("{name} cannot be read as PEM: {error}"))
         .with_source(Box::new(error))
+}
+
+/// A TLS session on top of a wire.
+pub(crate) struct Tls<W> {
+    session: ClientConnection,
+    wire: W,
+    /// Records on their way out, all of which leave in one go.
+    records: Vec<u8>,
+}
+
+impl<W: Wire> Tls<W> {
+    /// Shakes hands. The last flight may be kept back, to leave together with the request.
+    pub(crate) fn handshake(
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+        wire: W,
+    ) -> io::Result<Self> {
+        let session = ClientConnection::new(config, name).map_err(bad)?;
+        let mut tls = Self { session, wire, records: Vec::new() };
+        while tls.session.is_handshaking() {
+            tls.send_records()?;
+            if !tls.receive_records()? {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(tls)
+    }
+
+    fn send_records(&mut self) -> io::Result<()> {
+        self.records.clear();
+        while self.session.wants_write() {
+            self.session.write_tls(&mut self.records)?;
+        }
+        self.wire.write_all(&self.records).map_err(|error| self.reason_behind(error))
+    }
+
+    /// Reads on. False at the end of the wire.
+    fn receive_records(&mut self) -> io::Result<bool> {
+        let count = self.session.read_tls(&mut self.wire)?;
+        self.session.process_new_packets().map_err(|error| {
+            // Tell the peer why. That it may not hear it is no news.
+            self.records.clear();
+            let _ = self.session.write_tls(&mut self.records);
+            let _ = self.wire.write_all(&self.records);
+            bad(error)
+        })?;
+        Ok(count > 0)
+    }
+
+    /// A peer that refuses says so and closes at once, so to send can fail before the reason was
+    /// read.
+    fn reason_behind(&mut self, error: io::Error) -> io::Error {
+        if !matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) {
+            return error;
+        }
+        loop {
+            match self.receive_records() {
+                Ok(true) => {}
+                Err(reason) if as_tls(&reason).is_some() => return reason,
+                Ok(false) | Err(_) => return error,
+            }
+        }
+    }
+}
+
+impl<W: Wire> Read for Tls<W> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.session.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+            if self.session.wants_write() {
+                self.send_records()?;
+            }
+            // At the end of the wire, the reader tells whether the peer meant it.
+            self.receive_records()?;
+        }
+    }
+}
+
+impl<W: Wire> Write for Tls<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.session.writer().write(bytes)?;
+        self.send_records()?;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<W: Wire> Wire for Tls<W> {
+    fn state(&mut self) -> State {
+        /// A peer may send a few records of its own accord, such as tickets for later sessions.
+        const ENOUGH: usize = 4;
+        for _ in 0..ENOUGH {
+            if self.has_ended() {
+                return State::Ended;
+            }
+            match self.wire.state() {
+                State::Data => match self.session.read_tls(&mut self.wire) {
+                    Ok(1..) => {}
+                    _ => return State::Ended,
+                },
+                state => return state,
+            }
+        }
+        State::Data
+    }
+
+    fn has_ended(&mut self) -> bool {
+        match self.session.process_new_packets() {
+            Ok(state) => state.peer_has_closed() || state.plaintext_bytes_to_read() > 0,
+            Err(_) => true,
+        }
+    }
+}
+
+/// A failure of TLS itself, in the form that wires have their errors in.
+pub(crate) fn bad(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+/// The failure of TLS itself in an error of a wire.
+pub(crate) fn as_tls(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
 }

@@ -1,0 +1,36 @@
+//! What a fork must not share.
+
+use once_cell::race::OnceBox;
+
+/// A value that each process makes for itself.
+///
+/// After a fork, parent and child would otherwise read each other's answers from the same socket, and
+/// a lock that another thread held would never open in the child. The child leaves its parent's value
+/// alone and makes its own; no lock guards that.
+pub(crate) struct PerProcess<T> {
+    first: OnceBox<Link<T>>,
+}
+
+/// One process's value. The last one is that of the process that used it last.
+struct Link<T> {
+    process: u32,
+    value: T,
+    next: OnceBox<Link<T>>,
+}
+
+impl<T> PerProcess<T> {
+    pub(crate) const fn new() -> Self {
+        Self { first: OnceBox::new() }
+    }
+
+    /// This process's value.
+    pub(crate) fn get_or_init(&self, make: impl Fn() -> T) -> &T {
+        let process = std::process::id();
+        let link = || Box::new(Link { process, value: make(), next: OnceBox::new() });
+        let mut last = self.first.get_or_init(link);
+        while last.process != process {
+            last = last.next.get_or_init(link);
+        }
+        &last.value
+    }
+}
