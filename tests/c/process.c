@@ -1,0 +1,229 @@
+/*
+ * The library as a guest in a process: forks, signals, peers that hang up.
+ */
+#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
+
+#include "check.h"
+#include "sandbox.h"
+#include "zignsec.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CALLS = 200 };
+
+static zs_client *client_of(const sandbox *box, int32_t max_retries) {
+    zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
+    options.api_key = box->api_key;
+    options.base_url = box->url;
+    options.ca_file = box->ca_file;
+    options.max_retries = max_retries;
+    zs_client *client = NULL;
+    CHECK(zs_client_new(&options, &client, NULL) == ZS_OK);
+    return client;
+}
+
+/* Opens a session and looks it up: 1 where both answers are those to what was asked. */
+static int call(const zs_client *client, const char *state) {
+    zs_phone_2fa_request request = ZS_PHONE_2FA_REQUEST_INIT;
+    request.phone_number = "+46701740605";
+    request.redirect_success = "https://example.com/ok";
+    request.redirect_failure = "https://example.com/no";
+    request.relay_state = state;
+    zs_session *opened = NULL, *found = NULL;
+    zs_error *error = NULL;
+    int right = 0;
+    if (zs_start_phone_2fa(client, &request, &opened, &error) == ZS_OK &&
+        zs_get_session(client, zs_session_id(opened), &found, &error) == ZS_OK) {
+        right = strcmp(zs_session_id(opened), zs_session_id(found)) == 0 &&
+                strcmp(zs_session_relay_state(found), state) == 0;
+    }
+    if (!right) {
+        fprintf(stderr, "%s: %s\n", state, zs_error_message(error));
+    }
+    zs_session_free(opened);
+    zs_session_free(found);
+    zs_error_free(error);
+    return right;
+}
+
+/* Makes calls one after the other; how many went wrong. */
+static int calls(const zs_client *client, const char *who, int count) {
+    int wrong = 0;
+    for (int i = 0; i < count; i++) {
+        char state[64];
+        snprintf(state, sizeof state, "%s %d", who, i);
+        wrong += !call(client, state);
+    }
+    return wrong;
+}
+
+/* Waits for a child that tells by its exit status that all went well. */
+static int went_well(pid_t child) {
+    int status = -1;
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* The connections that served the calls which begin with `who`, for cJSON_Delete(). */
+static cJSON *connections_of(const cJSON *requests, const char *who) {
+    cJSON *connections = cJSON_CreateArray();
+    const cJSON *each;
+    cJSON_ArrayForEach(each, requests) {
+        const cJSON *body = cJSON_GetObjectItem(each, "body");
+        char *text = cJSON_Print(body);
+        if (strstr(text, who) != NULL) {
+            cJSON_AddItemToArray(connections,
+                                 cJSON_Duplicate(cJSON_GetObjectItem(each, "connection"), 1));
+        }
+        free(text);
+    }
+    return connections;
+}
+
+static void a_fork_parts_the_connections(const sandbox *box) {
+    zs_client *client = client_of(box, 0);
+    CHECK(call(client, "warm"));
+    sandbox_reset(box);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(60);
+        int wrong = calls(client, "child", CALLS / 2);
+        zs_client_free(client);
+        _exit(wrong != 0);
+    }
+    CHECK(calls(client, "parent", CALLS / 2) == 0);
+    CHECK(went_well(child));
+
+    cJSON *requests = sandbox_call(box, "requests", NULL);
+    cJSON *of_parent = connections_of(requests, "parent");
+    cJSON *of_child = connections_of(requests, "child");
+    CHECK(cJSON_GetArraySize(of_parent) == CALLS / 2);
+    CHECK(cJSON_GetArraySize(of_child) == CALLS / 2);
+    const cJSON *one, *other;
+    int shared = 0;
+    cJSON_ArrayForEach(one, of_parent) {
+        cJSON_ArrayForEach(other, of_child) {
+            shared += cJSON_GetNumberValue(one) == cJSON_GetNumberValue(other);
+        }
+    }
+    CHECK(shared == 0);
+    cJSON_Delete(of_parent);
+    cJSON_Delete(of_child);
+    cJSON_Delete(requests);
+
+    /* The parent's connection outlived the child. */
+    CHECK(calls(client, "after", CALLS / 2) == 0);
+    zs_client_free(client);
+}
+
+static const zs_client *shared;
+static volatile sig_atomic_t stop;
+
+static void *keep_calling(void *name) {
+    int wrong = 0;
+    while (!stop) {
+        wrong += calls(shared, name, 1);
+    }
+    return wrong == 0 ? name : NULL;
+}
+
+/* Whatever another thread holds when the process forks, the child goes on. */
+static void a_fork_amid_calls_leaves_a_child_that_works(const sandbox *box) {
+    enum { THREADS = 4, FORKS = 25 };
+    pthread_t threads[THREADS];
+    zs_client *client = client_of(box, 0);
+    shared = client;
+    stop = 0;
+    for (int i = 0; i < THREADS; i++) {
+        CHECK(pthread_create(&threads[i], NULL, keep_calling, "thread") == 0);
+    }
+    for (int i = 0; i < FORKS; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(20);
+            int wrong = calls(client, "child", 2);
+            pid_t grandchild = wrong == 0 ? fork() : -1;
+            if (grandchild == 0) {
+                alarm(20);
+                _exit(calls(client, "grandchild", 2) != 0);
+            }
+            _exit(grandchild < 0 || !went_well(grandchild) || calls(client, "child", 1) != 0);
+        }
+        CHECK(went_well(child));
+    }
+    stop = 1;
+    for (int i = 0; i < THREADS; i++) {
+        void *outcome = NULL;
+        CHECK(pthread_join(threads[i], &outcome) == 0 && outcome != NULL);
+    }
+    zs_client_free(client);
+}
+
+static volatile sig_atomic_t alarms;
+
+static void count_alarm(int number) {
+    (void)number;
+    alarms++;
+}
+
+static void a_storm_of_signals_disturbs_no_call(const sandbox *box) {
+    struct sigaction action, before;
+    memset(&action, 0, sizeof action); /* no SA_RESTART: every blocked call is broken off */
+    action.sa_handler = count_alarm;
+    CHECK(sigaction(SIGALRM, &action, &before) == 0);
+    struct itimerval each_ms = {{0, 1000}, {0, 1000}}, off = {{0, 0}, {0, 0}};
+    CHECK(setitimer(ITIMER_REAL, &each_ms, NULL) == 0);
+    int wrong = 0;
+    for (int i = 0; i < 10; i++) {
+        /* A new connection now and then, so that the storm meets each part of a call. */
+        zs_client *client = client_of(box, -1);
+        wrong += calls(client, "storm", 50);
+        zs_client_free(client);
+    }
+    CHECK(setitimer(ITIMER_REAL, &off, NULL) == 0);
+    CHECK(wrong == 0);
+    CHECK(alarms > 100);
+    sigaction(SIGALRM, &before, NULL);
+}
+
+static void a_peer_that_hangs_up_does_not_kill(const sandbox *box) {
+    struct sigaction found;
+    CHECK(sigaction(SIGPIPE, NULL, &found) == 0 && found.sa_handler == SIG_DFL);
+    const char *faults[] = {"reset-on-accept", "close-on-accept", "reset-when-reused",
+                            "close-when-reused", "reset", "close-after-answer"};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        zs_client *client = client_of(box, -1);
+        sandbox_reset(box);
+        cJSON *fault = cJSON_CreateObject();
+        cJSON_AddStringToObject(fault, "fault", faults[i]);
+        cJSON_AddNumberToObject(fault, "times", 50);
+        cJSON_Delete(sandbox_call(box, "faults", fault));
+        cJSON_Delete(fault);
+        for (int j = 0; j < 50; j++) {
+            zs_session *session = NULL;
+            zs_get_session(client, "a", &session, NULL);
+            zs_session_free(session);
+        }
+        zs_client_free(client);
+    }
+    CHECK(sigaction(SIGPIPE, NULL, &found) == 0 && found.sa_handler == SIG_DFL);
+    sandbox_reset(box);
+}
+
+int main(void) {
+    for (int tls = 0; tls <= 1; tls++) {
+        sandbox box = sandbox_start(tls);
+        a_fork_parts_the_connections(&box);
+        a_fork_amid_calls_leaves_a_child_that_works(&box);
+        a_storm_of_signals_disturbs_no_call(&box);
+        a_peer_that_hangs_up_does_not_kill(&box);
+        sandbox_stop(&box);
+    }
+    return report("process");
+}
