@@ -1,0 +1,103 @@
+/*
+ * What the library leaves behind in memory: no copy of an API key once its client is freed.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "check.h"
+#include "sandbox.h"
+#include "zignsec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_LENGTH = 24 };
+
+/* A key that stands nowhere in this program: its letters are worked out one by one. */
+static char letter(int at) {
+    return (char)('a' + (at * at * 7 + at * 3 + 11) % 26);
+}
+
+static int is_key(const char *text) {
+    int at = 0;
+    while (at < KEY_LENGTH && text[at] == letter(at)) {
+        at++;
+    }
+    return at == KEY_LENGTH;
+}
+
+/* How often the key stands in the memory that this process can write to, its stack apart. */
+static int copies_in_memory(void) {
+    FILE *maps = fopen("/proc/self/maps", "r");
+    FILE *memory = fopen("/proc/self/mem", "rb");
+    CHECK(maps != NULL && memory != NULL);
+    int copies = 0;
+    char line[512];
+    while (maps != NULL && memory != NULL && fgets(line, sizeof line, maps) != NULL) {
+        unsigned long from, to;
+        char mode[8];
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || strncmp(mode, "rw", 2) != 0 ||
+            strstr(line, "[stack]") != NULL) {
+            continue;
+        }
+        char *copy = malloc(to - from);
+        size_t size = 0;
+        if (copy != NULL && fseek(memory, (long)from, SEEK_SET) == 0) {
+            size = fread(copy, 1, to - from, memory);
+        }
+        for (size_t at = 0; at + KEY_LENGTH <= size; at++) {
+            copies += is_key(copy + at);
+        }
+        /* So that the next look does not find what this one copied. */
+        memset(copy, 0, to - from);
+        free(copy);
+    }
+    if (maps != NULL && memory != NULL) {
+        fclose(maps);
+        fclose(memory);
+    }
+    return copies;
+}
+
+static void wipe(char *key) {
+    volatile char *each = key;
+    for (int at = 0; at < KEY_LENGTH; at++) {
+        each[at] = 0;
+    }
+}
+
+static void a_freed_client_leaves_no_key(const sandbox *box) {
+    char *key = malloc(KEY_LENGTH + 1);
+    for (int at = 0; at < KEY_LENGTH; at++) {
+        key[at] = letter(at);
+    }
+    key[KEY_LENGTH] = '\0';
+    zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
+    options.api_key = key;
+    options.base_url = box->url;
+    options.ca_file = box->ca_file;
+    zs_client *client = NULL;
+    CHECK(zs_client_new(&options, &client, NULL) == ZS_OK);
+    wipe(key);
+    free(key);
+
+    /* The gateway does not know the key, and is sent it all the same. */
+    zs_phone_2fa_request request = ZS_PHONE_2FA_REQUEST_INIT;
+    request.phone_number = "+46701740605";
+    request.redirect_success = "https://example.com/ok";
+    request.redirect_failure = "https://example.com/no";
+    zs_session *session = NULL;
+    CHECK(zs_start_phone_2fa(client, &request, &session, NULL) == ZS_ERROR_AUTHENTICATION);
+    CHECK(zs_get_session(client, "a", &session, NULL) == ZS_ERROR_AUTHENTICATION);
+    CHECK(copies_in_memory() == 1);
+    zs_client_free(client);
+    CHECK(copies_in_memory() == 0);
+}
+
+int main(void) {
+    for (int tls = 0; tls <= 1; tls++) {
+        sandbox box = sandbox_start(tls);
+        a_freed_client_leaves_no_key(&box);
+        sandbox_stop(&box);
+    }
+    return report("memory");
+}
