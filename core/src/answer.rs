@@ -29,7 +29,7 @@ pub(crate) fn read(call: &Call<'_>, answer: &Answer, secrets: &[&str]) -> Result
         return Err(bad(&"the answer is larger than 1 MiB"));
     }
     let body = std::str::from_utf8(&answer.body).map_err(|_| bad(&"the answer is not UTF-8"))?;
-    let session = session::parse(body).map_err(|flaw| bad(&flaw))?;
+    let session = session::parse(body).map_err(|flaw| bad(&format_args!("the answer {flaw}")))?;
     if call.session_id.is_some_and(|asked| !session.id().eq_ignore_ascii_case(asked)) {
         // Not for anybody's eyes: it can be the verdict on another user.
         return Err(bad(&"the answer is another session's"));

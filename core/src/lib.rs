@@ -59,6 +59,7 @@ mod session;
 mod transport;
 mod url;
 mod wait;
+pub mod webhook;
 
 pub use client::{Client, ClientBuilder};
 pub use error::{Error, ErrorKind};
@@ -66,3 +67,4 @@ pub use options::{AuthScheme, Environment};
 pub use request::Phone2faRequest;
 pub use session::{RequestData, Session, SessionStatus};
 pub use wait::WaitOptions;
+pub use webhook::{Tolerance, WebhookEvent};

@@ -53,7 +53,7 @@ impl SessionStatus {
 
     /// Reads the gateway's word. Its pages and products disagree in case and spelling, so case
     /// does not count, nor do `_`, `-` and spaces in words that do not verify.
-    fn from_word(word: &str) -> Self {
+    pub(crate) fn from_word(word: &str) -> Self {
         let word = word.to_ascii_lowercase();
         match word.as_str() {
             "accepted" => return Self::Accepted,
@@ -155,7 +155,7 @@ impl Session {
     /// [`Protocol`](ErrorKind::Protocol): not JSON, no `id` or `status`, or one of the other
     /// things that an answer is refused for.
     pub fn from_json(json: &str) -> Result<Self, Error> {
-        parse(json).map_err(|flaw| Error::new(ErrorKind::Protocol, flaw.to_string()))
+        parse(json).map_err(|flaw| Error::new(ErrorKind::Protocol, format!("the session {flaw}")))
     }
 
     /// The id: what [`get_session`](crate::Client::get_session) asks for. 1 to 64 letters, digits
@@ -269,7 +269,7 @@ pub(crate) fn is_id(id: &str) -> bool {
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Why an answer is not a session.
+/// Why what the gateway sent is refused: words to put behind what it is.
 #[derive(Debug)]
 pub(crate) enum Flaw {
     Json(serde_json::Error),
@@ -282,7 +282,7 @@ impl fmt::Display for Flaw {
             // Where it broke, but never what stood there.
             Self::Json(error) => write!(
                 f,
-                "not the JSON of a session ({:?} error at line {} column {})",
+                "is not the JSON it should be ({:?} error at line {} column {})",
                 error.classify(),
                 error.line(),
                 error.column()
@@ -361,28 +361,23 @@ fn present<'de, D: serde::Deserializer<'de>>(
 
 /// Reads the body of an answer.
 pub(crate) fn parse(body: &str) -> Result<Session, Flaw> {
-    // serde would also read an array as a struct.
-    let whole: &RawValue = serde_json::from_str(body)?;
-    let whole = object(whole).ok_or(Flaw::Shape("not a JSON object"))?;
+    let whole = whole_object(body)?;
     let envelope: Envelope = serde_json::from_str(whole)?;
     let json = envelope.data.and_then(object).unwrap_or(whole);
     let data: Data = serde_json::from_str(json)?;
 
-    let id = text(data.id)?.ok_or(Flaw::Shape("the answer has no id"))?;
-    if !is_id(&id) {
-        return Err(Flaw::Shape("the answer's id is not that of a session"));
-    }
-    let status_text = text(data.status)?.ok_or(Flaw::Shape("the answer has no status"))?;
+    let id = id(data.id)?;
+    let status_text = text(data.status)?.ok_or(Flaw::Shape("has no status"))?;
     let status = SessionStatus::from_word(&status_text);
     let redirect_url = text(data.redirect_url)?;
     if redirect_url.as_deref().is_some_and(|url| !is_safe_to_open(url)) {
         return Err(Flaw::Shape(
-            "the answer's redirect_url is not an absolute https URL without control characters",
+            "has a redirect_url that is not an absolute https URL without control characters",
         ));
     }
     Ok(Session {
         verified: status.is_success() && is_empty(data.errors) && agrees(data.result)?,
-        id: id.into_owned(),
+        id,
         status,
         status_text: status_text.into_owned(),
         redirect_url: redirect_url.map(Cow::into_owned),
@@ -392,13 +387,29 @@ pub(crate) fn parse(body: &str) -> Result<Session, Flaw> {
     })
 }
 
+/// The one JSON object that a text is, without the spaces around it.
+pub(crate) fn whole_object(text: &str) -> Result<&str, Flaw> {
+    // serde would also read an array as a struct.
+    let whole: &RawValue = serde_json::from_str(text)?;
+    object(whole).ok_or(Flaw::Shape("is not a JSON object"))
+}
+
+/// The id that must be there.
+pub(crate) fn id(value: Option<&RawValue>) -> Result<String, Flaw> {
+    let id = text(value)?.ok_or(Flaw::Shape("has no id"))?;
+    if !is_id(&id) {
+        return Err(Flaw::Shape("has an id that is not a session's"));
+    }
+    Ok(id.into_owned())
+}
+
 /// The text of a value that is an object.
 fn object(value: &RawValue) -> Option<&str> {
     value.get().starts_with('{').then(|| value.get())
 }
 
 /// A value that is text; any other counts as absent.
-fn text(value: Option<&RawValue>) -> Result<Option<Cow<'_, str>>, Flaw> {
+pub(crate) fn text(value: Option<&RawValue>) -> Result<Option<Cow<'_, str>>, Flaw> {
     #[derive(Deserialize)]
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -408,7 +419,7 @@ fn text(value: Option<&RawValue>) -> Result<Option<Cow<'_, str>>, Flaw> {
     let Text(text) = serde_json::from_str(json)?;
     if text.contains('\0') {
         // C would see the text end there, and another language would not.
-        return Err(Flaw::Shape("the answer holds U+0000"));
+        return Err(Flaw::Shape("holds U+0000"));
     }
     Ok(Some(text))
 }
@@ -423,13 +434,18 @@ fn is_empty(errors: Option<&RawValue>) -> bool {
         || inside('[', ']').or(inside('{', '}')).is_some_and(|inside| inside.trim().is_empty())
 }
 
-/// `result.status`: absent, or itself a word for success.
-fn agrees(result: Option<&RawValue>) -> Result<bool, Flaw> {
+/// `result.status`, whatever it is.
+pub(crate) fn result_status(result: Option<&RawValue>) -> Result<Option<&RawValue>, Flaw> {
     let Some(result) = result.and_then(object) else {
-        return Ok(true);
+        return Ok(None);
     };
     let outcome: Outcome = serde_json::from_str(result)?;
-    let Some(status) = outcome.status else {
+    Ok(outcome.status)
+}
+
+/// `result.status`: absent, or itself a word for success.
+fn agrees(result: Option<&RawValue>) -> Result<bool, Flaw> {
+    let Some(status) = result_status(result)? else {
         return Ok(true);
     };
     Ok(text(Some(status))?.is_some_and(|word| SessionStatus::from_word(&word).is_success()))

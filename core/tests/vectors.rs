@@ -11,7 +11,9 @@ use common::arm;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use zignsec::{Client, ClientBuilder, Error, ErrorKind, Phone2faRequest, Session};
+use zignsec::{
+    Client, ClientBuilder, Error, ErrorKind, Phone2faRequest, Session, Tolerance, webhook,
+};
 use zignsec_sandbox::Sandbox;
 
 const SESSION_ID: &str = "55c20771-9d75-4241-8e0f-94d3a37671ca";
@@ -261,4 +263,74 @@ fn every_answer_is_read_as_the_rules_say() {
             (outcome, kind) => panic!("{}: {outcome:?}, not {kind:?}", case.name),
         }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Webhook {
+    name: String,
+    body: Value,
+    #[serde(default)]
+    padding: usize,
+    signature: Option<Value>,
+    #[serde(default = "webhook_secret")]
+    secret: Value,
+    #[serde(default)]
+    tolerance_s: Option<i64>,
+    #[serde(default)]
+    kind: Option<String>,
+    #[serde(default)]
+    session_id: String,
+    #[serde(default)]
+    event: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    status_text: String,
+    #[serde(default)]
+    relay_state: Option<String>,
+}
+
+fn webhook_secret() -> Value {
+    "a-secret-of-hooks".into()
+}
+
+#[test]
+fn every_webhook_is_judged_as_the_rules_say() {
+    let mut ran = 0;
+    for case in cases::<Webhook>("webhooks.json") {
+        let mut body = match &case.body {
+            Value::String(text) => text.as_bytes().to_vec(),
+            bytes => hex::decode(bytes["bytes"].as_str().unwrap()).unwrap(),
+        };
+        body.resize(body.len() + case.padding, b' ');
+        // In Rust a header that is missing is empty. Text that is not UTF-8 has no type.
+        let signature = case.signature.unwrap_or_default();
+        let signature = if signature.is_null() { Some("") } else { signature.as_str() };
+        let tolerance = match case.tolerance_s.map(u64::try_from) {
+            None => Tolerance::None,
+            Some(Ok(seconds)) => Tolerance::Within(Duration::from_secs(seconds)),
+            Some(Err(_)) => continue,
+        };
+        let (Some(signature), Some(secret)) = (signature, case.secret.as_str()) else { continue };
+        match (webhook::verify(&body, signature, secret, tolerance), case.kind) {
+            (Err(error), Some(kind)) => {
+                assert_eq!(format!("{:?}", error.kind()), kind, "{}: {error}", case.name);
+                assert_eq!((error.attempts(), error.in_doubt()), (0, false), "{}", case.name);
+                assert!(secret.is_empty() || !error.message().contains(secret), "{error}");
+            }
+            (Ok(event), None) => {
+                assert_eq!(event.session_id(), case.session_id, "{}", case.name);
+                assert_eq!(event.name(), case.event, "{}", case.name);
+                assert_eq!(event.status().as_str(), case.status, "{}", case.name);
+                assert_eq!(event.status_text(), case.status_text, "{}", case.name);
+                assert_eq!(event.relay_state(), case.relay_state.as_deref(), "{}", case.name);
+                let body = std::str::from_utf8(&body).unwrap();
+                assert_eq!(event.json(), body.trim_ascii(), "{}", case.name);
+            }
+            (outcome, kind) => panic!("{}: {outcome:?}, not {kind:?}", case.name),
+        }
+        ran += 1;
+    }
+    assert!(ran > 100, "{ran}");
 }

@@ -1,0 +1,118 @@
+//! Webhooks that the sandbox sends, as a server of the caller's gets them.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use common::arm;
+use serde_json::json;
+use zignsec::webhook::{self, Tolerance};
+use zignsec::{Client, ErrorKind, Phone2faRequest, SessionStatus};
+use zignsec_sandbox::{Action, Sandbox, WebhookShape};
+
+/// A webhook as it arrived.
+struct Arrived {
+    /// Empty where there is none.
+    signature: String,
+    body: Vec<u8>,
+}
+
+/// A web server on loopback that answers 200 to everything: its URL, and what arrives.
+fn listen() -> (String, mpsc::Receiver<Arrived>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let (sender, arrived) = mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let (mut length, mut signature) = (0, String::new());
+            for line in stream.by_ref().lines().map(Result::unwrap).take_while(|it| !it.is_empty())
+            {
+                match line.split_once(": ").unwrap_or_default() {
+                    ("content-length", value) => length = value.parse().unwrap(),
+                    ("x-zignsec-hmac-sha256", value) => signature = value.to_owned(),
+                    _ => {}
+                }
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).unwrap();
+            stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+            if sender.send(Arrived { signature, body }).is_err() {
+                return;
+            }
+        }
+    });
+    (url, arrived)
+}
+
+fn next(arrived: &mpsc::Receiver<Arrived>) -> Arrived {
+    arrived.recv_timeout(Duration::from_secs(20)).unwrap()
+}
+
+fn start(sandbox: &Sandbox, webhook: &str) -> String {
+    let client = Client::builder(sandbox.api_key()).base_url(sandbox.url()).build().unwrap();
+    let request =
+        Phone2faRequest::new("+46703339954", "https://example.com/ok", "https://example.com/no")
+            .unwrap()
+            .relay_state("Åsa / \"x\" \u{2028} <&> \\ 😀")
+            .webhook(webhook);
+    client.start_phone_2fa(&request).unwrap().id().to_owned()
+}
+
+#[test]
+fn what_the_sandbox_sends_verifies_now_and_with_its_own_secret_alone() {
+    let (url, arrived) = listen();
+    for shape in [WebhookShape::Nested, WebhookShape::Flat] {
+        let sandbox = Sandbox::builder().webhook_shape(shape).start().unwrap();
+        let secret = sandbox.webhook_secret();
+        let id = start(&sandbox, &url);
+        let created = next(&arrived);
+        sandbox.user(&id, Action::Accept).unwrap();
+        let finished = next(&arrived);
+        for (Arrived { signature, body }, name, status) in [
+            (created, "session_created", SessionStatus::Pending),
+            (finished, "session_finished", SessionStatus::Accepted),
+        ] {
+            let event = webhook::verify(&body, &signature, secret, Tolerance::default()).unwrap();
+            assert_eq!((event.session_id(), event.name(), event.status()), (&*id, name, status));
+            assert_eq!(event.relay_state(), Some("Åsa / \"x\" \u{2028} <&> \\ 😀"));
+            assert_eq!(event.json().as_bytes(), body);
+
+            let refused = |body: &[u8], secret: &str| {
+                let error = webhook::verify(body, &signature, secret, Tolerance::None).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::WebhookSignature);
+            };
+            refused(&body, "another secret");
+            for place in 0..body.len() {
+                let mut changed = body.clone();
+                changed[place] ^= 1;
+                refused(&changed, secret);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_sandboxs_faults_spoil_is_refused() {
+    let (url, arrived) = listen();
+    let sandbox = Sandbox::start().unwrap();
+    for (fault, passes_at_any_age) in
+        [("webhook-bad-signature", false), ("webhook-unsigned", false), ("webhook-stale", true)]
+    {
+        arm(&sandbox, &json!({"fault": fault}));
+        start(&sandbox, &url);
+        let Arrived { signature, body } = next(&arrived);
+        let verify = |tolerance| {
+            webhook::verify(&body, &signature, sandbox.webhook_secret(), tolerance)
+                .map_err(|error| error.kind())
+        };
+        assert_eq!(verify(Tolerance::default()), Err(ErrorKind::WebhookSignature), "{fault}");
+        assert_eq!(verify(Tolerance::None).is_ok(), passes_at_any_age, "{fault}");
+    }
+}
