@@ -110,6 +110,11 @@
 #define ZS_VERSION_NUMBER (((ZS_VERSION_MAJOR << 16) | (ZS_VERSION_MINOR << 8)) | ZS_VERSION_PATCH)
 
 /**
+ * zs_verify_webhook(): the time is not checked. For webhooks that you kept, and tests.
+ */
+#define ZS_TOLERANCE_NONE -1
+
+/**
  * How a call went. The numbers are frozen; new ones may be added.
  */
 enum zs_result
@@ -272,6 +277,11 @@ typedef struct zs_error zs_error;
  * A session as the gateway told it. Free it with zs_session_free().
  */
 typedef struct zs_session zs_session;
+
+/**
+ * What a webhook tells. Free it with zs_webhook_event_free().
+ */
+typedef struct zs_webhook_event zs_webhook_event;
 
 /**
  * The settings of a client. Begin with ZS_CLIENT_OPTIONS_INIT. The library keeps copies.
@@ -660,6 +670,91 @@ const char *zs_version(void);
  * The version of the library that is running, as ZS_VERSION_NUMBER.
  */
 uint32_t zs_version_number(void);
+
+/**
+ * Checks a webhook's signature and its time, then reads it. It asks nobody, and does not block.
+ *
+ * A webhook is a hint, not a verdict: it can be lost, late, out of order, and sent again by anybody
+ * who saw it, as long as the tolerance lasts. Drop those whose session id and name you have had, and
+ * ask zs_get_session() how the session stands.
+ *
+ * @param body            The request's body byte for byte as it arrived: JSON that was parsed and
+ *                        written again is another text. May be NULL where body_len is 0.
+ * @param body_len        How many bytes that is.
+ * @param signature       The value of the header X-ZignSec-Hmac-SHA256. NULL: the header is missing.
+ * @param secret          The secret that you share with ZignSec for webhooks.
+ * @param tolerance_s     How many seconds the signature's time may be from this machine's clock, into
+ *                        the past and into the future. 0: 300. ZS_TOLERANCE_NONE: not checked.
+ * @param[out] out_event  The event; yours, for zs_webhook_event_free().
+ * @param[out] out_error  The error, for zs_error_free(). May be NULL.
+ * @return ZS_OK; ZS_ERROR_WEBHOOK_SIGNATURE for a signature that is missing, malformed, that of
+ *         another body or secret, or stale; ZS_ERROR_PROTOCOL where ZignSec signed what cannot be
+ *         read: not a JSON object, no id, a repeated key; ZS_ERROR_INVALID_ARGUMENT for a secret that
+ *         is NULL, empty or not UTF-8, a body that is NULL, another negative tolerance.
+ */
+zs_result zs_verify_webhook(const uint8_t *body,
+                            size_t body_len,
+                            const char *signature,
+                            const char *secret,
+                            int64_t tolerance_s,
+                            zs_webhook_event **out_event,
+                            zs_error **out_error);
+
+/**
+ * The id of the session: what zs_get_session() asks for. 1 to 64 letters, digits and hyphens.
+ *
+ * @param event  An event, or NULL.
+ * @return A string owned by the event; NULL for NULL only.
+ */
+const char *zs_webhook_event_session_id(const struct zs_webhook_event *event);
+
+/**
+ * What happened, such as "session_finished".
+ *
+ * @param event  An event, or NULL.
+ * @return A string owned by the event, empty where the webhook does not tell; NULL for NULL only.
+ */
+const char *zs_webhook_event_name(const struct zs_webhook_event *event);
+
+/**
+ * The status that the webhook tells, at its top level or in its result. A hint: only
+ * zs_session_is_verified() is the verdict.
+ *
+ * @param event  An event, or NULL.
+ * @return A zs_status; ZS_STATUS_UNKNOWN where it tells none, or two that differ, and for NULL.
+ */
+int32_t zs_webhook_event_status(const struct zs_webhook_event *event);
+
+/**
+ * The status as the gateway wrote it, the top level's where there are two.
+ *
+ * @param event  An event, or NULL.
+ * @return A string owned by the event, empty where the webhook does not tell; NULL for NULL only.
+ */
+const char *zs_webhook_event_status_text(const struct zs_webhook_event *event);
+
+/**
+ * Your own text.
+ *
+ * @param event  An event, or NULL.
+ * @return A string owned by the event; NULL where the session has none.
+ */
+const char *zs_webhook_event_relay_state(const struct zs_webhook_event *event);
+
+/**
+ * The whole body as the gateway wrote it, with fields that have no function here: a JSON object.
+ *
+ * @param event  An event, or NULL.
+ * @return A string owned by the event; NULL for NULL only.
+ */
+const char *zs_webhook_event_json(const struct zs_webhook_event *event);
+
+/**
+ * Frees an event and its strings.
+ *
+ * @param event  An event, or NULL.
+ */
+void zs_webhook_event_free(struct zs_webhook_event *event);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -52,6 +52,7 @@ namespace detail {
 struct Free {
     void operator()(zs_client *client) const noexcept { zs_client_free(client); }
     void operator()(zs_session *session) const noexcept { zs_session_free(session); }
+    void operator()(zs_webhook_event *event) const noexcept { zs_webhook_event_free(event); }
     void operator()(zs_error *error) const noexcept { zs_error_free(error); }
 };
 
@@ -120,9 +121,10 @@ inline void check(zs_result result, zs_error *error) {
 }
 
 /** A string for C, which ends at its first NUL: one that goes on behind it is refused. */
-inline const char *c_string(const char *name, const std::string &text) {
+inline const char *c_string(const char *name, const std::string &text,
+                            zs_result refusal = ZS_ERROR_INVALID_ARGUMENT) {
     if (text.find('\0') != std::string::npos) {
-        throw Error(ZS_ERROR_INVALID_ARGUMENT, std::string(name) + " holds a NUL");
+        throw Error(refusal, std::string(name) + " holds a NUL");
     }
     return text.c_str();
 }
@@ -274,6 +276,66 @@ class Client {
 
     detail::Owned<zs_client> client_;
 };
+
+/** What a webhook tells. Views live as long as the event. */
+class WebhookEvent {
+  public:
+    /** Takes over an event that C gave out. */
+    explicit WebhookEvent(zs_webhook_event *event) noexcept : event_(event) {}
+
+    /** What Client::get_session() asks for. */
+    std::string_view session_id() const {
+        return detail::view(zs_webhook_event_session_id(get()));
+    }
+    /** What happened, such as "session_finished"; empty where the webhook does not tell. */
+    std::string_view name() const { return detail::view(zs_webhook_event_name(get())); }
+    /** A hint; see zs_webhook_event_status(). Only Session::is_verified() is the verdict. */
+    SessionStatus status() const {
+        return static_cast<SessionStatus>(zs_webhook_event_status(get()));
+    }
+    /** The status as the gateway wrote it; empty where the webhook does not tell. */
+    std::string_view status_text() const {
+        return detail::view(zs_webhook_event_status_text(get()));
+    }
+    std::optional<std::string_view> relay_state() const {
+        return detail::optional(zs_webhook_event_relay_state(get()));
+    }
+    /** The whole body as the gateway wrote it: a JSON object. */
+    std::string_view json() const { return detail::view(zs_webhook_event_json(get())); }
+
+  private:
+    const zs_webhook_event *get() const noexcept { return event_.get(); }
+
+    detail::Owned<zs_webhook_event> event_;
+};
+
+/**
+ * Checks a webhook's signature and its time, then reads it. A webhook is a hint, which can be sent
+ * again by anybody who saw it as long as the tolerance lasts: drop repeats, and ask
+ * Client::get_session(). Throws Error: see zs_verify_webhook().
+ *
+ * body is the request's body byte for byte as it arrived; signature is the value of the header
+ * X-ZignSec-Hmac-SHA256, empty where it is missing. With std::nullopt for tolerance the time is not
+ * checked; a tolerance of zero or less is refused.
+ */
+inline WebhookEvent
+verify_webhook(std::string_view body, const std::string &signature, const std::string &secret,
+               std::optional<std::chrono::seconds> tolerance = std::chrono::seconds(300)) {
+    if (tolerance && tolerance->count() <= 0) {
+        // In C these numbers are the default and ZS_TOLERANCE_NONE.
+        throw Error(ZS_ERROR_INVALID_ARGUMENT, "tolerance must be longer than zero");
+    }
+    zs_webhook_event *event = nullptr;
+    zs_error *error = nullptr;
+    const zs_result result = zs_verify_webhook(
+        reinterpret_cast<const std::uint8_t *>(body.data()), body.size(),
+        // The header is a stranger's.
+        detail::c_string("signature", signature, ZS_ERROR_WEBHOOK_SIGNATURE),
+        detail::c_string("secret", secret), tolerance ? tolerance->count() : ZS_TOLERANCE_NONE,
+        &event, &error);
+    detail::check(result, error);
+    return WebhookEvent(event);
+}
 
 } // namespace zignsec
 

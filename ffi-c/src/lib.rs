@@ -17,3 +17,4 @@ mod result;
 mod session;
 mod status;
 mod version;
+mod webhook;

@@ -4,10 +4,11 @@
 
 #![allow(clippy::disallowed_methods)]
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
-use std::ptr;
+use std::{ptr, slice};
 
 use zignsec_core::{Error, ErrorKind};
 
@@ -38,6 +39,40 @@ impl<'a> Text<'a> {
             return Err(is_null(name));
         }
         Ok(self.optional(name)?.unwrap_or_default())
+    }
+
+    /// A string that a stranger may have written: NULL is empty, and what is not UTF-8 becomes
+    /// U+FFFD. It is for the core to refuse.
+    pub(crate) fn lossy(self) -> Cow<'a, str> {
+        if self.0.is_null() {
+            return Cow::Borrowed("");
+        }
+        // SAFETY: not NULL, and the caller vouches for a NUL-terminated string that lives as long
+        // as the call.
+        unsafe { CStr::from_ptr(self.0) }.to_string_lossy()
+    }
+}
+
+/// Bytes from C, whose number stands beside them.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct Bytes<'a>(*const u8, PhantomData<&'a u8>);
+
+impl<'a> Bytes<'a> {
+    /// The bytes. NULL will do where there are none.
+    pub(crate) fn slice(self, name: &str, length: usize) -> Result<&'a [u8], Error> {
+        if length == 0 {
+            return Ok(&[]);
+        }
+        if self.0.is_null() {
+            return Err(is_null(name));
+        }
+        if isize::try_from(length).is_err() {
+            return Err(invalid(name, "is longer than memory can be"));
+        }
+        // SAFETY: not NULL, no longer than an object can be, and the caller vouches for that many
+        // bytes, which live and stay as they are as long as the call.
+        Ok(unsafe { slice::from_raw_parts(self.0, length) })
     }
 }
 
@@ -193,5 +228,17 @@ mod tests {
         assert!(text(c"\xff").optional("x").is_err());
         assert!(Text(ptr::null(), PhantomData).required("x").is_err());
         assert_eq!(Text(ptr::null(), PhantomData).optional("x").unwrap(), None);
+        assert_eq!(Text(ptr::null(), PhantomData).lossy(), "");
+        assert_eq!(text(c"a\xff").lossy(), "a\u{fffd}");
+    }
+
+    #[test]
+    fn bytes_are_checked_for_null_and_length() {
+        let bytes = Bytes([1, 2, 3].as_ptr(), PhantomData);
+        assert_eq!(bytes.slice("x", 2).unwrap(), [1, 2]);
+        assert!(bytes.slice("x", usize::MAX).is_err());
+        let null = Bytes(ptr::null(), PhantomData);
+        assert!(null.slice("x", 0).unwrap().is_empty());
+        assert!(null.slice("x", 1).is_err());
     }
 }

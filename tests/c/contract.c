@@ -1,6 +1,6 @@
 /*
  * What the header promises, from a program that uses nothing but the header: a session from start to
- * verdict, every pointer NULL, struct sizes, and a panic that stays inside.
+ * verdict, every pointer NULL, struct sizes, a webhook, and a panic that stays inside.
  */
 #include "check.h"
 #include "sandbox.h"
@@ -151,6 +151,66 @@ static void options_are_checked_by_size_and_number(const sandbox *box) {
     zs_client_free(client);
 }
 
+/* Signed in 2023. */
+static void a_webhook_is_checked_by_secret_time_and_null(void) {
+    static const char body[] = "{\"event\":\"session_finished\",\"id\":\"55c20771\"}";
+    static const char secret[] = "a-secret-of-hooks";
+    static const char signature[] =
+        "t=1700000000,v1=52613d7701234783818aa0cecca6f8a9e7659492672fc92c9cb3afd2c5c74258";
+    const uint8_t *bytes = (const uint8_t *)body;
+    const size_t length = strlen(body);
+    zs_webhook_event *event = (zs_webhook_event *)&event;
+    zs_error *error = (zs_error *)&event; /* not NULL: success must clear it */
+    CHECK(zs_verify_webhook(bytes, length, signature, secret, ZS_TOLERANCE_NONE, &event, &error) ==
+          ZS_OK);
+    CHECK(error == NULL);
+    CHECK(same(zs_webhook_event_session_id(event), "55c20771"));
+    CHECK(same(zs_webhook_event_json(event), body));
+    zs_webhook_event_free(event);
+
+    const struct {
+        const uint8_t *body;
+        size_t length;
+        const char *signature, *secret;
+        int64_t tolerance;
+        zs_result result;
+    } refused[] = {
+        {bytes, length, signature, secret, 0, ZS_ERROR_WEBHOOK_SIGNATURE},
+        {bytes, length, signature, secret, 300, ZS_ERROR_WEBHOOK_SIGNATURE},
+        {bytes, length, NULL, secret, ZS_TOLERANCE_NONE, ZS_ERROR_WEBHOOK_SIGNATURE},
+        {bytes, 0, signature, secret, ZS_TOLERANCE_NONE, ZS_ERROR_WEBHOOK_SIGNATURE},
+        {NULL, 0, signature, secret, ZS_TOLERANCE_NONE, ZS_ERROR_WEBHOOK_SIGNATURE},
+        {NULL, 1, signature, secret, ZS_TOLERANCE_NONE, ZS_ERROR_INVALID_ARGUMENT},
+        {bytes, SIZE_MAX, signature, secret, ZS_TOLERANCE_NONE, ZS_ERROR_INVALID_ARGUMENT},
+        {bytes, length, signature, NULL, ZS_TOLERANCE_NONE, ZS_ERROR_INVALID_ARGUMENT},
+        {bytes, length, signature, "", ZS_TOLERANCE_NONE, ZS_ERROR_INVALID_ARGUMENT},
+        {bytes, length, signature, secret, -2, ZS_ERROR_INVALID_ARGUMENT},
+        {bytes, length, signature, secret, INT64_MIN, ZS_ERROR_INVALID_ARGUMENT},
+    };
+    for (size_t at = 0; at < sizeof refused / sizeof *refused; at++) {
+        event = (zs_webhook_event *)&event;
+        CHECK(zs_verify_webhook(refused[at].body, refused[at].length, refused[at].signature,
+                                refused[at].secret, refused[at].tolerance, &event,
+                                &error) == refused[at].result);
+        CHECK(event == NULL);
+        CHECK(zs_error_message(error) != NULL && strstr(zs_error_message(error), secret) == NULL);
+        zs_error_free(error);
+    }
+    CHECK(zs_verify_webhook(bytes, length, signature, secret, INT64_MAX, &event, NULL) == ZS_OK);
+    zs_webhook_event_free(event);
+    CHECK(zs_verify_webhook(bytes, length, signature, secret, ZS_TOLERANCE_NONE, NULL, &error) ==
+          ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(strstr(zs_error_message(error), "out_event") != NULL);
+    zs_error_free(error);
+    CHECK(zs_verify_webhook(NULL, 0, NULL, NULL, 0, NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+
+    CHECK(zs_webhook_event_session_id(NULL) == NULL && zs_webhook_event_name(NULL) == NULL);
+    CHECK(zs_webhook_event_status_text(NULL) == NULL && zs_webhook_event_json(NULL) == NULL);
+    CHECK(zs_webhook_event_relay_state(NULL) == NULL);
+    CHECK(zs_webhook_event_status(NULL) == ZS_STATUS_UNKNOWN);
+    zs_webhook_event_free(NULL);
+}
+
 static void names_and_versions_are_told(void) {
     char version[32];
     snprintf(version, sizeof version, "%d.%d.%d", ZS_VERSION_MAJOR, ZS_VERSION_MINOR,
@@ -185,6 +245,7 @@ int main(void) {
         a_session_runs_from_start_to_verdict(&box);
         every_null_is_answered(&box);
         options_are_checked_by_size_and_number(&box);
+        a_webhook_is_checked_by_secret_time_and_null();
         names_and_versions_are_told();
     }
     sandbox_stop(&box);

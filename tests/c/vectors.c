@@ -252,6 +252,15 @@ static void every_failure_is_told_by_its_result(const cJSON *kinds) {
     cJSON_Delete(cases);
 }
 
+/* Whether a number is the zs_status of a lower-case word. */
+static int has_status(int32_t number, const char *word) {
+    char status[64] = "ZS_STATUS_";
+    for (size_t at = 0; word[at] != '\0'; at++) {
+        status[10 + at] = (char)(word[at] & ~0x20);
+    }
+    return strcmp(zs_status_name(number), status) == 0;
+}
+
 static void every_answer_is_read_as_the_rules_say(const cJSON *kinds) {
     cJSON *cases = read_cases("sessions.json");
     sandbox box = sandbox_start(0);
@@ -278,12 +287,7 @@ static void every_answer_is_read_as_the_rules_say(const cJSON *kinds) {
         } else if (result != ZS_OK) {
             check(0, name, zs_result_name(result));
         } else {
-            char status[64] = "ZS_STATUS_";
-            const char *word = text_of(each, "status");
-            for (size_t at = 0; word[at] != '\0'; at++) {
-                status[10 + at] = (char)(word[at] & ~0x20);
-            }
-            check(strcmp(zs_status_name(zs_session_status(session)), status) == 0, name, status);
+            check(has_status(zs_session_status(session), text_of(each, "status")), name, "status");
             check(strcmp(zs_session_status_text(session), text_of(each, "status_text")) == 0,
                   name, "status_text");
             check(zs_session_is_final(session) == flag_of(each, "final"), name, "final");
@@ -296,12 +300,63 @@ static void every_answer_is_read_as_the_rules_say(const cJSON *kinds) {
     cJSON_Delete(cases);
 }
 
+static int same(const char *text, const char *expected) {
+    return expected == NULL ? text == NULL : text != NULL && strcmp(text, expected) == 0;
+}
+
+static void every_webhook_is_judged_as_the_rules_say(const cJSON *kinds) {
+    cJSON *cases = read_cases("webhooks.json");
+    const cJSON *each;
+    cJSON_ArrayForEach(each, cases) {
+        const char *name = text_of(each, "name"), *kind = text_of(each, "kind");
+        char body_room[64], signature_room[256], secret_room[64];
+        const char *text = value(each, "body", NULL, body_room);
+        const size_t length = strlen(text), padding = (size_t)number_of(each, "padding");
+        uint8_t *body = malloc(length + padding + 1);
+        memcpy(body, text, length);
+        memset(body + length, ' ', padding);
+        const char *signature = value(each, "signature", NULL, signature_room);
+        const char *secret = value(each, "secret", "a-secret-of-hooks", secret_room);
+        const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(each, "tolerance_s");
+        const int64_t tolerance = seconds == NULL ? ZS_TOLERANCE_NONE : (int64_t)seconds->valuedouble;
+        zs_webhook_event *event = NULL;
+        zs_error *error = NULL;
+        zs_result result = zs_verify_webhook(body, length + padding, signature, secret, tolerance,
+                                             &event, &error);
+        if (kind != NULL) {
+            check(result == code_of(kinds, kind), name, zs_result_name(result));
+            check(event == NULL, name, "an event came out");
+            check(zs_error_result(error) == result, name, "zs_error_result");
+        } else if (result != ZS_OK) {
+            check(0, name, zs_error_message(error));
+        } else {
+            check(same(zs_webhook_event_session_id(event), text_of(each, "session_id")), name, "id");
+            check(same(zs_webhook_event_name(event), text_of(each, "event")), name, "name");
+            check(has_status(zs_webhook_event_status(event), text_of(each, "status")), name,
+                  "status");
+            check(same(zs_webhook_event_status_text(event), text_of(each, "status_text")), name,
+                  "status_text");
+            check(same(zs_webhook_event_relay_state(event), text_of(each, "relay_state")), name,
+                  "relay_state");
+            cJSON *json = cJSON_Parse(zs_webhook_event_json(event)), *sent = cJSON_Parse(text);
+            check(cJSON_Compare(json, sent, 1), name, "json");
+            cJSON_Delete(json);
+            cJSON_Delete(sent);
+        }
+        zs_error_free(error);
+        zs_webhook_event_free(event);
+        free(body);
+    }
+    cJSON_Delete(cases);
+}
+
 int main(void) {
     cJSON *kinds = read_cases("kinds.json");
     every_kind_has_its_number_and_name(kinds);
     bad_arguments_are_refused_and_nothing_is_sent(kinds);
     every_failure_is_told_by_its_result(kinds);
     every_answer_is_read_as_the_rules_say(kinds);
+    every_webhook_is_judged_as_the_rules_say(kinds);
     cJSON_Delete(kinds);
     return report("c/vectors");
 }

@@ -1,4 +1,5 @@
-/* What zignsec.hpp promises, against the sandbox: a session from start to verdict, errors, ownership. */
+/* What zignsec.hpp promises, against the sandbox: a session from start to verdict, errors, ownership,
+   webhooks. */
 extern "C" {
 #include "sandbox.h"
 }
@@ -13,6 +14,8 @@ static_assert(!std::is_copy_constructible_v<zignsec::Client>, "a client is moved
 static_assert(std::is_nothrow_move_constructible_v<zignsec::Client>, "a client can be moved");
 static_assert(!std::is_copy_constructible_v<zignsec::Session>, "a session is moved, not copied");
 static_assert(std::is_nothrow_move_constructible_v<zignsec::Session>, "a session can be moved");
+static_assert(!std::is_copy_constructible_v<zignsec::WebhookEvent>, "an event is moved");
+static_assert(std::is_nothrow_move_constructible_v<zignsec::WebhookEvent>, "an event is moved");
 static_assert(std::is_base_of_v<std::runtime_error, zignsec::Error>, "an error is an exception");
 static_assert(std::is_copy_constructible_v<zignsec::Error>, "an exception can be copied");
 
@@ -109,11 +112,40 @@ static void bad_values_are_refused(const sandbox &box) {
     CHECK(sandbox_request_count(&box) == before);
 }
 
+static void a_webhook_is_an_event_or_an_error() {
+    // Signed in 2023.
+    const std::string body = R"({"event":"session_finished","id":"55c20771","status":"accepted"})";
+    const std::string secret = "a-secret-of-hooks";
+    const std::string signature =
+        "t=1700000000,v1=4dc51b32448f9aeae3a640a0d5ffd3bf63b2a1a3f2deedbd42fbbc0463be97ee";
+    zignsec::WebhookEvent event = zignsec::verify_webhook(body, signature, secret, std::nullopt);
+    const zignsec::WebhookEvent moved = std::move(event);
+    CHECK(moved.session_id() == "55c20771" && moved.name() == "session_finished");
+    CHECK(moved.status() == zignsec::SessionStatus::accepted && moved.status_text() == "accepted");
+    CHECK(!moved.relay_state().has_value() && moved.json() == body);
+    CHECK(zignsec::verify_webhook(body, signature, secret, std::chrono::hours(1'000'000))
+              .session_id() == "55c20771");
+
+    const auto refusal = [&](const std::string &given, auto... tolerance) {
+        return error_of([&] { zignsec::verify_webhook(body, given, secret, tolerance...); }).result();
+    };
+    CHECK(refusal(signature) == ZS_ERROR_WEBHOOK_SIGNATURE);
+    CHECK(refusal("") == ZS_ERROR_WEBHOOK_SIGNATURE);
+    CHECK(refusal(signature + std::string("\0", 1), std::nullopt) == ZS_ERROR_WEBHOOK_SIGNATURE);
+    CHECK(refusal(signature, std::chrono::seconds(0)) == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(refusal(signature, std::chrono::seconds(-1)) == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(error_of([&] { zignsec::verify_webhook(body, signature, ""); }).result() ==
+          ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(error_of([&] { zignsec::verify_webhook({}, signature, secret); }).result() ==
+          ZS_ERROR_WEBHOOK_SIGNATURE);
+}
+
 int main() {
     sandbox box = sandbox_start(0);
     a_session_runs_from_start_to_verdict(box);
     an_error_carries_what_c_tells(box);
     bad_values_are_refused(box);
+    a_webhook_is_an_event_or_an_error();
     sandbox_stop(&box);
     return report("cpp/contract");
 }
