@@ -17,7 +17,7 @@ use crate::request::Phone2faRequest;
 use crate::retry::{self, Budget};
 use crate::session::{self, Session};
 use crate::transport::{Answer, Bounds, Call, Failure, Scope, Stopped, Transport, Watch};
-use crate::wait::{self, WaitOptions};
+use crate::wait::{self, Wait, WaitOptions};
 
 /// A connection to the gateway, with its settings and keys.
 ///
@@ -73,7 +73,7 @@ impl Client {
             body: request.to_json(),
             session_id: None,
         };
-        self.call(&call, &self.watch(), self.deadline()).map(|(session, _)| session)
+        self.call(&call, &self.watch()?, self.deadline()).map(|(session, _)| session)
     }
 
     /// Step 3: asks how a session stands. [`Session::is_verified`] is the verdict.
@@ -89,7 +89,7 @@ impl Client {
     pub fn get_session(&self, session_id: &str) -> Result<Session, Error> {
         #[cfg(feature = "__panic")]
         assert_ne!(session_id, "panic", "a test asked for this");
-        self.look_up(session_id, &self.watch(), self.deadline()).map(|(session, _)| session)
+        self.look_up(session_id, &self.watch()?, self.deadline()).map(|(session, _)| session)
     }
 
     /// Step 3, until there is a verdict: asks again and again, and blocks, until the session is
@@ -107,10 +107,21 @@ impl Client {
         session_id: &str,
         options: &WaitOptions<'_>,
     ) -> Result<Session, Error> {
-        let watch = self.watch();
+        let watch = self.watch()?;
         wait::wait(options, &watch, |end| {
             self.look_up(session_id, &watch, self.deadline().min(end))
         })
+    }
+
+    /// One poll of a [`Wait`]: the session, or `None` where the poll failed as time may heal. Sleep
+    /// for [`Wait::pause`] before the next one.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_for_session`](Self::wait_for_session).
+    pub fn poll(&self, wait: &mut Wait, session_id: &str) -> Result<Option<Session>, Error> {
+        let watch = self.watch()?;
+        wait.poll(|end| self.look_up(session_id, &watch, self.deadline().min(end)))
     }
 
     /// Stops the calls in flight on this client, from any thread: they fail as
@@ -118,6 +129,13 @@ impl Client {
     /// touched. It takes no lock, so a signal handler may call it.
     pub fn cancel(&self) {
         self.scope.cancel();
+    }
+
+    /// [Cancels](Self::cancel) the calls in flight on this client and refuses later ones as
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument); no call slips through in between. Its
+    /// duplicates go on, and connections are kept until the last of them is dropped.
+    pub fn close(&self) {
+        self.scope.close();
     }
 
     /// Another client with the same settings, keys and connections, whose calls are
@@ -166,8 +184,10 @@ impl Client {
         self.call(&call, watch, deadline)
     }
 
-    fn watch(&self) -> Watch {
-        self.scope.watch(self.transport.settings.interrupt.clone())
+    fn watch(&self) -> Result<Watch, Error> {
+        self.scope
+            .watch(self.transport.settings.interrupt.clone())
+            .ok_or_else(|| Error::invalid_argument("the client", "is closed"))
     }
 
     fn deadline(&self) -> Instant {

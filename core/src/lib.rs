@@ -66,5 +66,5 @@ pub use error::{Error, ErrorKind};
 pub use options::{AuthScheme, Environment};
 pub use request::Phone2faRequest;
 pub use session::{RequestData, Session, SessionStatus};
-pub use wait::WaitOptions;
+pub use wait::{Wait, WaitOptions};
 pub use webhook::{Tolerance, WebhookEvent};

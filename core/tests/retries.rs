@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::arm;
 use serde_json::json;
-use zignsec::{Client, Error, ErrorKind, Phone2faRequest, WaitOptions};
+use zignsec::{Client, Error, ErrorKind, Phone2faRequest, Wait, WaitOptions};
 use zignsec_sandbox::{Action, Fault, Sandbox, ScriptedAnswer};
 
 fn client(sandbox: &Sandbox) -> Client {
@@ -181,4 +181,48 @@ fn a_wait_ends_where_it_cannot_succeed_or_is_stopped() {
         ControlFlow::Continue(())
     });
     assert_eq!(kind(other.wait_for_session(&id, &cancelling)), ErrorKind::WaitTimeout);
+}
+
+#[test]
+fn a_wait_in_steps_ends_as_one_that_blocks() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox).with_max_retries(0);
+    let id = client.start_phone_2fa(&request()).unwrap().id().to_owned();
+    let limit = Duration::from_millis(300);
+    let mut wait = Wait::begin(&fast().timeout(limit)).unwrap();
+    arm(&sandbox, &json!({"fault": "http-503"}));
+    assert_eq!(client.poll(&mut wait, &id).unwrap(), None);
+    let error = loop {
+        match client.poll(&mut wait, &id) {
+            Ok(session) => assert!(!session.unwrap().is_final()),
+            Err(error) => break error,
+        }
+        std::thread::sleep(wait.pause().unwrap());
+    };
+    assert!(wait.elapsed() >= limit);
+    assert_eq!(error.kind(), ErrorKind::WaitTimeout);
+    assert!(error.message().contains("pending") && error.message().contains("503"), "{error}");
+    assert_eq!(error.attempts() as usize, seen(&sandbox, "GET"));
+
+    let mut wait = Wait::begin(&fast()).unwrap();
+    assert!(client.poll(&mut wait, &id).unwrap().is_some());
+    assert!(wait.pause().unwrap() < Duration::from_millis(30));
+    assert_eq!((wait.stopped().kind(), wait.stopped().attempts()), (ErrorKind::Cancelled, 1));
+    let answer = ScriptedAnswer::new(429, "{}").header("retry-after", "3600");
+    sandbox.arm(Fault::Answer(answer), 1).unwrap();
+    assert_eq!(client.poll(&mut wait, &id).unwrap(), None);
+    assert_eq!(wait.pause().unwrap_err().kind(), ErrorKind::WaitTimeout);
+}
+
+#[test]
+fn a_closed_client_refuses_calls_and_its_duplicate_goes_on() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    let other = client.duplicate();
+    client.close();
+    let error = client.start_phone_2fa(&request()).unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidArgument, 0));
+    assert!(error.message().contains("closed"), "{error}");
+    assert!(sandbox.requests().is_empty());
+    other.start_phone_2fa(&request()).unwrap();
 }

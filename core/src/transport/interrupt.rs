@@ -20,18 +20,26 @@ pub(crate) const TURN: Duration = Duration::from_millis(50);
 pub(crate) struct Scope(Arc<AtomicU64>);
 
 impl Scope {
+    /// Beside the count: nothing begins any more.
+    const CLOSED: u64 = 1 << 63;
+
     pub(crate) fn cancel(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Watches over an operation that begins now.
-    pub(crate) fn watch(&self, hook: Option<Arc<Hook>>) -> Watch {
-        Watch {
+    pub(crate) fn close(&self) {
+        self.0.fetch_or(Self::CLOSED, Ordering::Relaxed);
+    }
+
+    /// Watches over an operation that begins now; none does once it is closed.
+    pub(crate) fn watch(&self, hook: Option<Arc<Hook>>) -> Option<Watch> {
+        let begun_at = self.0.load(Ordering::Relaxed);
+        (begun_at & Self::CLOSED == 0).then(|| Watch {
             scope: self.clone(),
-            begun_at: self.0.load(Ordering::Relaxed),
+            begun_at,
             hook,
             hook_due: Cell::new(Instant::now() + TURN),
-        }
+        })
     }
 }
 
@@ -102,22 +110,33 @@ mod tests {
     #[test]
     fn cancelling_stops_what_runs_and_not_what_begins_after() {
         let scope = Scope::default();
-        let (before, other) = (scope.watch(None), Scope::default().watch(None));
+        let (before, other) = (scope.watch(None).unwrap(), Scope::default().watch(None).unwrap());
         scope.cancel();
         let now = Instant::now();
         assert_eq!(before.look(now), Err(Stopped));
         assert_eq!(other.look(now), Ok(()));
-        assert_eq!(scope.watch(None).look(now), Ok(()));
+        assert_eq!(scope.watch(None).unwrap().look(now), Ok(()));
+    }
+
+    #[test]
+    fn closing_stops_what_runs_and_what_would_begin() {
+        let scope = Scope::default();
+        let before = scope.watch(None).unwrap();
+        scope.close();
+        assert_eq!(before.look(Instant::now()), Err(Stopped));
+        assert!(scope.watch(None).is_none());
+        scope.cancel();
+        assert!(scope.watch(None).is_none());
     }
 
     #[test]
     fn a_pause_ends_when_it_is_cancelled() {
         let scope = Scope::default();
-        let watch = scope.watch(None);
+        let watch = scope.watch(None).unwrap();
         let pause = std::thread::scope(|threads| {
             let pause = threads.spawn(|| {
                 // A `Watch` belongs to the thread of its call.
-                let watch = Watch { hook_due: Cell::new(Instant::now()), ..scope.watch(None) };
+                let watch = scope.watch(None).unwrap();
                 watch.pause(Duration::from_secs(3600))
             });
             while !pause.is_finished() {
@@ -135,7 +154,7 @@ mod tests {
         let asked = Arc::new(AtomicU32::new(0));
         let counter = asked.clone();
         let hook: Arc<Hook> = Arc::new(move || counter.fetch_add(1, Ordering::Relaxed) == 1);
-        let watch = Scope::default().watch(Some(hook));
+        let watch = Scope::default().watch(Some(hook)).unwrap();
         let start = Instant::now();
         assert_eq!(watch.look(start), Ok(()));
         assert_eq!(asked.load(Ordering::Relaxed), 0);
