@@ -183,7 +183,7 @@ impl Client {
 }
 
 /// A number of seconds. One that no clock can tell is left to the core to refuse.
-struct Seconds(Duration);
+pub(crate) struct Seconds(pub(crate) Duration);
 
 impl<'py> FromPyObject<'_, 'py> for Seconds {
     type Error = PyErr;

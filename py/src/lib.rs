@@ -7,6 +7,7 @@ mod client;
 mod errors;
 mod session;
 mod text;
+mod webhook;
 
 /// The native part of zignsec.
 #[pyo3::pymodule(gil_used = false)]
@@ -15,6 +16,8 @@ mod _zignsec {
     use super::client::Client;
     #[pymodule_export]
     use super::session::Session;
+    #[pymodule_export]
+    use super::webhook::{WebhookEvent, verify_webhook};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "Python's name")]

@@ -18,6 +18,23 @@ impl From<zignsec::Session> for Session {
     }
 }
 
+/// A status as Python has it, a `SessionStatus`.
+pub(crate) fn status(py: Python<'_>, status: zignsec::SessionStatus) -> PyResult<Bound<'_, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    CLASS.import(py, "zignsec._status", "SessionStatus")?.call1((status.as_str(),))
+}
+
+/// What a JSON object of the gateway's is in Python.
+pub(crate) fn dict<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyDict>> {
+    let parsed = py.import("json")?.call_method1("loads", (json,));
+    // Python reads less than JSON allows: not a thousand levels, nor thousands of digits.
+    let parsed = parsed.map_err(|error| {
+        let what = format!("the JSON is beyond Python's json module: {error}");
+        to_python(&zignsec::Error::new(zignsec::ErrorKind::Protocol, what))
+    })?;
+    Ok(parsed.cast_into()?)
+}
+
 #[pymethods]
 impl Session {
     #[classattr]
@@ -40,8 +57,7 @@ impl Session {
     /// The status, a SessionStatus.
     #[getter]
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-        CLASS.import(py, "zignsec._status", "SessionStatus")?.call1((self.0.status().as_str(),))
+        status(py, self.0.status())
     }
 
     /// The status as the gateway wrote it.
@@ -100,13 +116,7 @@ impl Session {
 
     /// The whole session as the gateway wrote it.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let parsed = py.import("json")?.call_method1("loads", (self.0.json(),));
-        // Python reads less than JSON allows: not a thousand levels, nor thousands of digits.
-        let parsed = parsed.map_err(|error| {
-            let what = format!("the session's JSON is beyond Python's json module: {error}");
-            to_python(&zignsec::Error::new(zignsec::ErrorKind::Protocol, what))
-        })?;
-        Ok(parsed.cast_into()?)
+        dict(py, self.0.json())
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

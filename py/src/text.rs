@@ -38,6 +38,16 @@ impl Text {
         self.optional(name)?.ok_or_else(|| invalid(name, "must not be None"))
     }
 
+    /// A string that a stranger may have written: `None` is empty, and what has no UTF-8 becomes
+    /// U+FFFD. It is for the core to refuse.
+    pub(crate) fn lossy(self) -> String {
+        match self {
+            Self::Given(text) => text,
+            Self::Missing => String::new(),
+            Self::NotUtf8 => char::REPLACEMENT_CHARACTER.into(),
+        }
+    }
+
     pub(crate) fn optional(self, name: &str) -> PyResult<Option<String>> {
         match self {
             Self::Given(text) => Ok(Some(text)),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import zignsec
+from listener import Listener
 from sandbox import Sandbox
 
 
@@ -27,3 +28,10 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def client(sandbox: Sandbox) -> zignsec.Client:
     return zignsec.Client(sandbox.api_key, base_url=sandbox.url)
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    web_server = Listener()
+    yield web_server
+    web_server.stop()

@@ -34,6 +34,29 @@ def test_the_repr_of_a_session_masks_the_phone_number() -> None:
     assert shown == "Session(id='a-1', status='pending', phone_number='+46*****954')"
 
 
+EVENT = '{"id":"a-1","event":"session_finished","status":"failed","relay_state":"+46703339954"}'
+
+
+def test_a_webhook_event_is_a_value() -> None:
+    event = zignsec.WebhookEvent(EVENT)
+    assert event == zignsec.WebhookEvent(EVENT)
+    assert hash(event) == hash(zignsec.WebhookEvent(EVENT))
+    assert event != zignsec.WebhookEvent('{"id":"a-1"}')
+    assert event != zignsec.Session(EVENT)
+    assert pickle.loads(pickle.dumps(event)) == event
+    assert copy.deepcopy(event) == event
+    assert event.to_dict()["event"] == event.name == "session_finished"
+    with pytest.raises(AttributeError):
+        event.name = "b"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(zignsec.ProtocolError):
+        zignsec.WebhookEvent("{}")
+
+
+def test_the_repr_of_a_webhook_event_leaves_the_relay_state_out() -> None:
+    shown = repr(zignsec.WebhookEvent(EVENT))
+    assert shown == "WebhookEvent(session_id='a-1', name='session_finished', status='failed')"
+
+
 def test_a_status_is_one_of_nine_words() -> None:
     assert [str(status) for status in zignsec.SessionStatus] == [
         "unknown",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import socket
 from collections.abc import Iterator
@@ -155,3 +156,44 @@ def test_every_answer_is_read_as_the_rules_say(case: dict[str, Any], plain: Sand
     assert session.status_text == case["status_text"]
     assert session.is_final == case["final"]
     assert session.is_verified == case["verified"]
+
+
+def webhook_of(case: dict[str, Any]) -> tuple[bytes, str | None, str]:
+    """The body, the header and the secret of a case."""
+    body: str = value(case["body"])
+    sent = body.encode("utf-8", "surrogateescape") + b" " * case.get("padding", 0)
+    return sent, value(case["signature"]), value(case.get("secret", "a-secret-of-hooks"))
+
+
+@named("webhooks.json")
+def test_every_webhook_is_judged_as_the_rules_say(case: dict[str, Any]) -> None:
+    body, signature, secret = webhook_of(case)
+    tolerance = case.get("tolerance_s")
+    if "kind" in case:
+        with pytest.raises(zignsec.ZignSecError) as caught:
+            zignsec.verify_webhook(body, signature, secret, tolerance=tolerance)
+        expect(case["kind"], caught.value)
+        assert caught.value.attempts == 0
+        return
+    event = zignsec.verify_webhook(body, signature, secret, tolerance=tolerance)
+    assert event.session_id == case["session_id"]
+    assert event.name == case["event"]
+    assert event.status is zignsec.SessionStatus(case["status"])
+    assert event.status_text == case["status_text"]
+    assert event.relay_state == case.get("relay_state")
+    assert event.to_dict() == json.loads(body)
+
+
+SIGNED = [case for case in cases("webhooks.json") if case.get("kind") in (None, "Protocol")]
+
+
+@pytest.mark.parametrize("case", SIGNED, ids=lambda case: case["name"])
+def test_the_signatures_of_the_cases_are_those_of_another_implementation(
+    case: dict[str, Any],
+) -> None:
+    body, signature, secret = webhook_of(case)
+    assert signature is not None
+    parts = [part.partition("=")[::2] for part in signature.split(",")]
+    (time,) = (text.strip() for name, text in parts if name.strip() == "t")
+    right = hmac.new(secret.encode(), time.encode() + b"." + body, "sha256").hexdigest()
+    assert right in [text.strip().lower() for name, text in parts if name.strip() == "v1"]

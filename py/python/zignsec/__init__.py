@@ -6,6 +6,8 @@
 
 A user who arrives at ``redirect_success`` proves nothing, since anybody can open that address. Only
 ``get_session`` does, asked for an id that your own server remembered in that user's login.
+
+``verify_webhook`` checks what the gateway reports to a session's ``webhook`` address.
 """
 
 from zignsec._errors import (
@@ -29,7 +31,7 @@ from zignsec._errors import (
     ZignSecError,
 )
 from zignsec._status import SessionStatus
-from zignsec._zignsec import Client, Session, __version__
+from zignsec._zignsec import Client, Session, WebhookEvent, __version__, verify_webhook
 
 __all__ = [
     "APIConnectionError",
@@ -51,7 +53,9 @@ __all__ = [
     "SessionStatus",
     "TLSError",
     "WaitTimeoutError",
+    "WebhookEvent",
     "WebhookSignatureError",
     "ZignSecError",
     "__version__",
+    "verify_webhook",
 ]

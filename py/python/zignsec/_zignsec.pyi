@@ -8,7 +8,7 @@ from typing_extensions import Self
 
 from zignsec._status import SessionStatus
 
-__all__ = ["Client", "Session", "__version__"]
+__all__ = ["Client", "Session", "WebhookEvent", "__version__", "verify_webhook"]
 
 __version__: Final[str]
 
@@ -181,3 +181,72 @@ class Session:
         """Where the gateway reports changes, where it tells it."""
     def to_dict(self) -> dict[str, Any]:
         """The whole session as the gateway wrote it, with fields that have no attribute here."""
+
+def verify_webhook(
+    body: bytes | bytearray | memoryview | str,
+    signature: str | None,
+    secret: str,
+    *,
+    tolerance: float | None = 300.0,
+) -> WebhookEvent:
+    """Check a webhook's signature and its time, then read it. It asks nobody and does not block.
+
+    A webhook is a hint, not a verdict: it can be lost, late, out of order, and sent again by
+    anybody who saw it, as long as the tolerance lasts. Drop an event that equals one you have had,
+    and ask ``Client.get_session`` how the session stands.
+
+    Args:
+        body: The request's body byte for byte as it arrived: JSON that was parsed and written again
+            is another text. A ``str`` counts as its UTF-8.
+        signature: The value of the header ``X-ZignSec-Hmac-SHA256``. ``None``: it is missing.
+        secret: The secret that you share with ZignSec for webhooks.
+        tolerance: How many seconds the signature's time may be from this machine's clock, into the
+            past and into the future. ``None``: the time is not checked, for webhooks that you kept
+            and for tests.
+
+    Raises:
+        WebhookSignatureError: The signature is missing, malformed, that of another body or secret,
+            or stale.
+        ProtocolError: ZignSec signed what cannot be read: not a JSON object, no id, a repeated key.
+        InvalidArgumentError: The secret is ``None`` or empty; the tolerance is not finite, zero or
+            less.
+    """
+
+@final
+class WebhookEvent:
+    """What a webhook tells, from ``verify_webhook``.
+
+    Frozen, hashable and picklable; two are equal where the gateway told the same. ``repr`` leaves
+    the relay state out, which can hold personal data.
+
+    Args:
+        json: An event's JSON, as of ``to_dict``, say out of a store of your own. No signature is
+            checked here.
+
+    Raises:
+        ProtocolError: Not the JSON of a webhook.
+    """
+
+    def __new__(cls, json: str) -> Self: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __reduce__(self) -> tuple[type[WebhookEvent], tuple[str]]: ...
+    @property
+    def session_id(self) -> str:
+        """What ``get_session`` asks for."""
+    @property
+    def name(self) -> str:
+        """What happened, such as ``"session_finished"``; empty where the webhook does not tell."""
+    @property
+    def status(self) -> SessionStatus:
+        """The status that the webhook tells, at its top level or in its ``result``; ``UNKNOWN``
+        where it tells none, or two that differ. Only ``Session.is_verified`` is the verdict."""
+    @property
+    def status_text(self) -> str:
+        """The status as the gateway wrote it, the top level's where there are two; empty where the
+        webhook does not tell."""
+    @property
+    def relay_state(self) -> str | None:
+        """Your own text, where the session has one."""
+    def to_dict(self) -> dict[str, Any]:
+        """The whole body as the gateway wrote it, with fields that have no attribute here."""

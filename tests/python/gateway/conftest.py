@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
+from listener import Listener
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -18,7 +19,7 @@ from playwright.sync_api import (
 )
 from sandbox import Sandbox
 
-from gateway.web import DESKTOP, PHONE, TARGET, Listener
+from gateway.web import DESKTOP, PHONE, TARGET
 
 # Not beside the sources.
 set_hypothesis_home_dir(TARGET / "hypothesis")

@@ -7,13 +7,13 @@ import urllib.request
 from datetime import datetime
 
 import pytest
+from listener import Listener
 from playwright.sync_api import Page, expect
 from sandbox import Sandbox, direct
 
 from gateway.conftest import OpenPage
 from gateway.web import (
     PHONE_NUMBER,
-    Listener,
     dialogs_of,
     newest_code,
     put_on_show,

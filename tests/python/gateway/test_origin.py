@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from listener import EMPTY_PAGE, Listener
 from playwright.sync_api import Page, expect
 from sandbox import Sandbox
 
 from gateway.conftest import REBOUND_NAME, OpenPage
-from gateway.web import EMPTY_PAGE, START, Listener, Session, start_session
+from gateway.web import START, Session, start_session
 
 READS = [
     "/",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from listener import Listener
 from playwright.sync_api import Page, expect
 from sandbox import Sandbox
 
 from gateway.conftest import OpenPage, StartSandbox
 from gateway.web import (
     THEMES,
-    Listener,
     Session,
     User,
     dialogs_of,

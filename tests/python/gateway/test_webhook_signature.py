@@ -7,9 +7,10 @@ import json
 import time
 
 import pytest
+from listener import Arrived, Listener
 
 from gateway.conftest import StartSandbox
-from gateway.web import Arrived, Listener, start_session
+from gateway.web import start_session
 
 SECRET = "a secret of the tests' own, with an å"
 
