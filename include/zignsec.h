@@ -384,7 +384,8 @@ typedef struct zs_phone_2fa_request {
      */
     const char *relay_state;
     /**
-     * Where the gateway reports changes, an absolute http or https URL. NULL: nowhere.
+     * Where the gateway reports changes, an absolute http or https URL; see zs_verify_webhook().
+     * NULL: nowhere.
      */
     const char *webhook;
     /**

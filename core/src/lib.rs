@@ -31,6 +31,9 @@
 //! A user who arrives at `redirect_success` proves nothing, since anybody can open that address:
 //! only [`Client::get_session`], asked for an id that your own server remembered, does.
 //!
+//! Where the gateway reports a session's changes to a server of yours, [`webhook::verify`] tells whether
+//! a report is the gateway's.
+//!
 //! # Blocking, threads and time
 //!
 //! Every call blocks until it has an answer or an [`Error`], at the longest for the client's

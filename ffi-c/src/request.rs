@@ -20,7 +20,8 @@ pub struct zs_phone_2fa_request<'a> {
     pub locale: Text<'a>,
     /// Text of your own that the session carries. NULL: none.
     pub relay_state: Text<'a>,
-    /// Where the gateway reports changes, an absolute http or https URL. NULL: nowhere.
+    /// Where the gateway reports changes, an absolute http or https URL; see zs_verify_webhook().
+    /// NULL: nowhere.
     pub webhook: Text<'a>,
     /// The header x-csrf-token, printable ASCII. NULL: not sent.
     pub csrf_token: Text<'a>,
