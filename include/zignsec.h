@@ -676,8 +676,8 @@ uint32_t zs_version_number(void);
  * Checks a webhook's signature and its time, then reads it. It asks nobody, and does not block.
  *
  * A webhook is a hint, not a verdict: it can be lost, late, out of order, and sent again by anybody
- * who saw it, as long as the tolerance lasts. Drop those whose session id and name you have had, and
- * ask zs_get_session() how the session stands.
+ * who saw it, as long as the tolerance lasts. Drop an event whose zs_webhook_event_json() you have
+ * had, and ask zs_get_session() how the session stands.
  *
  * @param body            The request's body byte for byte as it arrived: JSON that was parsed and
  *                        written again is another text. May be NULL where body_len is 0.

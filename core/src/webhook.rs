@@ -6,8 +6,8 @@
 //! share with ZignSec for webhooks, of the timestamp, a dot and the body. [`verify`] checks it.
 //!
 //! A webhook is a hint, not a verdict: it can be lost, late, out of order, and sent again by
-//! anybody who saw it, as long as the [`Tolerance`] lasts. Drop those whose session id and name you
-//! have had, and ask [`Client::get_session`](crate::Client::get_session) how the session stands.
+//! anybody who saw it, as long as the [`Tolerance`] lasts. Drop an event that equals one you have
+//! had, and ask [`Client::get_session`](crate::Client::get_session) how the session stands.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
