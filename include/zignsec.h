@@ -4,16 +4,19 @@
  *
  *  1. zs_start_phone_2fa() opens a session; zs_session_redirect_url() is where to send the user.
  *  2. The user gets a code by SMS and types it on ZignSec's page.
- *  3. zs_get_session() tells what came of it: zs_session_is_verified().
+ *  3. zs_get_session() tells what came of it: zs_session_is_verified(). zs_wait_for_session() asks
+ *     until something came of it.
  *
  * A user who arrives at redirect_success proves nothing, since anybody can open that address. Only
- * zs_get_session() does, asked for an id that your own server remembered in that user's login.
+ * asking does, for an id that your own server remembered in that user's login.
  *
  * Threads. A `const` object may be used by many threads at once. Free an object once, when no other
  * thread uses it.
  *
  * Blocking. zs_start_phone_2fa() and zs_get_session() block until they have an answer or an error,
- * at the longest for the client's timeout. No other function waits for the network.
+ * at the longest for the client's timeout; zs_wait_for_session() for its own. No other function
+ * waits for the network. zs_client_cancel() ends the calls that block, from another thread or a
+ * signal handler.
  *
  * Pointers. Inputs come first, outputs next, `zs_error **out_error` last. Every pointer is checked:
  * NULL where an object or a string is required is ZS_ERROR_INVALID_ARGUMENT. Outputs are set to NULL
@@ -33,8 +36,8 @@
  * library does not know is zero.
  *
  * Process. Signal handlers, the signal mask and the locale are left as found, and a peer that closes
- * never raises SIGPIPE. The library stays loaded after dlclose(). Make clients after a fork(), not
- * before.
+ * never raises SIGPIPE. The library stays loaded after dlclose(). After a fork() both processes may
+ * go on with a client: the child opens connections of its own.
  *
  * Panics. A bug in the library that would end the process comes back as ZS_ERROR_INTERNAL; Rust's
  * panic hook tells about it on standard error.
@@ -61,6 +64,11 @@
  */
 #define ZS_PHONE_2FA_REQUEST_INIT \
     { sizeof(zs_phone_2fa_request), NULL, NULL, NULL, NULL, NULL, NULL, NULL }
+
+/**
+ * A zs_wait_options with every option at its default.
+ */
+#define ZS_WAIT_OPTIONS_INIT { sizeof(zs_wait_options), 0, 0, NULL, NULL }
 
 
 /**
@@ -394,6 +402,50 @@ typedef struct zs_phone_2fa_request {
     const char *csrf_token;
 } zs_phone_2fa_request;
 
+/**
+ * What zs_wait_for_session() calls after each poll that was answered, on the thread that waits.
+ *
+ * It may call any function of the library, zs_client_cancel() among them, but must not free the
+ * client of the wait or the session. It must return: no exception and no longjmp() may leave it.
+ *
+ * @param session     How the session stands. It is the library's, and good until the callback
+ *                    returns.
+ * @param elapsed_ms  The time since the start of the wait, in milliseconds.
+ * @param user_data   That of zs_wait_options.
+ * @return 0 to go on waiting. Anything else ends the wait as ZS_ERROR_CANCELLED, unless the session
+ *         is final: that is the end of the wait, whatever is returned.
+ */
+typedef int32_t (*zs_wait_callback)(const struct zs_session *session,
+                                    uint32_t elapsed_ms,
+                                    void *user_data);
+
+/**
+ * How to wait for a session. Begin with ZS_WAIT_OPTIONS_INIT.
+ */
+typedef struct zs_wait_options {
+    /**
+     * sizeof(zs_wait_options).
+     */
+    size_t struct_size;
+    /**
+     * How long to wait for the end, in milliseconds. 0: 300000.
+     */
+    uint32_t timeout_ms;
+    /**
+     * The time between two polls, in milliseconds; each pause differs from it by up to a fifth, so
+     * that many clients do not ask at once. 0: 2000.
+     */
+    uint32_t poll_interval_ms;
+    /**
+     * What to call after each poll that was answered. NULL: nothing.
+     */
+    zs_wait_callback on_poll;
+    /**
+     * For on_poll; the library does not look at it.
+     */
+    void *user_data;
+} zs_wait_options;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -413,6 +465,41 @@ extern "C" {
 zs_result zs_client_new(const zs_client_options *options,
                         zs_client **out_client,
                         zs_error **out_error);
+
+/**
+ * The process's own client, set up from the environment alone. The first call makes it, as
+ * zs_client_new() with NULL does; every later one gives the same. A call that fails leaves nothing
+ * behind: the next one tries again.
+ *
+ * @param[out] out_client  The client. It is the library's and lives as long as the process: it is
+ *                         not for zs_client_free(), which leaves it alone.
+ * @param[out] out_error   The error, for zs_error_free(). May be NULL.
+ * @return As zs_client_new().
+ */
+zs_result zs_client_default(const zs_client **out_client, zs_error **out_error);
+
+/**
+ * Makes another client with the same settings, keys and connections, whose calls are cancelled apart
+ * from those of the first: see zs_client_cancel(). Nothing is sent. Free the two in any order.
+ *
+ * @param client           A client.
+ * @param[out] out_client  The new client; yours, for zs_client_free().
+ * @param[out] out_error   The error, for zs_error_free(). May be NULL.
+ * @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT for NULL.
+ */
+zs_result zs_client_dup(const struct zs_client *client,
+                        zs_client **out_client,
+                        zs_error **out_error);
+
+/**
+ * Stops the calls in flight on this client: each returns ZS_ERROR_CANCELLED within a tenth of a
+ * second, waits and pauses too. The client goes on, and later calls are not touched; nor are those of
+ * its duplicates. Any thread may call this, and a signal handler too: it takes no lock and allocates
+ * nothing. It returns at once; it does not wait for the calls to end.
+ *
+ * @param client  A client, or NULL.
+ */
+void zs_client_cancel(const struct zs_client *client);
 
 /**
  * Step 1: opens a session. Send the user to its zs_session_redirect_url(), and remember its
@@ -450,11 +537,35 @@ zs_result zs_get_session(const struct zs_client *client,
                          zs_error **out_error);
 
 /**
- * Frees a client and closes its connections. No call may be in flight on it.
+ * Step 3, until there is a verdict: asks again and again how a session stands, and blocks, until it
+ * is final. A poll that fails as time may heal is not the end, and a pause is at least what the
+ * gateway asks for. zs_client_cancel() ends the wait.
  *
- * @param client  A client, or NULL.
+ * @param client            A client. Its limits are for each poll; no poll outlives the wait.
+ * @param session_id        The id of a session that your server opened: 1 to 64 letters, digits and
+ *                          hyphens.
+ * @param options           How to wait. NULL: all defaults.
+ * @param[out] out_session  The session, final; yours, for zs_session_free().
+ * @param[out] out_error    The error, for zs_error_free(). May be NULL.
+ * @return ZS_OK, of any session that has ended, well or not: zs_session_is_verified() is the verdict;
+ *         ZS_ERROR_WAIT_TIMEOUT where it has not ended in time, and the message says what was last
+ *         seen; ZS_ERROR_CANCELLED where on_poll or zs_client_cancel() stopped the wait;
+ *         ZS_ERROR_INVALID_ARGUMENT before anything is sent; any other zs_result of
+ *         zs_get_session() that time does not heal.
  */
-void zs_client_free(struct zs_client *client);
+zs_result zs_wait_for_session(const struct zs_client *client,
+                              const char *session_id,
+                              const zs_wait_options *options,
+                              zs_session **out_session,
+                              zs_error **out_error);
+
+/**
+ * Frees a client, and closes its connections once its duplicates are freed too. No call may be in
+ * flight on it.
+ *
+ * @param client  A client, or NULL. That of zs_client_default() is left as it is.
+ */
+void zs_client_free(zs_client *client);
 
 /**
  * The result that the failed call returned.

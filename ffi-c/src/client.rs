@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use zignsec_core::{AuthScheme, Client, ClientBuilder, Environment, Error};
+use once_cell::race::OnceBox;
+use zignsec_core::{AuthScheme, Client, ClientBuilder, Environment, Error, WaitOptions};
 
 use crate::boundary::{self, boundary};
 use crate::error::zs_error;
-use crate::ptr::{self, Out, Struct, Text};
+use crate::ptr::{self, Back, Lent, Out, Struct, Text};
 use crate::request::zs_phone_2fa_request;
 use crate::result::zs_result;
 use crate::session::zs_session;
+use crate::wait::zs_wait_options;
 
 /// zs_client_options.environment: what ZIGNSEC_ENVIRONMENT says (test or production), else test.
 pub const ZS_ENVIRONMENT_DEFAULT: i32 = 0;
@@ -124,13 +126,16 @@ impl zs_client_options<'_> {
     }
 }
 
-fn milliseconds(number: u32) -> Duration {
+pub(crate) fn milliseconds(number: u32) -> Duration {
     Duration::from_millis(number.into())
 }
 
 /// A client: settings, keys and open connections. Make one, keep it and share it; free it with
 /// zs_client_free().
 pub struct zs_client(Client);
+
+/// The process's own client. No lock guards it that a fork could leave held in the child.
+static DEFAULT: OnceBox<zs_client> = OnceBox::new();
 
 /// Makes a client. Every setting is checked; nothing is sent. The environment is read here and never
 /// again.
@@ -155,6 +160,56 @@ pub extern "C" fn zs_client_new(
         };
         builder.build().map(zs_client)
     })
+}
+
+/// The process's own client, set up from the environment alone. The first call makes it, as
+/// zs_client_new() with NULL does; every later one gives the same. A call that fails leaves nothing
+/// behind: the next one tries again.
+///
+/// @param[out] out_client  The client. It is the library's and lives as long as the process: it is
+///                         not for zs_client_free(), which leaves it alone.
+/// @param[out] out_error   The error, for zs_error_free(). May be NULL.
+/// @return As zs_client_new().
+#[unsafe(no_mangle)]
+pub extern "C" fn zs_client_default(
+    out_client: Lent<'_, zs_client>,
+    out_error: Out<'_, zs_error>,
+) -> zs_result {
+    boundary("out_client", out_client, out_error, || {
+        DEFAULT.get_or_try_init(|| Ok(Box::new(zs_client(ClientBuilder::new().build()?))))
+    })
+}
+
+/// Makes another client with the same settings, keys and connections, whose calls are cancelled apart
+/// from those of the first: see zs_client_cancel(). Nothing is sent. Free the two in any order.
+///
+/// @param client           A client.
+/// @param[out] out_client  The new client; yours, for zs_client_free().
+/// @param[out] out_error   The error, for zs_error_free(). May be NULL.
+/// @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn zs_client_dup(
+    client: Option<&zs_client>,
+    out_client: Out<'_, zs_client>,
+    out_error: Out<'_, zs_error>,
+) -> zs_result {
+    boundary("out_client", out_client, out_error, || {
+        let client = client.ok_or_else(|| ptr::is_null("client"))?;
+        Ok(zs_client(client.0.duplicate()))
+    })
+}
+
+/// Stops the calls in flight on this client: each returns ZS_ERROR_CANCELLED within a tenth of a
+/// second, waits and pauses too. The client goes on, and later calls are not touched; nor are those of
+/// its duplicates. Any thread may call this, and a signal handler too: it takes no lock and allocates
+/// nothing. It returns at once; it does not wait for the calls to end.
+///
+/// @param client  A client, or NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn zs_client_cancel(client: Option<&zs_client>) {
+    if let Some(client) = client {
+        client.0.cancel();
+    }
 }
 
 /// Step 1: opens a session. Send the user to its zs_session_redirect_url(), and remember its
@@ -207,10 +262,43 @@ pub extern "C" fn zs_get_session(
     })
 }
 
-/// Frees a client and closes its connections. No call may be in flight on it.
+/// Step 3, until there is a verdict: asks again and again how a session stands, and blocks, until it
+/// is final. A poll that fails as time may heal is not the end, and a pause is at least what the
+/// gateway asks for. zs_client_cancel() ends the wait.
 ///
-/// @param client  A client, or NULL.
+/// @param client            A client. Its limits are for each poll; no poll outlives the wait.
+/// @param session_id        The id of a session that your server opened: 1 to 64 letters, digits and
+///                          hyphens.
+/// @param options           How to wait. NULL: all defaults.
+/// @param[out] out_session  The session, final; yours, for zs_session_free().
+/// @param[out] out_error    The error, for zs_error_free(). May be NULL.
+/// @return ZS_OK, of any session that has ended, well or not: zs_session_is_verified() is the verdict;
+///         ZS_ERROR_WAIT_TIMEOUT where it has not ended in time, and the message says what was last
+///         seen; ZS_ERROR_CANCELLED where on_poll or zs_client_cancel() stopped the wait;
+///         ZS_ERROR_INVALID_ARGUMENT before anything is sent; any other zs_result of
+///         zs_get_session() that time does not heal.
 #[unsafe(no_mangle)]
-pub extern "C" fn zs_client_free(client: Option<Box<zs_client>>) {
-    boundary::take_back(client);
+pub extern "C" fn zs_wait_for_session(
+    client: Option<&zs_client>,
+    session_id: Text<'_>,
+    options: Struct<'_, zs_wait_options>,
+    out_session: Out<'_, zs_session>,
+    out_error: Out<'_, zs_error>,
+) -> zs_result {
+    boundary("out_session", out_session, out_error, || {
+        let client = client.ok_or_else(|| ptr::is_null("client"))?;
+        let id = session_id.required("session_id")?;
+        let options = ptr::read_struct("options", options)?
+            .map_or_else(WaitOptions::default, zs_wait_options::to_core);
+        client.0.wait_for_session(id, &options).map(|session| zs_session::new(&session))
+    })
+}
+
+/// Frees a client, and closes its connections once its duplicates are freed too. No call may be in
+/// flight on it.
+///
+/// @param client  A client, or NULL. That of zs_client_default() is left as it is.
+#[unsafe(no_mangle)]
+pub extern "C" fn zs_client_free(client: Back<'_, zs_client>) {
+    boundary::take_back(client.owned(DEFAULT.get()));
 }

@@ -17,4 +17,5 @@ mod result;
 mod session;
 mod status;
 mod version;
+mod wait;
 mod webhook;

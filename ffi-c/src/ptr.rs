@@ -5,7 +5,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::borrow::Cow;
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::{ptr, slice};
@@ -14,6 +14,7 @@ use zignsec_core::{Error, ErrorKind};
 
 use crate::client::zs_client_options;
 use crate::request::zs_phone_2fa_request;
+use crate::wait::zs_wait_options;
 
 /// A string from C: NUL-terminated UTF-8, or NULL.
 #[repr(transparent)]
@@ -98,6 +99,12 @@ unsafe impl Extensible for zs_phone_2fa_request<'_> {
     const FIRST_SIZE: usize = size_of::<Self>();
 }
 
+// SAFETY: repr(C), the size first, then pointers and integers: zero is valid, as a callback it is
+// none. The two integers fill a multiple of every pointer's size, so there is no padding.
+unsafe impl Extensible for zs_wait_options {
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
 /// The largest size of a struct that is believed.
 const LARGEST: usize = 4096;
 
@@ -138,17 +145,53 @@ pub struct Struct<'a, T>(*const T, PhantomData<&'a T>);
 /// A place in C for a pointer to a new object, or NULL. It may hold anything yet.
 pub(crate) type Out<'a, T> = Option<&'a mut MaybeUninit<*mut T>>;
 
-/// Empties the place.
-pub(crate) fn clear<T>(out: &mut Out<'_, T>) {
-    if let Some(place) = out {
-        place.write(ptr::null_mut());
+/// A place in C for a pointer to an object that stays the library's, or NULL.
+pub(crate) type Lent<'a, T> = Option<&'a mut MaybeUninit<*const T>>;
+
+/// A pointer that C is given for a `T`.
+pub(crate) trait Given<T>: Sized {
+    const NULL: Self;
+    fn new(value: T) -> Self;
+}
+
+/// An object that is C's from now on.
+impl<T> Given<T> for *mut T {
+    const NULL: Self = ptr::null_mut();
+
+    fn new(value: T) -> Self {
+        Box::into_raw(Box::new(value))
     }
 }
 
-/// Hands an object over to C, whose it is from now on.
-pub(crate) fn hand_over<T>(place: &mut MaybeUninit<*mut T>, value: T) {
-    place.write(Box::into_raw(Box::new(value)));
+/// An object that C may look at for ever.
+impl<T> Given<&'static T> for *const T {
+    const NULL: Self = ptr::null();
+
+    fn new(value: &'static T) -> Self {
+        value
+    }
 }
+
+/// An object that C gives back, or NULL.
+#[repr(transparent)]
+pub struct Back<'a, T>(*mut T, PhantomData<&'a T>);
+
+impl<T> Back<'_, T> {
+    /// The object, unless it is one that C was only lent.
+    pub(crate) fn owned(self, lent: Option<&T>) -> Option<Box<T>> {
+        if self.0.is_null() || lent.is_some_and(|lent| ptr::eq(lent, self.0)) {
+            return None;
+        }
+        // SAFETY: not NULL, and the caller vouches for an object that it was handed and did not give
+        // back before.
+        Some(unsafe { Box::from_raw(self.0) })
+    }
+}
+
+/// What C wants its callback to be given: a pointer that is passed on and never looked at.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub struct UserData(#[allow(dead_code, reason = "C is who uses it")] *mut c_void);
 
 /// A string that an object keeps for C.
 pub(crate) struct Kept(Option<CString>);

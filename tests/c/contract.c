@@ -2,6 +2,7 @@
  * What the header promises, from a program that uses nothing but the header: a session from start to
  * verdict, every pointer NULL, struct sizes, a webhook, and a panic that stays inside.
  */
+#include "calls.h"
 #include "check.h"
 #include "sandbox.h"
 #include "zignsec.h"
@@ -9,30 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int same(const char *left, const char *right) {
-    return left != NULL && strcmp(left, right) == 0;
-}
-
-static zs_client *client_of(const sandbox *box) {
-    zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
-    options.api_key = box->api_key;
-    options.base_url = box->url;
-    zs_client *client = NULL;
-    CHECK(zs_client_new(&options, &client, NULL) == ZS_OK);
-    return client;
-}
-
-static zs_phone_2fa_request page_example(void) {
-    zs_phone_2fa_request request = ZS_PHONE_2FA_REQUEST_INIT;
-    request.locale = "En";
-    request.phone_number = "+46703339954";
-    request.redirect_success = "https://my_success_url.com";
-    request.redirect_failure = "https://my_failure_url.com";
-    request.relay_state = "Tulasi_V5_SMS";
-    request.webhook = "https://webhook.site/zignsec";
-    return request;
-}
 
 static void a_session_runs_from_start_to_verdict(const sandbox *box) {
     zs_client *client = client_of(box);
@@ -87,6 +64,14 @@ static void every_null_is_answered(const sandbox *box) {
     CHECK(zs_get_session(NULL, "a", &session, NULL) == ZS_ERROR_INVALID_ARGUMENT);
     CHECK(zs_get_session(client, NULL, &session, NULL) == ZS_ERROR_INVALID_ARGUMENT);
     CHECK(zs_get_session(client, "a", NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(zs_wait_for_session(NULL, "a", NULL, &session, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(zs_wait_for_session(client, NULL, NULL, &session, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(zs_wait_for_session(client, "a", NULL, NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    zs_client *other = (zs_client *)&request;
+    CHECK(zs_client_dup(NULL, &other, NULL) == ZS_ERROR_INVALID_ARGUMENT && other == NULL);
+    CHECK(zs_client_dup(client, NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(zs_client_default(NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+    zs_client_cancel(NULL);
 
     CHECK(zs_session_id(NULL) == NULL && zs_session_status_text(NULL) == NULL);
     CHECK(zs_session_redirect_url(NULL) == NULL && zs_session_phone_number(NULL) == NULL);
@@ -148,6 +133,27 @@ static void options_are_checked_by_size_and_number(const sandbox *box) {
     client = client_of(box);
     request.struct_size = sizeof request - 1;
     CHECK(zs_start_phone_2fa(client, &request, &session, NULL) == ZS_ERROR_INVALID_ARGUMENT);
+
+    const session_id id = open_session(client);
+    sandbox_user(box, id.text, "accept");
+    struct {
+        zs_wait_options known;
+        size_t newer;
+    } wait = {ZS_WAIT_OPTIONS_INIT, 0};
+    const size_t known = sizeof wait.known, waits[] = {0, 1, known - sizeof(void *), known - 1, 4097};
+    for (size_t at = 0; at < sizeof waits / sizeof *waits; at++) {
+        wait.known.struct_size = waits[at];
+        CHECK(zs_wait_for_session(client, id.text, &wait.known, &session, NULL) ==
+              ZS_ERROR_INVALID_ARGUMENT);
+    }
+    wait.known.struct_size = sizeof wait;
+    CHECK(zs_wait_for_session(client, id.text, &wait.known, &session, NULL) == ZS_OK);
+    CHECK(zs_session_is_verified(session) == 1);
+    zs_session_free(session);
+    wait.newer = 1;
+    CHECK(zs_wait_for_session(client, id.text, &wait.known, &session, NULL) ==
+          ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(session == NULL);
     zs_client_free(client);
 }
 

@@ -124,6 +124,13 @@ void sandbox_reset(const sandbox *box) {
     cJSON_Delete(nothing);
 }
 
+void sandbox_fault(const sandbox *box, const char *fault) {
+    cJSON *body = cJSON_CreateObject();
+    cJSON_AddStringToObject(body, "fault", fault);
+    cJSON_Delete(sandbox_call(box, "faults", body));
+    cJSON_Delete(body);
+}
+
 void sandbox_user(const sandbox *box, const char *session_id, const char *action) {
     char path[128];
     snprintf(path, sizeof path, "sessions/%s/user", session_id);

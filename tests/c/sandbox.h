@@ -26,6 +26,8 @@ cJSON *sandbox_call(const sandbox *box, const char *path, const cJSON *body);
 /* How many requests of the gateway's own endpoints arrived since the last reset. */
 int sandbox_request_count(const sandbox *box);
 void sandbox_reset(const sandbox *box);
+/* Arms a fault for the next call. */
+void sandbox_fault(const sandbox *box, const char *fault);
 /* Lets the scripted user do `action` on the pages of a session. */
 void sandbox_user(const sandbox *box, const char *session_id, const char *action);
 

@@ -74,10 +74,7 @@ template <typename Call> static zignsec::Error error_of(Call call) {
 
 static void an_error_carries_what_c_tells(const sandbox &box) {
     const zignsec::Client client = client_of(box);
-    cJSON *fault = cJSON_CreateObject();
-    cJSON_AddStringToObject(fault, "fault", "rate-limited-seconds");
-    cJSON_Delete(sandbox_call(&box, "faults", fault));
-    cJSON_Delete(fault);
+    sandbox_fault(&box, "rate-limited-seconds");
     zignsec::Error error = error_of([&] { client.start_phone_2fa(page_example()); });
     CHECK(error.result() == ZS_ERROR_RATE_LIMITED);
     CHECK(error.http_status() == 429);
