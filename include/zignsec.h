@@ -292,6 +292,18 @@ typedef struct zs_session zs_session;
 typedef struct zs_webhook_event zs_webhook_event;
 
 /**
+ * What zs_set_log_callback() sets. It is called on the thread whose call logs, by several threads at
+ * once, and must not call any function of the library. It must return: no exception and no longjmp()
+ * may leave it.
+ *
+ * @param level      1 error, 2 warning, 3 info, 4 debug, 5 trace.
+ * @param message    One line of text, good until the callback returns. It holds no API key and no
+ *                   whole phone number.
+ * @param user_data  That of zs_set_log_callback().
+ */
+typedef void (*zs_log_callback)(int32_t level, const char *message, void *user_data);
+
+/**
  * The settings of a client. Begin with ZS_CLIENT_OPTIONS_INIT. The library keeps copies.
  */
 typedef struct zs_client_options {
@@ -640,6 +652,24 @@ int32_t zs_error_in_doubt(const struct zs_error *error);
  * @param error  An error, or NULL.
  */
 void zs_error_free(struct zs_error *error);
+
+/**
+ * Sets what is called with every message that the library logs, in the whole process, in place of
+ * what was set before. Nothing is logged until this is called.
+ *
+ * It returns when no call of the old callback is running any more, so that what belongs to it can
+ * then be freed: do not call it with a lock held that the old callback takes. After a fork() the
+ * child has what was set; a callback that was running in another thread of the parent's is not
+ * waited for in the child.
+ *
+ * @param max_level  The most detailed level that is wanted: 1 error, 2 warning, 3 info, 4 debug (one
+ *                   line for each attempt at a call), 5 trace. 0 or less: off. More than 5: 5.
+ * @param callback   What to call. NULL: off.
+ * @param user_data  For the callback; the library does not look at it.
+ */
+void zs_set_log_callback(int32_t max_level,
+                         zs_log_callback callback,
+                         void *user_data);
 
 /**
  * The name of a result, as in this header: "ZS_ERROR_TIMEOUT".

@@ -11,8 +11,13 @@ use crate::result::zs_result;
 
 /// Drops an object that C gives back. A panic ends here.
 pub(crate) fn take_back<T>(object: Option<Box<T>>) {
+    contain(|| drop(object));
+}
+
+/// Runs what has no result to tell a failure by. A panic ends here.
+pub(crate) fn contain(call: impl FnOnce()) {
     // Nobody can be told; the panic hook has spoken.
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(object)));
+    let _ = catch_unwind(AssertUnwindSafe(call));
 }
 
 /// Runs `call` and gives C what it makes, or its error. A panic ends here.

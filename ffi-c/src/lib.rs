@@ -11,6 +11,7 @@
 mod boundary;
 mod client;
 mod error;
+mod logging;
 mod ptr;
 mod request;
 mod result;

@@ -8,8 +8,10 @@ use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::sync::MutexGuard;
 use std::{ptr, slice};
 
+use log::Log;
 use zignsec_core::{Error, ErrorKind};
 
 use crate::client::zs_client_options;
@@ -193,6 +195,23 @@ impl<T> Back<'_, T> {
 #[derive(Clone, Copy)]
 pub struct UserData(#[allow(dead_code, reason = "C is who uses it")] *mut c_void);
 
+impl UserData {
+    pub(crate) const NULL: Self = Self(ptr::null_mut());
+}
+
+// SAFETY: it is never looked at here, and a caller whose callback is called by other threads vouches
+// for what they do with it.
+unsafe impl Send for UserData {}
+// SAFETY: as for Send.
+unsafe impl Sync for UserData {}
+
+/// Makes `logger` the library's own, unless it has one: `alone` is the lock that every call of this
+/// holds. `log::set_logger` has a lock of its own, which a fork can leave held for ever.
+pub(crate) fn set_logger(logger: &'static dyn Log, _alone: &MutexGuard<'_, ()>) {
+    // SAFETY: nothing else in the library sets a logger, and no two threads do it here at once.
+    let _ = unsafe { log::set_logger_racy(logger) };
+}
+
 /// A string that an object keeps for C.
 pub(crate) struct Kept(Option<CString>);
 
@@ -205,6 +224,11 @@ impl Kept {
 
     pub(crate) fn optional(text: Option<&str>) -> Self {
         text.map_or(Self(None), Self::new)
+    }
+
+    /// For a callback to read.
+    pub(crate) fn as_text(&self) -> Text<'_> {
+        Text(self.as_ptr(), PhantomData)
     }
 
     /// For C to read while the object lives; NULL where there is none.
