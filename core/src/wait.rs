@@ -96,9 +96,7 @@ pub(crate) fn wait(
                 return Err(wait.stopped());
             }
         }
-        watch
-            .pause(wait.pause()?)
-            .map_err(|stopped| Error::from(stopped).with_attempts(wait.attempts))?;
+        watch.pause(wait.pause()?).map_err(|_| wait.stopped())?;
     }
 }
 
@@ -215,10 +213,10 @@ impl Wait {
         Ok(self.interval.mul_f64(jitter).max(self.asked).min(room))
     }
 
-    /// The error of a wait that `on_poll` stopped.
+    /// The error of a wait that its caller stopped, in `on_poll` or between two polls.
     #[must_use]
     pub fn stopped(&self) -> Error {
-        Error::new(ErrorKind::Cancelled, "on_poll stopped the wait").with_attempts(self.attempts)
+        Error::new(ErrorKind::Cancelled, "the wait was stopped").with_attempts(self.attempts)
     }
 
     fn timed_out(&self) -> Error {

@@ -1,29 +1,40 @@
 //! The class `Client`.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
-use pyo3::types::PyAny;
+use pyo3::types::{PyAny, PyBool};
 use zignsec::{ClientBuilder, Phone2faRequest};
 
-use crate::errors::{detached, to_python};
+use crate::detached::{detached, interrupted, keep};
+use crate::errors::to_python;
+use crate::number::{Count, Seconds};
 use crate::session::Session;
 use crate::text::{Text, invalid};
+use crate::wait::options;
 
 /// A connection to the gateway, with its settings and keys. Make one, keep it and share it between
 /// threads. Every call blocks, at the longest for `timeout` seconds, and releases the GIL.
 #[pyclass(frozen, module = "zignsec")]
 pub(crate) struct Client {
     base_url: String,
-    // Empty once closed. A call holds on to what it found here.
+    /// Empty once closed, so that the connections are closed with the last call.
+    ///
+    /// No fork leaves this locked in its child: it is held for a moment, by a thread that is
+    /// attached to the interpreter, and so is the thread that forks. Under the GIL that is one
+    /// thread at a time; without it, a fork first stops the others where they hold nothing.
     open: Mutex<Option<Arc<zignsec::Client>>>,
 }
 
 impl Client {
-    fn core(&self) -> PyResult<Arc<zignsec::Client>> {
+    fn new_open(client: zignsec::Client) -> Self {
+        Self { base_url: client.base_url().to_owned(), open: Mutex::new(Some(Arc::new(client))) }
+    }
+
+    pub(crate) fn core(&self) -> PyResult<Arc<zignsec::Client>> {
         self.open
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -64,7 +75,7 @@ impl Client {
         proxy: Text,
         user_agent: Text,
     ) -> PyResult<Self> {
-        let mut builder = ClientBuilder::new();
+        let mut builder = ClientBuilder::new().interrupt(interrupted);
         if let Some(Seconds(limit)) = timeout {
             builder = builder.timeout(limit);
         }
@@ -74,10 +85,8 @@ impl Client {
         if let Some(Seconds(limit)) = attempt_timeout {
             builder = builder.attempt_timeout(limit);
         }
-        if let Some(Count(count)) = max_retries {
-            let count =
-                count.ok_or_else(|| invalid("max_retries", "must be from 0 to 2147483647"))?;
-            builder = builder.max_retries(count);
+        if let Some(count) = max_retries {
+            builder = builder.max_retries(count.named("max_retries")?);
         }
         if let Some(key) = api_key.optional("api_key")? {
             builder = builder.api_key(key);
@@ -106,11 +115,7 @@ impl Client {
         if let Some(text) = user_agent.optional("user_agent")? {
             builder = builder.user_agent(text);
         }
-        let client = detached(py, || builder.build())?;
-        Ok(Self {
-            base_url: client.base_url().to_owned(),
-            open: Mutex::new(Some(Arc::new(client))),
-        })
+        detached(py, || builder.build()).map(Self::new_open)
     }
 
     /// Step 1: open a session. Send the user to its redirect_url.
@@ -163,9 +168,64 @@ impl Client {
         detached(py, || client.get_session(&id)).map(Session::from)
     }
 
-    /// Close the client: a call after that is an InvalidArgumentError.
+    /// Step 3, until there is a verdict: ask again and again until the session is final.
+    #[pyo3(
+        signature = (session_id, *, timeout=None, poll_interval=None, on_poll=None),
+        text_signature = "($self, session_id, *, timeout=300.0, poll_interval=2.0, on_poll=None)"
+    )]
+    fn wait_for_session(
+        &self,
+        py: Python<'_>,
+        session_id: Text,
+        timeout: Option<Seconds>,
+        poll_interval: Option<Seconds>,
+        on_poll: Option<Py<PyAny>>,
+    ) -> PyResult<Session> {
+        let client = self.core()?;
+        let id = session_id.required("session_id")?;
+        detached(py, || {
+            let mut options = options(timeout, poll_interval);
+            if let Some(on_poll) = &on_poll {
+                options = options.on_poll(|session, elapsed| {
+                    let seen = Session::from(session.clone());
+                    match Python::attach(|py| goes_on(on_poll.bind(py), seen, elapsed)) {
+                        Ok(true) => ControlFlow::Continue(()),
+                        Ok(false) => ControlFlow::Break(()),
+                        Err(raised) => {
+                            keep(raised);
+                            ControlFlow::Break(())
+                        }
+                    }
+                });
+            }
+            client.wait_for_session(&id, &options)
+        })
+        .map(Session::from)
+    }
+
+    /// Another client that shares connections and keys, with other limits.
+    #[pyo3(
+        signature = (*, timeout=None, max_retries=None),
+        text_signature = "($self, *, timeout=..., max_retries=...)"
+    )]
+    fn with_options(&self, timeout: Option<Seconds>, max_retries: Option<Count>) -> PyResult<Self> {
+        let mut client = self.core()?.duplicate();
+        if let Some(Seconds(limit)) = timeout {
+            client = client.with_timeout(limit).map_err(|error| to_python(&error))?;
+        }
+        if let Some(count) = max_retries {
+            client = client.with_max_retries(count.named("max_retries")?);
+        }
+        Ok(Self::new_open(client))
+    }
+
+    /// Close the client. A call in flight ends as CallCancelledError; a call after that is an
+    /// InvalidArgumentError.
     fn close(&self) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(client) = open {
+            client.close();
+        }
     }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
@@ -182,32 +242,8 @@ impl Client {
     }
 }
 
-/// A number of seconds. One that no clock can tell is left to the core to refuse.
-pub(crate) struct Seconds(pub(crate) Duration);
-
-impl<'py> FromPyObject<'_, 'py> for Seconds {
-    type Error = PyErr;
-
-    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let number = match value.extract::<f64>() {
-            Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => f64::INFINITY,
-            number => number?,
-        };
-        let absurd = if number > 0.0 { Duration::MAX } else { Duration::ZERO };
-        Ok(Self(Duration::try_from_secs_f64(number).unwrap_or(absurd)))
-    }
-}
-
-/// A number of times, as C can count it; `None` where it is not.
-struct Count(Option<u32>);
-
-impl<'py> FromPyObject<'_, 'py> for Count {
-    type Error = PyErr;
-
-    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        match value.extract::<i32>() {
-            Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => Ok(Self(None)),
-            number => Ok(Self(number?.try_into().ok())),
-        }
-    }
+/// Whether a wait goes on after `on_poll`: unless it returns `False` itself, not another false value.
+fn goes_on(on_poll: &Bound<'_, PyAny>, session: Session, elapsed: Duration) -> PyResult<bool> {
+    let answer = on_poll.call1((session, elapsed.as_secs_f64()))?;
+    Ok(!answer.is(PyBool::new(on_poll.py(), false)))
 }

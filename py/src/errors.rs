@@ -57,12 +57,3 @@ pub(crate) fn to_python(error: &Error) -> PyErr {
     };
     new(arguments)
 }
-
-/// Runs a call of the core with the GIL released, and turns its error, or its panic, into an
-/// exception.
-pub(crate) fn detached<T: Send>(
-    py: Python<'_>,
-    call: impl FnOnce() -> Result<T, Error> + Send,
-) -> PyResult<T> {
-    py.detach(|| Error::catch_panic(call)).map_err(|error| to_python(&error))
-}

@@ -4,9 +4,13 @@
 //! `python/zignsec`, and imported here. The documentation users read is in `_zignsec.pyi`.
 
 mod client;
+mod detached;
 mod errors;
+mod logger;
+mod number;
 mod session;
 mod text;
+mod wait;
 mod webhook;
 
 /// The native part of zignsec.
@@ -16,10 +20,17 @@ mod _zignsec {
     use super::client::Client;
     #[pymodule_export]
     use super::session::Session;
+    use super::wait::Wait;
     #[pymodule_export]
     use super::webhook::{WebhookEvent, verify_webhook};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "Python's name")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn init(_module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        super::logger::install();
+        Ok(())
+    }
 }

@@ -1,14 +1,16 @@
 """The native part of zignsec."""
 
+from collections.abc import Callable
 from os import PathLike
 from types import TracebackType
 from typing import Any, Final, Literal, final
 
 from typing_extensions import Self
 
+from zignsec._errors import CallCancelledError
 from zignsec._status import SessionStatus
 
-__all__ = ["Client", "Session", "WebhookEvent", "__version__", "verify_webhook"]
+__all__ = ["Client", "Session", "Wait", "WebhookEvent", "__version__", "verify_webhook"]
 
 __version__: Final[str]
 
@@ -16,9 +18,14 @@ __version__: Final[str]
 class Client:
     """A connection to the gateway, with its settings and keys.
 
-    Make one and keep it: it holds connections open between calls. Threads share it freely. Every
-    call blocks, at the longest for ``timeout`` seconds, and releases the GIL while it does. It is
-    a context manager, cannot be pickled, and its ``repr`` hides the key.
+    Make one and keep it: it holds connections open between calls. Threads share it freely, and a
+    child process may go on with the one it inherits. Every call blocks, at the longest for
+    ``timeout`` seconds, and releases the GIL while it does. It is a context manager, cannot be
+    pickled, and its ``repr`` hides the key.
+
+    On the main thread Python's signal handlers run while a call is blocked, and what they raise
+    ends it: Ctrl-C is a ``KeyboardInterrupt`` within 200 ms. It does not tell whether
+    ``start_phone_2fa`` had opened a session.
 
     Args:
         api_key: The API key: visible ASCII without spaces. ``None``: ``ZIGNSEC_API_KEY``, and
@@ -109,9 +116,55 @@ class Client:
             ZignSecError: The call failed.
         """
 
+    def wait_for_session(
+        self,
+        session_id: str,
+        *,
+        timeout: float = 300.0,
+        poll_interval: float = 2.0,
+        on_poll: Callable[[Session, float], object] | None = None,
+    ) -> Session:
+        """Step 3, until there is a verdict: ask again and again until the session is final.
+
+        A poll that fails as time may heal is not the end of the wait, and a pause is at least what
+        the gateway asks for. The GIL is released but for ``on_poll``. Ctrl-C ends it as it ends any
+        call.
+
+        Args:
+            session_id: 1 to 64 letters, digits and hyphens.
+            timeout: How long to wait for the end, in seconds.
+            poll_interval: The time between two polls, in seconds; each pause differs from it by up
+                to a fifth.
+            on_poll: Called after each poll that was answered, the last one too, with the session
+                and the seconds since the wait began. Where it returns ``False``, and not just
+                something false, the wait stops. An exception passes through.
+
+        Raises:
+            WaitTimeoutError: The session was not final in time. The text tells its last status and
+                the last poll that failed.
+            CallCancelledError: ``on_poll`` returned ``False``, or the client was closed.
+            InvalidArgumentError: The id is malformed, or a time is negative, not finite or absurd.
+            ZignSecError: A poll failed in a way that time does not heal.
+        """
+
+    def with_options(self, *, timeout: float = ..., max_retries: int = ...) -> Client:
+        """Another client that shares connections and keys with this one.
+
+        To close it stops its own calls alone, and so does closing this one.
+
+        Args:
+            timeout: The limit for a whole call, in seconds. Left out, it is that of this client.
+            max_retries: How many more attempts a call may make. Left out, it is that of this
+                client.
+
+        Raises:
+            InvalidArgumentError: A number that is negative, not finite or absurd; the client is
+                closed.
+        """
+
     def close(self) -> None:
-        """Close the client. A call after that is an ``InvalidArgumentError``; one that is running
-        goes on to its end."""
+        """Close the client, from any thread: a call in flight ends as ``CallCancelledError``, and
+        one after that is an ``InvalidArgumentError``."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -250,3 +303,24 @@ class WebhookEvent:
         """Your own text, where the session has one."""
     def to_dict(self) -> dict[str, Any]:
         """The whole body as the gateway wrote it, with fields that have no attribute here."""
+
+@final
+class Wait:
+    """A wait in steps, what ``AsyncClient.wait_for_session`` is made of. Not for users."""
+
+    def __new__(cls, *, timeout: float = 300.0, poll_interval: float = 2.0) -> Self: ...
+    def poll(self, client: Client, session_id: str) -> Session | None:
+        """Ask how the session stands; ``None`` where that failed as time may heal. Blocks."""
+
+    def pause(self) -> float:
+        """How long to sleep before the next poll, in seconds.
+
+        Raises:
+            WaitTimeoutError: There is none.
+        """
+
+    def elapsed(self) -> float:
+        """The seconds since the wait began."""
+
+    def stopped(self) -> CallCancelledError:
+        """The exception for a wait that was stopped."""

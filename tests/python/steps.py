@@ -1,0 +1,31 @@
+"""What many tests do on their way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import zignsec
+from sandbox import Sandbox
+
+LIMIT = 0.2
+"""How long a call that is to stop may take to, in seconds: the contract's own limit."""
+
+REDIRECTS = {"redirect_success": "https://a.example", "redirect_failure": "https://b.example"}
+
+
+def started(client: zignsec.Client) -> str:
+    """Opens a session and tells its id."""
+    return client.start_phone_2fa("+46703339954", **REDIRECTS).id
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Asks again and again; the test's own time limit ends it."""
+    while not condition():
+        time.sleep(0.005)
+
+
+def arrived(sandbox: Sandbox) -> Callable[[], bool]:
+    """Whether one more request has arrived than by now."""
+    seen = len(sandbox.requests())
+    return lambda: len(sandbox.requests()) > seen
