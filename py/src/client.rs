@@ -204,10 +204,7 @@ impl Client {
     }
 
     /// Another client that shares connections and keys, with other limits.
-    #[pyo3(
-        signature = (*, timeout=None, max_retries=None),
-        text_signature = "($self, *, timeout=..., max_retries=...)"
-    )]
+    #[pyo3(signature = (*, timeout=None, max_retries=None))]
     fn with_options(&self, timeout: Option<Seconds>, max_retries: Option<Count>) -> PyResult<Self> {
         let mut client = self.core()?.duplicate();
         if let Some(Seconds(limit)) = timeout {

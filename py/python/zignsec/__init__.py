@@ -2,14 +2,16 @@
 
 1. ``Client.start_phone_2fa`` opens a session; its ``redirect_url`` is where to send the user.
 2. The user gets a code by SMS and types it on ZignSec's page.
-3. ``Client.get_session`` tells what came of it: ``session.is_verified``.
+3. ``Client.wait_for_session`` waits for what comes of it, or ``Client.get_session`` asks once:
+   ``session.is_verified``.
 
 A user who arrives at ``redirect_success`` proves nothing, since anybody can open that address. Only
-``get_session`` does, asked for an id that your own server remembered in that user's login.
-
-``verify_webhook`` checks what the gateway reports to a session's ``webhook`` address.
+the gateway, asked for an id that your own server remembered in that user's login, tells.
+``AsyncClient`` is the same for asyncio, and ``verify_webhook`` checks what the gateway reports to a
+session's ``webhook`` address.
 """
 
+from zignsec._default import get_session, start_phone_2fa, wait_for_session
 from zignsec._errors import (
     APIConnectionError,
     APIStatusError,
@@ -33,10 +35,16 @@ from zignsec._errors import (
 from zignsec._status import SessionStatus
 from zignsec._zignsec import Client, Session, WebhookEvent, __version__, verify_webhook
 
+# As in `typing`, which takes long to import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from zignsec._async import AsyncClient
+
 __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "AsyncClient",
     "AuthenticationError",
     "BadRequestError",
     "CallCancelledError",
@@ -57,5 +65,17 @@ __all__ = [
     "WebhookSignatureError",
     "ZignSecError",
     "__version__",
+    "get_session",
+    "start_phone_2fa",
     "verify_webhook",
+    "wait_for_session",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # asyncio takes longer to import than all the rest, and most programs go without.
+    if name == "AsyncClient":
+        from zignsec._async import AsyncClient
+
+        return AsyncClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -147,15 +147,16 @@ class Client:
             ZignSecError: A poll failed in a way that time does not heal.
         """
 
-    def with_options(self, *, timeout: float = ..., max_retries: int = ...) -> Client:
+    def with_options(
+        self, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Client:
         """Another client that shares connections and keys with this one.
 
-        To close it stops its own calls alone, and so does closing this one.
+        To close either ends its own calls and leaves those of the other.
 
         Args:
-            timeout: The limit for a whole call, in seconds. Left out, it is that of this client.
-            max_retries: How many more attempts a call may make. Left out, it is that of this
-                client.
+            timeout: The limit for a whole call, in seconds. ``None``: that of this client.
+            max_retries: How many more attempts a call may make. ``None``: as this client.
 
         Raises:
             InvalidArgumentError: A number that is negative, not finite or absurd; the client is

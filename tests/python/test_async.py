@@ -1,0 +1,371 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import zignsec
+from sandbox import Sandbox
+from steps import LIMIT, REDIRECTS, arrived, started, until
+
+QUICK = 0.02
+THREADS = 32
+"""As many calls are on their way at a time."""
+
+
+@pytest.fixture
+def patient(sandbox: Sandbox) -> zignsec.AsyncClient:
+    """A client whose calls end late if nothing ends them."""
+    return zignsec.AsyncClient(
+        sandbox.api_key, base_url=sandbox.url, timeout=100, attempt_timeout=100
+    )
+
+
+def of_client() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("zignsec")]
+
+
+async def until_so(condition: Callable[[], object]) -> None:
+    """`until`, with the event loop going on."""
+    while not condition():
+        await asyncio.sleep(0.005)
+
+
+def test_a_session_runs_from_start_to_verdict(sandbox: Sandbox) -> None:
+    # Made where there is no event loop.
+    client = zignsec.AsyncClient(sandbox.api_key, base_url=sandbox.url)
+
+    async def check() -> zignsec.Session:
+        async with client as entered:
+            assert entered is client
+            session = await client.start_phone_2fa("+46703339954", **REDIRECTS, relay_state="r")
+            assert (await client.get_session(session.id)).status == "pending"
+            sandbox.user(session.id, "accept")
+            return await client.wait_for_session(session.id)
+
+    session = asyncio.run(check())
+    assert session.is_verified
+    assert session.relay_state == "r"
+    assert of_client() == []
+
+
+def test_the_names_and_arguments_are_those_of_the_client() -> None:
+    def arguments(function: Any) -> list[tuple[str, object, object]]:
+        parameters = inspect.signature(function).parameters.values()
+        return [(each.name, each.kind, each.default) for each in parameters if each.name != "self"]
+
+    assert arguments(zignsec.AsyncClient) == arguments(zignsec.Client)
+    for name in ("start_phone_2fa", "get_session", "wait_for_session", "with_options"):
+        of_async = getattr(zignsec.AsyncClient, name)
+        assert arguments(of_async) == arguments(getattr(zignsec.Client, name)), name
+
+
+def test_errors_are_those_of_the_client(patient: zignsec.AsyncClient) -> None:
+    async def check() -> None:
+        with pytest.raises(zignsec.NotFoundError):
+            await patient.get_session("no-such-session")
+        with pytest.raises(zignsec.NotFoundError):
+            await patient.wait_for_session("no-such-session")
+        with pytest.raises(zignsec.InvalidArgumentError, match="phone_number"):
+            await patient.start_phone_2fa("0", **REDIRECTS)
+        with pytest.raises(zignsec.InvalidArgumentError, match="poll_interval"):
+            await patient.wait_for_session("a", poll_interval=0)
+        with pytest.raises(TypeError, match="session_id"):
+            await patient.get_session(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("fault", ["stall", "drip-body"])
+@pytest.mark.parametrize("waiting", [False, True])
+def test_cancelling_frees_task_and_thread(
+    sandbox: Sandbox,
+    client: zignsec.Client,
+    patient: zignsec.AsyncClient,
+    fault: str,
+    waiting: bool,
+) -> None:
+    session_id = started(client)
+
+    async def check() -> None:
+        call = patient.wait_for_session if waiting else patient.get_session
+        # They hold every thread that there is.
+        sandbox.arm(fault, times=THREADS)
+        tasks = [asyncio.create_task(call(session_id)) for _ in range(THREADS)]
+        await until_so(lambda: len(sandbox.requests()) == 1 + THREADS)
+        queued = asyncio.create_task(call("never-sent"))
+        await asyncio.sleep(0)
+        cancelled = time.monotonic()
+        for task in (*tasks, queued):
+            task.cancel()
+        outcomes = await asyncio.gather(*tasks, queued, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {asyncio.CancelledError}
+        assert time.monotonic() - cancelled < LIMIT
+        sandbox.disarm()
+        assert (await patient.get_session(session_id)).id == session_id
+        assert time.monotonic() - cancelled < LIMIT
+        await patient.aclose()
+
+    asyncio.run(check())
+    assert not any("never-sent" in request["path"] for request in sandbox.requests())
+
+
+def test_cancelling_ends_the_pause_of_a_wait(
+    client: zignsec.Client, patient: zignsec.AsyncClient
+) -> None:
+    session_id = started(client)
+
+    async def check() -> None:
+        polled = asyncio.Event()
+        task = asyncio.create_task(
+            patient.wait_for_session(
+                session_id, poll_interval=60, on_poll=lambda _session, _elapsed: polled.set()
+            )
+        )
+        await polled.wait()
+        cancelled = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert time.monotonic() - cancelled < LIMIT
+        await patient.aclose()
+
+    asyncio.run(check())
+
+
+def test_many_calls_and_waits_need_few_threads(
+    sandbox: Sandbox, client: zignsec.Client, patient: zignsec.AsyncClient
+) -> None:
+    many = 200
+    session_ids = [started(client) for _ in range(4)]
+    mine = threading.active_count()
+
+    async def check() -> None:
+        polled = 0
+
+        def on_poll(session: zignsec.Session, _elapsed: float) -> None:
+            nonlocal polled
+            polled += not session.is_final
+            assert threading.active_count() <= mine + THREADS
+
+        waits = [
+            asyncio.create_task(
+                patient.wait_for_session(session_ids[number % 4], poll_interval=1, on_poll=on_poll)
+            )
+            for number in range(many)
+        ]
+        # Every one waits, and yet there are threads for as many calls.
+        await until_so(lambda: polled >= many)
+        answers = await asyncio.gather(
+            *(patient.get_session(session_ids[number % 4]) for number in range(many))
+        )
+        assert [each.id for each in answers] == [session_ids[n % 4] for n in range(many)]
+        for session_id in session_ids:
+            sandbox.user(session_id, "accept")
+        verdicts = await asyncio.gather(*waits)
+        assert [each.id for each in verdicts] == [session_ids[n % 4] for n in range(many)]
+        assert all(session.is_verified for session in verdicts)
+        assert threading.active_count() <= mine + THREADS
+        await patient.aclose()
+
+    asyncio.run(check())
+    assert of_client() == []
+
+
+def test_aclose_ends_what_is_awaited(
+    sandbox: Sandbox, client: zignsec.Client, patient: zignsec.AsyncClient
+) -> None:
+    session_id = started(client)
+
+    async def check() -> None:
+        polled = asyncio.Event()
+        pausing = asyncio.create_task(
+            patient.wait_for_session(
+                session_id, poll_interval=60, on_poll=lambda _session, _elapsed: polled.set()
+            )
+        )
+        await polled.wait()
+        sandbox.arm("stall", times=THREADS)
+        blocked = [
+            asyncio.create_task(patient.start_phone_2fa("+46703339954", **REDIRECTS))
+            for _ in range(THREADS)
+        ]
+        await until_so(lambda: len(sandbox.requests()) == 2 + THREADS)
+        queued = [
+            asyncio.create_task(patient.get_session(session_id)),
+            asyncio.create_task(patient.wait_for_session(session_id)),
+        ]
+        await asyncio.sleep(0)
+        closed = time.monotonic()
+        await patient.aclose()
+        assert time.monotonic() - closed < LIMIT
+        assert of_client() == []
+        for task in (pausing, *blocked, *queued):
+            with pytest.raises(zignsec.CallCancelledError) as caught:
+                await task
+            # A session may have been opened: the request had arrived.
+            assert caught.value.in_doubt == (task in blocked)
+            assert caught.value.attempts == (task not in queued)
+        with pytest.raises(zignsec.InvalidArgumentError, match="closed"):
+            await patient.get_session(session_id)
+        with pytest.raises(zignsec.InvalidArgumentError, match="closed"):
+            await patient.wait_for_session(session_id)
+        await patient.aclose()
+
+    asyncio.run(check())
+    assert len(sandbox.requests()) == 2 + THREADS
+
+
+OnPoll = Callable[[zignsec.Session, float], object]
+
+
+def plain(answer: Callable[[], object]) -> OnPoll:
+    return lambda _session, _elapsed: answer()
+
+
+def coroutine(answer: Callable[[], object]) -> OnPoll:
+    async def on_poll(_session: zignsec.Session, _elapsed: float) -> object:
+        await asyncio.sleep(0)
+        return answer()
+
+    return on_poll
+
+
+@pytest.mark.parametrize("made", [plain, coroutine])
+def test_on_poll_may_stop_or_fail(
+    sandbox: Sandbox,
+    client: zignsec.Client,
+    patient: zignsec.AsyncClient,
+    made: Callable[[Callable[[], object]], OnPoll],
+) -> None:
+    session_id = started(client)
+
+    def fail() -> object:
+        raise LookupError
+
+    async def check() -> None:
+        answers = iter([None, 0, False])
+        with pytest.raises(zignsec.CallCancelledError) as caught:
+            await patient.wait_for_session(
+                session_id, poll_interval=QUICK, on_poll=made(lambda: next(answers))
+            )
+        assert caught.value.attempts == 3
+        with pytest.raises(LookupError):
+            await patient.wait_for_session(session_id, on_poll=made(fail))
+        sandbox.user(session_id, "accept")
+        with pytest.raises(LookupError):
+            await patient.wait_for_session(session_id, on_poll=made(fail))
+        session = await patient.wait_for_session(session_id, on_poll=made(lambda: False))
+        assert session.is_verified
+        await patient.aclose()
+
+    asyncio.run(check())
+
+
+def test_a_wait_that_runs_out_tells_what_it_saw(
+    sandbox: Sandbox, client: zignsec.Client, patient: zignsec.AsyncClient
+) -> None:
+    session_id = started(client)
+
+    async def check() -> None:
+        async with patient.with_options(max_retries=0) as impatient:
+            sandbox.arm("http-503")
+            with pytest.raises(zignsec.WaitTimeoutError, match=r"pending.*503") as caught:
+                await impatient.wait_for_session(session_id, timeout=0.3, poll_interval=QUICK)
+            assert caught.value.attempts == len(sandbox.requests()) - 1
+            sandbox.arm("answer", status=429, headers={"retry-after": "3600"})
+            with pytest.raises(zignsec.WaitTimeoutError) as caught:
+                await impatient.wait_for_session(session_id)
+            assert caught.value.retry_after == 3600
+        # The one that it shares connections with goes on.
+        assert (await patient.get_session(session_id)).id == session_id
+        await patient.aclose()
+
+    asyncio.run(check())
+    assert len({request["connection"] for request in sandbox.requests()[:-1]}) == 1
+
+
+def test_one_client_serves_one_event_loop_after_another(
+    client: zignsec.Client, patient: zignsec.AsyncClient
+) -> None:
+    session_id = started(client)
+    for _ in range(3):
+        assert asyncio.run(patient.get_session(session_id)).id == session_id
+    asyncio.run(patient.aclose())
+
+
+def test_a_client_hides_its_key_and_is_not_pickled(sandbox: Sandbox) -> None:
+    client = zignsec.AsyncClient("very-secret", base_url=sandbox.url)
+    assert repr(client) == f"<zignsec.AsyncClient base_url='{sandbox.url}'>"
+    with pytest.raises(TypeError):
+        pickle.dumps(client)
+
+
+INTERRUPTED = """
+import asyncio, sys, time, zignsec
+key, url, session_id = sys.argv[1:]
+client = zignsec.AsyncClient(key, base_url=url, timeout=100, attempt_timeout=100)
+try:
+    asyncio.run(client.get_session(session_id))
+except KeyboardInterrupt:
+    print(time.monotonic(), flush=True)
+    print(asyncio.run(client.get_session(session_id)).status, flush=True)
+    sys.exit(3)
+"""
+
+
+def test_ctrl_c_ends_an_event_loop_and_its_process(
+    sandbox: Sandbox, client: zignsec.Client
+) -> None:
+    session_id = started(client)
+    blocked = arrived(sandbox)
+    sandbox.arm("stall")
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, sandbox.api_key, sandbox.url, session_id],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    until(blocked)
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    raised, status = out.split()
+    assert float(raised) - sent < LIMIT
+    assert status == "pending"
+    assert process.returncode == 3
+
+
+FORKED = """
+import asyncio, os, sys, zignsec
+key, url, session_id = sys.argv[1:]
+client = zignsec.AsyncClient(key, base_url=url)
+
+async def ask():
+    answers = await asyncio.gather(*(client.get_session(session_id) for _ in range(20)))
+    assert {answer.id for answer in answers} == {session_id}
+
+asyncio.run(ask())
+child = os.fork()
+asyncio.run(ask())
+asyncio.run(client.aclose())
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+os._exit(0)
+"""
+
+
+def test_a_child_process_goes_on_with_the_client_it_inherits(
+    sandbox: Sandbox, client: zignsec.Client
+) -> None:
+    command = [sys.executable, "-c", FORKED, sandbox.api_key, sandbox.url, started(client)]
+    subprocess.run(command, check=True, timeout=60)
