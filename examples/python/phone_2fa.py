@@ -4,7 +4,6 @@ The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or Z
 """
 
 import sys
-import time
 
 import zignsec
 
@@ -21,11 +20,7 @@ def check(phone_number: str) -> bool:
         print(f"1. Session {session.id} is {session.status}.")
         print(f"2. Send the user here:\n  {session.redirect_url}", flush=True)
 
-        session = client.get_session(session.id)
-        while not session.is_final:
-            time.sleep(1)
-            session = client.get_session(session.id)
-
+        session = client.wait_for_session(session.id)
         verdict = "is" if session.is_verified else "is not"
         print(f"3. The session ended {session.status}: the user {verdict} verified.")
         return session.is_verified

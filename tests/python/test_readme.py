@@ -20,6 +20,7 @@ import pytest
 import zignsec
 from listener import Listener
 from sandbox import Sandbox, direct
+from steps import until
 
 ROOT = Path(__file__).parent.parent.parent
 TARGET = ROOT / "target"
@@ -30,11 +31,15 @@ LIBRARY = [f"-L{TARGET / 'debug'}", "-lzignsec", f"-Wl,-rpath,{TARGET / 'debug'}
 FIRST, WEBHOOK = 0, 1
 
 
-def program(readme: str, language: str, place: int = FIRST) -> str:
-    """One of the blocks of code in a language."""
+def programs(readme: str, language: str) -> list[str]:
+    """The blocks of code in a language."""
     text = (ROOT / readme).read_text()
-    codes = re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    return str(codes[place])
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def program(readme: str, language: str, place: int = FIRST) -> str:
+    """One of them."""
+    return programs(readme, language)[place]
 
 
 def compiled(folder: Path, language: str, *compiler: str, place: int = FIRST) -> list[str]:
@@ -209,3 +214,17 @@ def test_a_webhook_reaches_the_program_in_c(
         said, told = answer(body, header)
         assert said == "Status: 400 Bad Request\r\n\r\n"
         assert told.startswith("ZS_ERROR_WEBHOOK_SIGNATURE: ")
+
+
+@pytest.mark.parametrize("code", programs("py/README.md", "python")[1:])
+def test_a_python_program_waits_for_the_verdict(sandbox: Sandbox, code: str) -> None:
+    where = {**os.environ, "ZIGNSEC_BASE_URL": sandbox.url, "ZIGNSEC_API_KEY": sandbox.api_key}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=where, stdout=subprocess.PIPE, text=True
+    )
+    until(lambda: sandbox.call("sessions"))
+    (session,) = sandbox.call("sessions")
+    sandbox.user(session["id"], "accept")
+    out, _ = process.communicate(timeout=60)
+    assert session["redirect_url"] in out
+    assert out.endswith("\nverified\n")
