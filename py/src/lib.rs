@@ -20,6 +20,7 @@ mod _zignsec {
     use super::client::Client;
     #[pymodule_export]
     use super::session::Session;
+    #[pymodule_export]
     use super::wait::Wait;
     #[pymodule_export]
     use super::webhook::{WebhookEvent, verify_webhook};

@@ -9,7 +9,8 @@ use pyo3::types::{PyByteArray, PyBytes, PyDict, PyMemoryView, PyString, PyType};
 use zeroize::Zeroizing;
 use zignsec::webhook;
 
-use crate::errors::{detached, to_python};
+use crate::detached::detached;
+use crate::errors::to_python;
 use crate::number::Seconds;
 use crate::session;
 use crate::text::{Text, invalid};
