@@ -18,6 +18,7 @@ PHONE := +46703339954
 
 export ZIGNSEC_TEST_SANDBOX := $(CURDIR)/target/debug/zignsec-sandbox
 export ZIGNSEC_TEST_VECTORS := $(CURDIR)/tests/vectors
+export ZIGNSEC_TEST_CAPTURE := $(CURDIR)/target/captured
 export ZIGNSEC_TEST_PANIC_EXTENSION := $(CURDIR)/target/panic/debug/lib_zignsec.so
 # Settings of the caller's must not reach a test.
 unexport ZIGNSEC_API_KEY ZIGNSEC_SECONDARY_API_KEY ZIGNSEC_BASE_URL ZIGNSEC_ENVIRONMENT
@@ -42,12 +43,22 @@ demo: build
 build:
 	cargo build --quiet -p zignsec-c -p zignsec-sandbox
 	cargo build --quiet -p zignsec-sandbox --example demo
-	@mkdir -p target/c target/cpp
+	@mkdir -p target/c target/cpp $(ZIGNSEC_TEST_CAPTURE)
 	@# What programs that were linked with -lzignsec ask for.
 	@ln -sf libzignsec.so target/debug/$$(readelf -d target/debug/libzignsec.so | \
 		sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
 
-test: test-lint test-rust test-c test-cpp test-python test-gateway test-examples
+test: forget-captured test-lint test-rust test-c test-cpp test-python test-gateway test-examples \
+	test-secrets
+
+.PHONY: forget-captured test-secrets
+forget-captured:
+	rm -rf $(ZIGNSEC_TEST_CAPTURE)
+
+# What the tests above have logged holds no key and no phone number.
+test-secrets:
+	$(call needs,the search for secrets (Python and what the tests of each language logged),$(HAVE_PYTHON)) \
+	python3 tests/python/captured.py $(ZIGNSEC_TEST_CAPTURE)
 
 test-lint:
 	cargo fmt --all --check

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
 
-#[path = "common/capture.rs"]
-mod capture;
+mod common;
 
+use common::capture;
 use zignsec::{Client, Phone2faRequest};
 use zignsec_sandbox::{Fault, Sandbox, ScriptedAnswer};
 

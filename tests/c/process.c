@@ -4,6 +4,7 @@
 #define _POSIX_C_SOURCE 200809L
 #define _XOPEN_SOURCE 700
 
+#include "capture.h"
 #include "check.h"
 #include "sandbox.h"
 #include "zignsec.h"
@@ -207,8 +208,11 @@ static void a_peer_that_hangs_up_does_not_kill(const sandbox *box) {
         cJSON_Delete(fault);
         for (int j = 0; j < 50; j++) {
             zs_session *session = NULL;
-            zs_get_session(client, "a", &session, NULL);
+            zs_error *error = NULL;
+            zs_get_session(client, "a", &session, &error);
+            capture(zs_error_message(error));
             zs_session_free(session);
+            zs_error_free(error);
         }
         zs_client_free(client);
     }
@@ -217,6 +221,7 @@ static void a_peer_that_hangs_up_does_not_kill(const sandbox *box) {
 }
 
 int main(void) {
+    capture_start("process");
     for (int tls = 0; tls <= 1; tls++) {
         sandbox box = sandbox_start(tls);
         a_fork_parts_the_connections(&box);

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import zignsec
@@ -16,6 +19,31 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("ZIGNSEC_") and not name.startswith("ZIGNSEC_TEST_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _captured() -> Iterator[None]:
+    """Everything that is logged and every exception, for `captured.py` to search."""
+    folder = os.environ.get("ZIGNSEC_TEST_CAPTURE")
+    if folder is None:
+        yield
+        return
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(Path(folder) / f"python-{os.getpid()}.log")
+    logging.root.addHandler(handler)
+    # Below every level that has a name.
+    logging.root.setLevel(1)
+    made = zignsec.ZignSecError.__init__
+
+    def keep(error: zignsec.ZignSecError, *args: Any, **named: Any) -> None:
+        made(error, *args, **named)
+        handler.stream.write(f"{error} {error!r}\n")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(zignsec.ZignSecError, "__init__", keep)
+        yield
+    logging.root.removeHandler(handler)
+    handler.close()
 
 
 @pytest.fixture

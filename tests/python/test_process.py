@@ -104,8 +104,13 @@ def test_threads_that_share_a_client_get_their_own_answers(client: zignsec.Clien
     assert len(answers) == 10
 
 
-def test_nothing_is_left_behind(sandbox: Sandbox, client: zignsec.Client) -> None:
+def test_nothing_is_left_behind(
+    sandbox: Sandbox, client: zignsec.Client, caplog: pytest.LogCaptureFixture
+) -> None:
     session_id = started(client)
+    # pytest keeps what is logged.
+    for logger in "zignsec", "asyncio":
+        caplog.set_level(logging.CRITICAL, logger)
 
     def on_poll(_session: zignsec.Session, _elapsed: float) -> None:
         raise LookupError

@@ -1,5 +1,9 @@
 //! The sandbox's admin routes, as a program in any language calls them.
 
+#![allow(dead_code, reason = "no test uses all of it")]
+
+pub(crate) mod capture;
+
 use serde_json::Value;
 use zignsec_sandbox::Sandbox;
 
@@ -9,6 +13,7 @@ pub(crate) fn admin(sandbox: &Sandbox, path: &str) -> String {
 }
 
 pub(crate) fn arm(sandbox: &Sandbox, fault: &Value) {
+    capture::start();
     ureq::post(admin(sandbox, "faults"))
         .header("content-type", "application/json")
         .send(fault.to_string())
