@@ -309,6 +309,8 @@ struct Envelope<'a> {
 #[derive(Deserialize)]
 struct Data<'a> {
     #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
     id: Option<&'a RawValue>,
     #[serde(borrow)]
     status: Option<&'a RawValue>,
@@ -365,6 +367,10 @@ pub(crate) fn parse(body: &str) -> Result<Session, Flaw> {
     let envelope: Envelope = serde_json::from_str(whole)?;
     let json = envelope.data.and_then(object).unwrap_or(whole);
     let data: Data = serde_json::from_str(json)?;
+    // Read back from its own JSON, a session must not become the one inside it.
+    if envelope.data.and_then(object).is_some() && data.data.and_then(object).is_some() {
+        return Err(Flaw::Shape("has another data in its data"));
+    }
 
     let id = id(data.id)?;
     let status_text = text(data.status)?.ok_or(Flaw::Shape("has no status"))?;
@@ -504,6 +510,14 @@ mod tests {
         assert_eq!(session.webhook(), Some("https://webhook.site/zignsec"));
         assert_eq!(session.redirect_url(), None);
         assert_eq!(Session::from_json(session.json()).unwrap(), session);
+    }
+
+    #[test]
+    fn a_session_read_back_is_never_the_one_inside_it() {
+        let inner = r#"{"id":"b","status":"accepted"}"#;
+        let outer = format!(r#"{{"data":{{"id":"a","status":"failed","data":{inner}}}}}"#);
+        let error = Session::from_json(&outer).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
     }
 
     #[test]
