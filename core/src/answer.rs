@@ -71,14 +71,8 @@ fn reason(body: &[u8], secrets: &[&str]) -> Option<String> {
     };
     // Cut last: half a key or half a number would not be known for what it is.
     let mut reason = redact::text(&reason, secrets);
-    reason.retain(|c| !c.is_control() && !is_invisible(c));
     reason.truncate(reason.floor_char_boundary(LONGEST));
     (!reason.is_empty()).then_some(reason)
-}
-
-/// What turns or hides the text around it.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn reason_in_json(value: &serde_json::Value) -> Option<String> {

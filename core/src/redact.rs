@@ -15,10 +15,45 @@ pub(crate) fn phone(number: &str) -> String {
 }
 
 /// Somebody else's text (the gateway's) as it may stand in a message: without `secrets`, phone
-/// numbers, and the user info, query and fragment of URLs.
+/// numbers, the user info, query and fragment of URLs, and what cannot be seen.
 pub(crate) fn text(text: &str, secrets: &[&str]) -> String {
-    // JSON may escape a slash.
-    phone_numbers(&urls(&keys(text, secrets).replace("\\/", "/")))
+    // An escape or an invisible character would keep a secret from being known for what it is. A
+    // secret may look like an escape itself.
+    let mut plain = unescaped(&keys(text, secrets));
+    plain.retain(|c| !c.is_control() && !is_invisible(c));
+    phone_numbers(&urls(&keys(&plain, secrets)))
+}
+
+/// The text with what JSON, or JSON within JSON, may have escaped in a key, number or URL.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let behind = rest[at..].trim_start_matches('\\');
+        let code = behind.strip_prefix('u').and_then(|code| code.get(..4));
+        let escaped = code.and_then(|code| char::from_u32(u32::from_str_radix(code, 16).ok()?));
+        out.push_str(&rest[..at]);
+        if let Some(c) = escaped {
+            out.push(c);
+            rest = &behind["u0000".len()..];
+        } else {
+            if !behind.starts_with(['/', '"']) {
+                out.push_str(&rest[at..rest.len() - behind.len()]);
+            }
+            rest = behind;
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// What turns or hides the text around it.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+    )
 }
 
 /// Replaces each secret, the longest that stands at a place: one key may begin like another.
@@ -63,7 +98,8 @@ fn urls(text: &str) -> String {
 fn phone_numbers(text: &str) -> String {
     const FEWEST_DIGITS: usize = 7;
     fn separates(c: char) -> bool {
-        c.is_whitespace() || matches!(c, '-' | '.' | '(' | ')' | '_' | ',')
+        c.is_whitespace()
+            || matches!(c, '-' | '.' | '(' | ')' | '_' | ',' | '/' | '\u{2010}'..='\u{2015}')
     }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -104,15 +140,20 @@ mod tests {
             ("070 333 99 54", "070*****954"),
             ("+46_703_339_954", "+46*****954"),
             ("https:\\/\\/a.example\\/ok?t=S", "https://a.example/ok"),
+            ("{\\\"a\\\":\\\"\\\\u002B46701740605", "{\"a\":\"+46*****605"),
+            ("k-\\u0031 \\ud800 \\n \\u12", "[key] \\ud800 \\n \\u12"),
+            ("k-\u{200b}1\u{1} at +46\u{ad}701\u{feff}740\u{202d}605", "[key] at +46*****605"),
+            ("k\\/2", "[key]"),
             ("phone +46703339954 is blocked", "phone +46*****954 is blocked"),
             ("call +46 70 333-99 54.", "call +46*****954."),
+            ("call 070/333\u{2011}9954", "call 070*****954"),
             ("to=%2B46703339954", "to=%2B467*****954"),
             ("see https://u:p@a.example/b?c=d#e now", "see https://a.example/b now"),
             ("\"https://a.example?x\"", "\"https://a.example\""),
             ("a+b = 12 of 100", "a+b = 12 of 100"),
             ("http://127.0.0.1:46701/x", "http://127.0.0.1:46701/x"),
         ] {
-            assert_eq!(text(given, &["k-1", "k-12"]), shown);
+            assert_eq!(text(given, &["k-1", "k-12", "k\\/2"]), shown);
         }
     }
 }
