@@ -55,6 +55,8 @@ mod client;
 mod error;
 mod log;
 mod options;
+#[cfg(test)]
+mod properties;
 mod redact;
 mod request;
 mod retry;

@@ -1,0 +1,206 @@
+//! Whatever a gateway answers, nobody is verified who must not be, nobody else's session is handed
+//! out, and no error tells a secret.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bolero::{Driver, ValueGenerator, check};
+use regex::Regex;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use ureq::http::Method;
+
+use super::bodies::{self, Bodies, Body, KEYS, PHONE_DIGITS, SESSION_ID};
+use super::{one_in, pick};
+use crate::answer;
+use crate::error::{Error, ErrorKind};
+use crate::session::Session;
+use crate::transport::{Answer, Call};
+
+#[derive(Debug)]
+struct Case {
+    creates: bool,
+    status: u16,
+    body: Body,
+}
+
+struct Cases;
+
+impl ValueGenerator for Cases {
+    type Output = Case;
+
+    fn generate<D: Driver>(&self, driver: &mut D) -> Option<Case> {
+        Some(Case {
+            creates: one_in(driver, 2)?,
+            status: pick(driver, &[200, 200, 200, 201, 302, 401, 404, 422, 429, 500, 503])?,
+            body: Bodies.generate(driver)?,
+        })
+    }
+}
+
+#[test]
+fn an_answer_is_read_to_the_letter_or_refused_in_silence() {
+    // That the cases are worth something: each outcome is reached.
+    static VERIFIED: AtomicBool = AtomicBool::new(false);
+    static UNVERIFIED: AtomicBool = AtomicBool::new(false);
+    static REFUSED: AtomicBool = AtomicBool::new(false);
+    for body in bodies::known() {
+        for creates in [false, true] {
+            let body = Body(body.as_bytes().to_vec());
+            let _ = outcome(&Case { creates, status: 200, body });
+        }
+    }
+    check!().with_generator(Cases).for_each(|case| {
+        let reached = match outcome(case) {
+            Ok(session) if session.is_verified() => &VERIFIED,
+            Ok(_) => &UNVERIFIED,
+            Err(_) => &REFUSED,
+        };
+        reached.store(true, Ordering::Relaxed);
+    });
+    for reached in [&VERIFIED, &UNVERIFIED, &REFUSED] {
+        assert!(reached.load(Ordering::Relaxed));
+    }
+}
+
+/// Reads an answer and holds what comes of it against the rules.
+fn outcome(case: &Case) -> Result<Session, Error> {
+    let call = Call {
+        method: if case.creates { Method::POST } else { Method::GET },
+        path: String::new(),
+        csrf_token: None,
+        body: Vec::new(),
+        session_id: (!case.creates).then_some(SESSION_ID),
+    };
+    let answer = Answer {
+        status: case.status,
+        retry_after: None,
+        request_id: None,
+        body: case.body.0.clone(),
+        too_large: false,
+    };
+    let outcome = answer::read(&call, &answer, &KEYS);
+    match &outcome {
+        Ok(session) => {
+            assert!(answer.is_success());
+            assert!(case.creates || session.id().eq_ignore_ascii_case(SESSION_ID));
+            check_session(session, std::str::from_utf8(&case.body.0).unwrap());
+        }
+        Err(error) => {
+            let refused = error.kind() == ErrorKind::Protocol;
+            assert_eq!(refused, answer.is_success());
+            assert_eq!(error.http_status(), Some(case.status));
+            assert!(case.creates || !error.in_doubt());
+            check_error(error);
+        }
+    }
+    outcome
+}
+
+fn check_error(error: &Error) {
+    let message = error.message();
+    let shown = format!("{message} {error:?}");
+    assert!(!KEYS.iter().any(|key| shown.contains(key)), "{message}");
+    let joined: String =
+        message.chars().filter(|c| !c.is_whitespace() && !"-.()_,/".contains(*c)).collect();
+    assert!(!joined.contains(PHONE_DIGITS), "{message}");
+    assert!(message.len() <= 512, "{message}");
+    assert!(!message.chars().any(char::is_control), "{message:?}");
+    let body = error.body().unwrap();
+    assert!(body.len() <= 64 * 1024 && !body.contains('\0'));
+}
+
+fn check_session(session: &Session, body: &str) {
+    let whole = Object::parse(body);
+    let object = match whole.text_of("data") {
+        Some(data) if data.starts_with('{') => Object::parse(data),
+        _ => whole,
+    };
+    assert_eq!(session.json(), object.text.trim(), "as it came, unknown fields and all");
+    assert_eq!(Session::from_json(session.json()).unwrap(), *session);
+
+    let request = object.object("request_data");
+    let of_metadata = request.object("metadata").string("phone_number");
+    let getters = [
+        (Some(session.id()), object.string("id")),
+        (Some(session.status_text()), object.string("status")),
+        (session.redirect_url(), object.string("redirect_url")),
+        (session.phone_number(), object.string("phone_number").or(of_metadata)),
+        (session.locale(), request.string("locale")),
+        (session.redirect_success(), request.string("redirect_success")),
+        (session.redirect_failure(), request.string("redirect_failure")),
+        (session.relay_state(), request.string("relay_state")),
+        (session.webhook(), request.string("webhook")),
+    ];
+    for (text, expected) in getters {
+        assert_eq!(text, expected.as_deref());
+        assert!(!text.is_some_and(|text| text.contains('\0')));
+    }
+    assert!(Regex::new(r"\A[A-Za-z0-9-]{1,64}\z").unwrap().is_match(session.id()));
+    assert_eq!(session.is_verified(), object.verifies());
+    if let Some(text) = session.redirect_url() {
+        check_redirect_url(text);
+    }
+}
+
+fn check_redirect_url(text: &str) {
+    assert!(!text.chars().any(char::is_control));
+    let url = url::Url::parse(text).unwrap();
+    let loopback = match url.host().unwrap() {
+        url::Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+        url::Host::Ipv4(address) => address.is_loopback(),
+        url::Host::Ipv6(address) => address.is_loopback(),
+    };
+    assert!(url.scheme() == "https" || (url.scheme() == "http" && loopback), "{text}");
+}
+
+/// A JSON object, read by other means than those of the library.
+#[derive(Default)]
+struct Object<'a> {
+    text: &'a str,
+    fields: BTreeMap<String, &'a RawValue>,
+}
+
+impl<'a> Object<'a> {
+    fn parse(text: &'a str) -> Self {
+        Self { text, fields: serde_json::from_str(text).unwrap() }
+    }
+
+    fn text_of(&self, name: &str) -> Option<&'a str> {
+        self.fields.get(name).map(|value| value.get())
+    }
+
+    /// A value; one that is beyond `Value`, such as 1e999, is neither text, null nor empty.
+    fn value(&self, name: &str) -> Option<Value> {
+        self.text_of(name).map(|text| serde_json::from_str(text).unwrap_or(Value::Bool(true)))
+    }
+
+    fn string(&self, name: &str) -> Option<String> {
+        self.value(name)?.as_str().map(str::to_owned)
+    }
+
+    fn object(&self, name: &str) -> Self {
+        match self.text_of(name) {
+            Some(text) if text.starts_with('{') => Self::parse(text),
+            _ => Self::default(),
+        }
+    }
+
+    /// Both words for success, nothing that speaks against them.
+    fn verifies(&self) -> bool {
+        let is_success = |value: Value| {
+            let word = value.as_str().unwrap_or_default().to_lowercase();
+            word == "accepted" || word == "finished"
+        };
+        let no_errors = match self.value("errors") {
+            None | Some(Value::Null) => true,
+            Some(Value::String(text)) => text.is_empty(),
+            Some(Value::Array(list)) => list.is_empty(),
+            Some(Value::Object(map)) => map.is_empty(),
+            Some(_) => false,
+        };
+        self.value("status").is_some_and(is_success)
+            && no_errors
+            && self.object("result").value("status").is_none_or(is_success)
+    }
+}

@@ -1,0 +1,29 @@
+//! Properties that hold for every input, each tried on random ones: for a second in a plain
+//! `cargo test`, and longer, led by what the tried ones reached, in `make test-fuzz`. A failure
+//! prints the smallest input found for it, and a seed: `BOLERO_RANDOM_SEED` tries that one again.
+
+mod answer;
+mod bodies;
+
+use std::ops::Bound;
+
+use bolero::Driver;
+
+/// A number from 0 up to `end`.
+fn below<D: Driver>(driver: &mut D, end: usize) -> Option<usize> {
+    driver.gen_usize(Bound::Included(&0), Bound::Excluded(&end))
+}
+
+fn pick<D: Driver, T: Copy>(driver: &mut D, choices: &[T]) -> Option<T> {
+    Some(choices[below(driver, choices.len())?])
+}
+
+fn one_in<D: Driver>(driver: &mut D, count: usize) -> Option<bool> {
+    Some(below(driver, count)? == count - 1)
+}
+
+/// Puts a few pieces together.
+fn pieces<D: Driver>(driver: &mut D, most: usize, choices: &[&str]) -> Option<String> {
+    let count = below(driver, most + 1)?;
+    (0..count).map(|_| pick(driver, choices)).collect()
+}
