@@ -155,7 +155,7 @@ pub fn verify(
 }
 
 /// [`verify`], where `now` is since 1970.
-fn verify_at(
+pub(crate) fn verify_at(
     now: Duration,
     body: &[u8],
     signature: &str,

@@ -1,12 +1,11 @@
 //! Bodies of answers and webhooks: good ones, bad ones, and what lies between.
 
-use std::fmt;
 use std::sync::OnceLock;
 
 use bolero::{Driver, ValueGenerator};
 use serde::Deserialize;
 
-use super::{below, one_in, pick, pieces};
+use super::{Bytes, below, one_in, pick, pieces};
 
 pub(super) const SESSION_ID: &str = "55c20771-9d75-4241-8e0f-94d3a37671ca";
 /// The client's keys, which an answer may repeat.
@@ -149,20 +148,12 @@ const TOKENS: [&str; 22] = [
 ];
 
 /// The body of an answer or a webhook.
-pub(super) struct Body(pub(super) Vec<u8>);
-
-impl fmt::Debug for Body {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "b\"{}\"", self.0.escape_ascii())
-    }
-}
-
 pub(super) struct Bodies;
 
 impl ValueGenerator for Bodies {
-    type Output = Body;
+    type Output = Bytes;
 
-    fn generate<D: Driver>(&self, driver: &mut D) -> Option<Body> {
+    fn generate<D: Driver>(&self, driver: &mut D) -> Option<Bytes> {
         let mut body = match below(driver, 8)? {
             0 => pick(driver, known())?.to_owned(),
             1 => pieces(driver, 24, &TOKENS)?,
@@ -177,7 +168,7 @@ impl ValueGenerator for Bodies {
                 mutate(driver, &mut body)?;
             }
         }
-        Some(Body(body))
+        Some(Bytes(body))
     }
 }
 

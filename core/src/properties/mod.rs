@@ -4,10 +4,22 @@
 
 mod answer;
 mod bodies;
+mod retry_after;
+mod webhook_header;
 
+use std::fmt;
 use std::ops::Bound;
 
 use bolero::Driver;
+
+/// Bytes that a failure shows as text.
+struct Bytes(Vec<u8>);
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b\"{}\"", self.0.escape_ascii())
+    }
+}
 
 /// A number from 0 up to `end`.
 fn below<D: Driver>(driver: &mut D, end: usize) -> Option<usize> {
