@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import urllib.request
+from pathlib import Path
 from typing import Any, cast
 
 # Loopback is direct, whatever proxy the environment names.
@@ -27,6 +28,9 @@ class Sandbox:
         self.url: str = ready["url"]
         self.api_key: str = ready["api_key"]
         self.ca_file: str | None = ready["ca_file"]
+        if self.ca_file is not None:
+            folder = Path(self.ca_file).parent
+            self.client_cert = (str(folder / "client.pem"), str(folder / "client-key.pem"))
         # Under TLS the admin routes answer plain HTTP too.
         self._admin = "http" + self.url[self.url.index(":") :]
 
@@ -60,6 +64,11 @@ class Sandbox:
     def reset(self) -> None:
         """Forgets everything."""
         self.call("reset", {})
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2])
 
     def stop(self) -> None:
         """Ends the process: it stops when its standard input does."""

@@ -1,0 +1,351 @@
+"""Calls through real proxies, and past them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from network import (
+    ANY_ADDRESS,
+    GATEWAY,
+    Ran,
+    ScriptedProxy,
+    Squid,
+    Tinyproxy,
+    call,
+    dead_port,
+    knowing_the_gateway,
+    squid_behind_tls,
+    squid_with_login,
+)
+from sandbox import Sandbox
+
+CONNECT, TLS, TIMEOUT = 10, 11, 12
+USER, PASSWORD = "proxy-user", "proxy.pass-word"
+LOGIN = f"{USER}:{PASSWORD}"
+
+
+@pytest.fixture
+def gateway() -> Iterator[Sandbox]:
+    box = Sandbox("--tls", "--allow-host", GATEWAY, "--allow-host", ANY_ADDRESS)
+    yield box
+    box.stop()
+
+
+@pytest.fixture
+def start_tinyproxy(tmp_path: Path) -> Iterator[Callable[..., Tinyproxy]]:
+    started: list[Tinyproxy] = []
+
+    def start(*settings: str) -> Tinyproxy:
+        started.append(Tinyproxy(tmp_path, *settings))
+        return started[-1]
+
+    yield start
+    for proxy in started:
+        proxy.stop()
+
+
+@pytest.fixture
+def proxy(start_tinyproxy: Callable[..., Tinyproxy]) -> Tinyproxy:
+    return start_tinyproxy()
+
+
+def to_gateway(box: Sandbox, *calls: str, host: str = GATEWAY, **how: Any) -> Ran:
+    """Calls the sandbox by a name that is not loopback's; one POST if not told otherwise."""
+    how.setdefault("ca_file", box.ca_file)
+    return call(*(calls or ("POST",)), base_url=f"https://{host}:{box.port}", **how)
+
+
+@pytest.mark.parametrize("scheme", ["http://", "HTTP://", ""])
+def test_the_option_names_a_proxy(gateway: Sandbox, proxy: Tinyproxy, scheme: str) -> None:
+    assert to_gateway(gateway, proxy=scheme + proxy.address).outcome.session_id
+    assert proxy.connects() == [f"{GATEWAY}:{gateway.port}"]
+    assert len(gateway.requests()) == 1
+
+
+@pytest.mark.parametrize(
+    ("used", "unused"),
+    [
+        (["HTTPS_PROXY"], []),
+        (["https_proxy"], []),
+        (["ALL_PROXY"], []),
+        (["all_proxy"], []),
+        (["https_proxy"], ["HTTPS_PROXY", "ALL_PROXY", "all_proxy"]),
+        (["HTTPS_PROXY"], ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"]),
+        (["all_proxy"], ["ALL_PROXY"]),
+    ],
+)
+def test_a_variable_names_a_proxy(
+    gateway: Sandbox, proxy: Tinyproxy, used: list[str], unused: list[str]
+) -> None:
+    with dead_port() as dead:
+        environment = dict.fromkeys(used, f"http://{proxy.address}")
+        environment |= dict.fromkeys(unused, f"http://{dead}")
+        assert to_gateway(gateway, environment=environment).outcome.session_id
+    assert len(proxy.connects()) == 1
+
+
+def test_the_option_wins_over_the_variables(gateway: Sandbox, proxy: Tinyproxy) -> None:
+    with dead_port() as dead:
+        # NO_PROXY speaks of the variables alone.
+        environment = {"HTTPS_PROXY": f"http://{dead}", "NO_PROXY": "*"}
+        ran = to_gateway(gateway, environment=environment, proxy=f"http://{proxy.address}")
+    assert ran.outcome.session_id
+    assert len(proxy.connects()) == 1
+
+
+def test_an_open_tunnel_serves_the_next_calls(gateway: Sandbox, proxy: Tinyproxy) -> None:
+    ran = to_gateway(gateway, *["POST", "GET"] * 10, proxy=f"http://{proxy.address}")
+    assert all(one.session_id or one.status_code == 404 for one in ran.outcomes)
+    assert len(ran.outcomes) == len(gateway.requests()) == 20
+    assert len({request["connection"] for request in gateway.requests()}) == 1
+    assert len(proxy.connects()) == 1
+
+
+@pytest.fixture(scope="module")
+def proxy_with_login() -> Iterator[Squid]:
+    squid = squid_with_login(USER, PASSWORD)
+    yield squid
+    squid.stop()
+
+
+def named(way: str, url: str) -> dict[str, Any]:
+    """Names a proxy as the option or in a variable."""
+    return {"proxy": url} if way == "proxy" else {"environment": {way: url}}
+
+
+@pytest.mark.parametrize("way", ["proxy", "HTTPS_PROXY", "all_proxy"])
+def test_a_proxy_lets_through_who_knows_the_password(
+    gateway: Sandbox, proxy_with_login: Squid, way: str
+) -> None:
+    ran = to_gateway(gateway, **named(way, f"http://{LOGIN}@{proxy_with_login.address}"))
+    assert ran.outcome.session_id
+    # It is for the proxy alone.
+    (request,) = gateway.requests()
+    assert "proxy-authorization" not in request["headers"]
+    assert_no_secret_in(ran)
+
+
+@pytest.mark.parametrize("way", ["proxy", "HTTPS_PROXY", "all_proxy"])
+@pytest.mark.parametrize(
+    "login", ["", f"{USER}:wrong-word@", f"{USER}@", f"other-user:{PASSWORD}@"]
+)
+def test_a_proxy_that_refuses_a_login_is_told_by_its_407(
+    gateway: Sandbox, proxy_with_login: Squid, way: str, login: str
+) -> None:
+    url = f"http://{login}{proxy_with_login.address}"
+    ran = to_gateway(gateway, max_retries=0, **named(way, url))
+    assert ran.outcome.code == CONNECT
+    assert "proxy" in ran.outcome.message
+    assert "407" in ran.outcome.message
+    assert not ran.outcome.in_doubt
+    assert gateway.requests() == []
+    assert_no_secret_in(ran)
+
+
+def assert_no_secret_in(ran: Ran) -> None:
+    logins = [LOGIN, f"{USER}:wrong-word", f"{USER}:", f"other-user:{PASSWORD}"]
+    encoded = [base64.b64encode(login.encode()).decode() for login in logins]
+    for secret in [USER, PASSWORD, "wrong-word", "other-user", *encoded]:
+        assert secret not in ran.printed
+
+
+@pytest.mark.parametrize(
+    ("in_url", "user", "password"),
+    [
+        ("m%40x.y:p%2Fw%3Ad%23%25", "m@x.y", "p/w:d#%"),
+        ("user:%2541", "user", "%41"),
+        ("user:a+b", "user", "a+b"),
+        ("anv%C3%A4ndare:l%C3%B6senord", "användare", "lösenord"),
+    ],
+)
+def test_a_login_in_a_url_is_percent_encoded(
+    gateway: Sandbox, in_url: str, user: str, password: str
+) -> None:
+    proxy = squid_with_login(user, password)
+    try:
+        assert to_gateway(gateway, proxy=f"http://{in_url}@{proxy.address}").outcome.session_id
+    finally:
+        proxy.stop()
+
+
+@pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
+@pytest.mark.parametrize(
+    "exempt",
+    [
+        "*",
+        GATEWAY,
+        GATEWAY.upper(),
+        f" other.example ,\t{GATEWAY} ",
+        f"other.example {GATEWAY}",
+        ".example",
+        "example",
+        "*.example",
+        f"{GATEWAY}:PORT",
+        ".example:PORT",
+    ],
+)
+def test_no_proxy_exempts_a_name(
+    gateway: Sandbox, proxy: Tinyproxy, tmp_path: Path, variable: str, exempt: str
+) -> None:
+    assert not is_proxied(gateway, proxy, tmp_path, {variable: exempt})
+
+
+@pytest.mark.parametrize(
+    "exempt",
+    ["", "gateway", "ateway.example", "other.gateway.example", f"{GATEWAY}:1", "0.0.0.0/0", ","],
+)
+def test_no_proxy_exempts_no_other_name(
+    gateway: Sandbox, proxy: Tinyproxy, tmp_path: Path, exempt: str
+) -> None:
+    assert is_proxied(gateway, proxy, tmp_path, {"NO_PROXY": exempt})
+
+
+@pytest.mark.parametrize(
+    ("exempt", "proxied"),
+    [
+        ("0.0.0.0/8", False),
+        ("10.0.0.0/8, 0.0.0.0/31", False),
+        (ANY_ADDRESS, False),
+        (f"{ANY_ADDRESS}:PORT", False),
+        ("0.0.0.0/8:PORT", False),
+        ("10.0.0.0/8", True),
+        ("0.0.0.1/32", True),
+        ("0", True),
+    ],
+)
+def test_no_proxy_exempts_blocks_of_addresses(
+    gateway: Sandbox, proxy: Tinyproxy, tmp_path: Path, exempt: str, proxied: bool
+) -> None:
+    environment = {"NO_PROXY": exempt}
+    assert is_proxied(gateway, proxy, tmp_path, environment, host=ANY_ADDRESS) is proxied
+
+
+def test_the_lower_case_no_proxy_wins(gateway: Sandbox, proxy: Tinyproxy, tmp_path: Path) -> None:
+    environment = {"NO_PROXY": "*", "no_proxy": "other.example"}
+    assert is_proxied(gateway, proxy, tmp_path, environment)
+
+
+def is_proxied(
+    box: Sandbox, proxy: Tinyproxy, folder: Path, environment: dict[str, str], host: str = GATEWAY
+) -> bool:
+    """Whether a call that could go either way went through the proxy."""
+    environment = {name: text.replace("PORT", str(box.port)) for name, text in environment.items()}
+    environment |= {"HTTPS_PROXY": f"http://{proxy.address}", **knowing_the_gateway(folder)}
+    assert to_gateway(box, environment=environment, host=host).outcome.session_id
+    assert len(box.requests()) == 1
+    assert len(proxy.connects()) <= 1
+    return len(proxy.connects()) == 1
+
+
+def test_the_option_none_means_direct(gateway: Sandbox, tmp_path: Path) -> None:
+    with dead_port() as dead:
+        environment = {"HTTPS_PROXY": f"http://{dead}", **knowing_the_gateway(tmp_path)}
+        assert to_gateway(gateway, environment=environment, proxy="none").outcome.session_id
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "sandbox.localhost"])
+def test_loopback_is_direct_whatever_proxy_is_named(gateway: Sandbox, host: str) -> None:
+    with dead_port() as dead:
+        environment = dict.fromkeys(["HTTPS_PROXY", "ALL_PROXY"], f"http://{dead}")
+        ran = to_gateway(gateway, host=host, environment=environment, proxy=f"http://{dead}")
+    assert ran.outcome.session_id
+
+
+def test_a_dead_proxy_is_a_connect_error(gateway: Sandbox) -> None:
+    with dead_port() as dead:
+        outcome = to_gateway(gateway, proxy=f"http://{dead}", max_retries=1).outcome
+    assert (outcome.code, outcome.attempts, outcome.in_doubt) == (CONNECT, 2, False)
+
+
+def test_a_proxy_that_forbids_the_target_is_told_by_its_403(
+    gateway: Sandbox, start_tinyproxy: Callable[..., Tinyproxy]
+) -> None:
+    proxy = start_tinyproxy("ConnectPort 1")
+    outcome = to_gateway(gateway, proxy=f"http://{proxy.address}", max_retries=0).outcome
+    assert outcome.code == CONNECT
+    assert "403" in outcome.message
+    assert not outcome.in_doubt
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "attempts"),
+    [
+        # To hang up is what a proxy does that is being restarted.
+        (b"", CONNECT, 2),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", CONNECT, 2),
+        (b"HTTP/1.1 200 OK\r\n\r\n", TLS, 2),
+        # What answers in place of the gateway does not speak TLS.
+        (b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", TLS, 1),
+    ],
+    ids=["nothing", "rubbish", "end of tunnel", "rubbish in tunnel"],
+)
+def test_a_proxy_that_misbehaves(gateway: Sandbox, answer: bytes, code: int, attempts: int) -> None:
+    with ScriptedProxy(answer) as proxy:
+        outcome = to_gateway(gateway, proxy=f"http://{proxy.address}", max_retries=1).outcome
+    assert (outcome.code, outcome.attempts, outcome.in_doubt) == (code, attempts, False)
+    assert len(proxy.heads) == attempts
+
+
+def test_a_silent_proxy_is_given_up_after_the_connect_limit(gateway: Sandbox) -> None:
+    with ScriptedProxy(None) as proxy:
+        outcome = to_gateway(
+            gateway,
+            proxy=f"http://{proxy.address}",
+            connect_timeout=0.3,
+            # Longer than this test may take.
+            attempt_timeout=600,
+            timeout=600,
+            max_retries=1,
+        ).outcome
+    assert (outcome.code, outcome.attempts, outcome.in_doubt) == (TIMEOUT, 2, False)
+    assert len(proxy.heads) == 2
+
+
+@pytest.fixture
+def proxy_ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def https_proxy(proxy_ca: trustme.CA) -> Iterator[Squid]:
+    squid = squid_behind_tls(proxy_ca)
+    yield squid
+    squid.stop()
+
+
+@pytest.mark.parametrize("way", ["proxy", "HTTPS_PROXY"])
+def test_an_https_proxy_and_the_gateway_are_each_shaken_hands_with(
+    gateway: Sandbox, https_proxy: Squid, proxy_ca: trustme.CA, tmp_path: Path, way: str
+) -> None:
+    assert gateway.ca_file
+    of_proxy, of_both = tmp_path / "proxy.pem", tmp_path / "both.pem"
+    proxy_ca.cert_pem.write_to_path(of_proxy)
+    of_both.write_bytes(of_proxy.read_bytes() + Path(gateway.ca_file).read_bytes())
+    how = named(way, f"https://{https_proxy.address}")
+
+    ran = to_gateway(gateway, *["POST"] * 20, ca_file=str(of_both), **how)
+    assert all(one.session_id for one in ran.outcomes)
+    assert len({request["connection"] for request in gateway.requests()}) == 1
+
+    # One alone is not enough. Which of them is refused is seen by whether the gateway is reached.
+    gateway.reset()
+    for ca_file in (gateway.ca_file, str(of_proxy)):
+        outcome = to_gateway(gateway, ca_file=ca_file, **how).outcome
+        assert (outcome.code, outcome.attempts, outcome.in_doubt) == (TLS, 1, False)
+        assert "ca_file" in outcome.message
+    assert gateway.requests() == []
+
+
+def test_an_https_proxy_must_have_the_name_it_is_called_by(
+    gateway: Sandbox, https_proxy: Squid, proxy_ca: trustme.CA, tmp_path: Path
+) -> None:
+    proxy_ca.cert_pem.write_to_path(tmp_path / "proxy.pem")
+    url = f"https://{https_proxy.address}".replace("127.0.0.1", "localhost")
+    outcome = to_gateway(gateway, ca_file=str(tmp_path / "proxy.pem"), proxy=url).outcome
+    assert (outcome.code, outcome.attempts) == (TLS, 1)
+    assert "name" in outcome.message
