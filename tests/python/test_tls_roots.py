@@ -1,0 +1,196 @@
+"""Whom a client trusts, seen through a proxy that inspects TLS."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from network import GATEWAY, Ran, Squid, call, program, squid_that_inspects
+from sandbox import Sandbox
+
+CONFIGURATION, TLS = 2, 11
+FILES = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
+VARIABLES = ["SSL_CERT_DIR", *FILES]
+
+
+@dataclass
+class Inspected:
+    """A gateway behind a proxy that inspects TLS, with certificates to trust as files."""
+
+    gateway: Sandbox
+    proxy: Squid
+    right: Path
+    """The certificate of the proxy's authority."""
+    wrong: Path
+    """That of another authority."""
+
+    def call(self, **how: Any) -> Ran:
+        url = f"https://{GATEWAY}:{self.gateway.port}"
+        return call("POST", base_url=url, proxy=f"http://{self.proxy.address}", **how)
+
+
+@pytest.fixture(scope="module")
+def inspected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inspected]:
+    folder = tmp_path_factory.mktemp("roots")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "right.pem")
+    trustme.CA().cert_pem.write_to_path(folder / "wrong.pem")
+    gateway = Sandbox("--tls", "--allow-host", GATEWAY)
+    assert gateway.ca_file
+    proxy = squid_that_inspects(authority, Path(gateway.ca_file).read_bytes())
+    yield Inspected(gateway, proxy, folder / "right.pem", folder / "wrong.pem")
+    proxy.stop()
+    gateway.stop()
+
+
+def rehashed(folder: Path, *certificates: Path) -> Path:
+    """A folder of certificates, as OpenSSL wants it."""
+    folder.mkdir()
+    for certificate in certificates:
+        shutil.copy(certificate, folder)
+    subprocess.run([program("openssl"), "rehash", folder], check=True)
+    return folder
+
+
+def in_form_for(variable: str, certificate: Path, folder: Path) -> str:
+    if variable == "SSL_CERT_DIR":
+        return str(rehashed(folder / certificate.stem, certificate))
+    return str(certificate)
+
+
+def assert_trusted(ran: Ran, inspected: Inspected) -> None:
+    assert ran.outcome.session_id, ran.printed
+    # The proxy's own doing: it has read the request.
+    assert "x-forwarded-for" in inspected.gateway.requests()[0]["headers"]
+
+
+def assert_not_trusted(ran: Ran) -> None:
+    outcome = ran.outcome
+    assert (outcome.code, outcome.attempts, outcome.in_doubt) == (TLS, 1, False)
+    assert "UnknownIssuer" in outcome.message
+    assert "where a proxy inspects TLS, name its certificate with ca_file" in outcome.message
+
+
+def test_an_inspecting_proxy_is_not_trusted_by_itself(inspected: Inspected) -> None:
+    before = len(inspected.gateway.requests())
+    assert_not_trusted(inspected.call())
+    assert_not_trusted(inspected.call(ca_file=str(inspected.wrong)))
+    assert_not_trusted(inspected.call(ca_file=inspected.gateway.ca_file))
+    assert len(inspected.gateway.requests()) == before
+
+
+def test_the_option_names_whom_to_trust(inspected: Inspected) -> None:
+    assert_trusted(inspected.call(ca_file=str(inspected.right)), inspected)
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_a_variable_names_whom_to_trust(
+    inspected: Inspected, tmp_path: Path, variable: str
+) -> None:
+    right, wrong = (
+        in_form_for(variable, certificate, tmp_path)
+        for certificate in (inspected.right, inspected.wrong)
+    )
+    assert_trusted(inspected.call(environment={variable: right}), inspected)
+    assert_not_trusted(inspected.call(environment={variable: wrong}))
+    assert_not_trusted(inspected.call(environment={variable: ""}))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("ca_file", "SSL_CERT_FILE"),
+        ("ca_file", "SSL_CERT_DIR"),
+        ("ca_file", "REQUESTS_CA_BUNDLE"),
+        ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
+        ("SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
+        ("SSL_CERT_FILE", "CURL_CA_BUNDLE"),
+        ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    ],
+)
+def test_what_comes_first_counts_alone(
+    inspected: Inspected, tmp_path: Path, first: str, second: str
+) -> None:
+    def named(of_first: Path, of_second: Path, folder: Path) -> dict[str, Any]:
+        folder.mkdir()
+        environment = {
+            first: in_form_for(first, of_first, folder),
+            second: in_form_for(second, of_second, folder),
+        }
+        ca_file = environment.pop("ca_file", None)
+        return {"environment": environment, "ca_file": ca_file}
+
+    right, wrong = inspected.right, inspected.wrong
+    assert_trusted(inspected.call(**named(right, wrong, tmp_path / "a")), inspected)
+    assert_not_trusted(inspected.call(**named(wrong, right, tmp_path / "b")))
+
+
+def test_the_file_and_the_folder_of_openssl_count_together(
+    inspected: Inspected, tmp_path: Path
+) -> None:
+    right, wrong = inspected.right, inspected.wrong
+    for of_file, of_folder in ((right, wrong), (wrong, right)):
+        folder = rehashed(tmp_path / of_folder.stem, of_folder)
+        environment = {"SSL_CERT_FILE": str(of_file), "SSL_CERT_DIR": str(folder)}
+        assert_trusted(inspected.call(environment=environment), inspected)
+
+
+def test_folders_are_listed_and_bundles_hold_several(inspected: Inspected, tmp_path: Path) -> None:
+    folders = [
+        str(rehashed(tmp_path / certificate.stem, certificate))
+        for certificate in (inspected.wrong, inspected.right)
+    ]
+    environment = {"SSL_CERT_DIR": ":".join(folders)}
+    assert_trusted(inspected.call(environment=environment), inspected)
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(inspected.wrong.read_bytes() + b"# Ours\n" + inspected.right.read_bytes())
+    for variable in FILES:
+        assert_trusted(inspected.call(environment={variable: str(bundle)}), inspected)
+    # requests and curl take a folder too.
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        assert_trusted(inspected.call(environment={variable: folders[1]}), inspected)
+
+
+@pytest.mark.parametrize("named", ["ca_file", *VARIABLES])
+@pytest.mark.parametrize("fault", ["missing", "empty", "not PEM", "no certificate", "not DER"])
+def test_what_is_named_and_cannot_be_used_is_an_error(
+    inspected: Inspected, tmp_path: Path, named: str, fault: str
+) -> None:
+    path = tmp_path / "named"
+    if named == "SSL_CERT_DIR" and fault != "missing":
+        path.mkdir()
+        content = path / "01234567.0"
+    else:
+        content = path
+    if fault == "not PEM":
+        content.write_bytes(os.urandom(4096))
+    elif fault == "no certificate":
+        content.write_bytes(trustme.CA().private_key_pem.bytes())
+    elif fault == "not DER":
+        content.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    elif fault == "empty":
+        content.write_bytes(b"")
+    assert_named_in_an_error(inspected, named, path)
+
+
+@pytest.mark.parametrize("named", ["ca_file", "SSL_CERT_FILE"])
+def test_a_folder_is_no_file(inspected: Inspected, tmp_path: Path, named: str) -> None:
+    assert_named_in_an_error(inspected, named, tmp_path)
+
+
+def assert_named_in_an_error(inspected: Inspected, named: str, path: Path) -> None:
+    # What would be next is never a way out.
+    environment = {"CURL_CA_BUNDLE": str(inspected.right)}
+    if named == "ca_file":
+        ran = inspected.call(ca_file=str(path), environment=environment)
+    else:
+        ran = inspected.call(environment={**environment, named: str(path)})
+    assert (ran.outcome.code, ran.outcome.attempts) == (CONFIGURATION, 0)
+    assert named in ran.outcome.message
