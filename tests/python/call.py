@@ -50,9 +50,13 @@ def outcome(client: zignsec.Client, method: str) -> dict[str, object]:
 def main() -> None:
     logging.basicConfig(level=1)
     order = json.load(sys.stdin)
+    options = order["options"]
+    if options.get("client_cert"):
+        # JSON has no tuples.
+        options["client_cert"] = tuple(options["client_cert"])
     outcomes: list[dict[str, object]] = []
     try:
-        client = zignsec.Client(**order["options"])
+        client = zignsec.Client(**options)
     except zignsec.ZignSecError as error:
         outcomes.append(failure(error))
     else:

@@ -89,6 +89,6 @@ def test_workers_share_a_client_and_no_connection(service: str, gateway: Sandbox
     assert all(len(processes) == 1 for processes in processes_on.values())
 
     # The master had one open when it forked, and several workers served.
-    processes = set().union(*processes_on.values())
+    processes = {process for on in processes_on.values() for process in on}
     assert "imported" in processes
     assert len(processes) > 2

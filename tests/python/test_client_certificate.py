@@ -1,0 +1,179 @@
+"""Servers that require a client's certificate: OpenSSL, by Python's ``ssl``, and rustls, in the
+sandbox."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import trustme
+from network import Ran, call
+from sandbox import Sandbox
+
+TLS = 11
+# A server that refuses hangs up on a request that is on its way to it. What the caller is told must
+# not depend on which of them is faster.
+OFTEN = 50
+VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
+
+
+class Gateway(ThreadingHTTPServer):
+    """Answers everyone who shows a certificate of ``ca``."""
+
+    daemon_threads = False
+
+    def __init__(self, ca: trustme.CA, version: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.verify_mode = ssl.CERT_REQUIRED
+        self._context.minimum_version = self._context.maximum_version = VERSIONS[version]
+        self._context.load_verify_locations(cadata=ca.cert_pem.bytes().decode())
+        with ca.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.tempfile() as chain:
+            self._context.load_cert_chain(chain)
+        self.url = f"https://127.0.0.1:{self.server_port}"
+        self.connections = 0
+        self.refused = 0
+        self.callers: list[tuple[object, str | None]] = []
+        """The certificate's names and the version of TLS, for each request."""
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def get_request(self) -> tuple[Any, Any]:
+        connection, address = super().get_request()
+        self.connections += 1
+        # Its thread shakes hands: this one accepts.
+        tls = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return tls, address
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        self.refused += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        # Waits for the connections too: what is counted is complete after this.
+        self.server_close()
+        self._thread.join()
+
+
+class _Answer(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        assert isinstance(self.server, Gateway)
+        assert isinstance(self.connection, ssl.SSLSocket)
+        certificate = self.connection.getpeercert()
+        assert certificate
+        self.server.callers.append((certificate["subjectAltName"], self.connection.version()))
+        body = b'{"data":{"id":"no-such-session","status":"pending"}}'
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    do_POST = do_GET = _answer  # noqa: N815
+
+
+@dataclass(frozen=True)
+class Files:
+    """An authority of a gateway and its clients, and certificates with their keys, in files."""
+
+    ca: trustme.CA
+    ca_file: str
+    known: tuple[str, str]
+    stranger: tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("certificates")
+
+    def written(ca: trustme.CA, name: str) -> tuple[str, str]:
+        leaf = ca.issue_cert(f"{name}.example")
+        certificate, key = folder / f"{name}.pem", folder / f"{name}-key.pem"
+        leaf.cert_chain_pems[0].write_to_path(certificate)
+        leaf.private_key_pem.write_to_path(key)
+        return str(certificate), str(key)
+
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(folder / "ca.pem")
+    return Files(
+        ca,
+        str(folder / "ca.pem"),
+        written(ca, "known"),
+        written(trustme.CA(), "stranger"),
+    )
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_client_shows_its_certificate(files: Files, version: str) -> None:
+    with Gateway(files.ca, version) as gateway:
+        options: dict[str, Any] = {
+            "base_url": gateway.url,
+            "ca_file": files.ca_file,
+            "client_cert": files.known,
+        }
+        ran = call("POST", "GET", **options)
+    assert [one.session_id for one in ran.outcomes] == ["no-such-session"] * 2
+    assert gateway.callers == [((("DNS", "known.example"),), version)] * 2
+    assert (gateway.connections, gateway.refused) == (1, 0)
+
+
+@pytest.mark.parametrize("whose", [None, "stranger"])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_client_that_is_not_known_is_told_so_and_does_not_try_again(
+    files: Files, version: str, method: str, whose: str | None
+) -> None:
+    client_cert = whose and files.stranger
+    with Gateway(files.ca, version) as gateway:
+        options: dict[str, Any] = {
+            "base_url": gateway.url,
+            "ca_file": files.ca_file,
+            "client_cert": client_cert,
+        }
+        ran = call(*[method] * OFTEN, **options)
+    # In TLS 1.3 the request leaves before the server has seen who sends it.
+    assert_refused(ran, in_doubt=method == "POST" and version == "TLSv1.3")
+    assert (gateway.connections, gateway.refused) == (OFTEN, OFTEN)
+    assert gateway.callers == []
+
+
+def assert_refused(ran: Ran, *, in_doubt: bool) -> None:
+    assert len(ran.outcomes) == OFTEN
+    told = {(one.code, one.attempts, one.in_doubt) for one in ran.outcomes}
+    assert told == {(TLS, 1, in_doubt)}, ran.printed
+    assert all("alert" in one.message for one in ran.outcomes)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    box = Sandbox("--tls")
+    yield box
+    box.stop()
+
+
+def test_the_sandbox_knows_the_certificate_that_it_made(sandbox: Sandbox) -> None:
+    sandbox.arm("tls-client-certificate", times=2)
+    options: dict[str, Any] = {"base_url": sandbox.url, "ca_file": sandbox.ca_file}
+    assert call("POST", client_cert=sandbox.client_cert, **options).outcome.session_id
+    assert call("POST", **options).outcome.code == TLS
+    assert len(sandbox.requests()) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_the_sandbox_refuses_who_shows_none(sandbox: Sandbox, method: str) -> None:
+    sandbox.arm("tls-client-certificate", times=OFTEN)
+    ran = call(*[method] * OFTEN, base_url=sandbox.url, ca_file=sandbox.ca_file)
+    assert_refused(ran, in_doubt=method == "POST")
+    assert sandbox.requests() == []
+    # One connection each, or one of these would not be met by the fault.
+    assert sandbox.call("faults")["armed"] == []
