@@ -81,7 +81,7 @@ test-c: build
 	for standard in c99 c11 c17; do \
 		$(CC) -std=$$standard $(WARNINGS) -Iinclude -fsyntax-only tests/c/header.c; \
 	done; \
-	for test in contract vectors waiting process memory; do \
+	for test in contract vectors waiting logging process memory; do \
 		$(C99) tests/c/$$test.c tests/c/sandbox.c -o target/c/$$test $(LINK) $(FOR_TESTS) -pthread; \
 		target/c/$$test; \
 	done; \

@@ -39,6 +39,9 @@
  * never raises SIGPIPE. The library stays loaded after dlclose(). After a fork() both processes may
  * go on with a client: the child opens connections of its own.
  *
+ * Logging. Nothing is written anywhere. zs_set_log_callback() hears a line for each attempt at a call,
+ * with no key and no phone number in it.
+ *
  * Panics. A bug in the library that would end the process comes back as ZS_ERROR_INTERNAL; Rust's
  * panic hook tells about it on standard error.
  */
