@@ -96,9 +96,11 @@ test-cpp: build
 	done; \
 	$(C99) -c tests/c/sandbox.c -o target/cpp/sandbox.o; \
 	for standard in c++17 c++20; do \
-		$(CXX17) -std=$$standard tests/cpp/contract.cpp target/cpp/sandbox.o \
-			-o target/cpp/contract $(LINK) $(FOR_TESTS); \
-		target/cpp/contract; \
+		for test in contract waiting; do \
+			$(CXX17) -std=$$standard tests/cpp/$$test.cpp target/cpp/sandbox.o \
+				-o target/cpp/$$test $(LINK) $(FOR_TESTS) -pthread; \
+			target/cpp/$$test; \
+		done; \
 	done
 
 HAVE_PYTHON := python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))'

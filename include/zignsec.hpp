@@ -12,6 +12,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -162,6 +164,10 @@ struct Phone2faRequest {
     std::optional<std::string> locale, relay_state, webhook, csrf_token;
 };
 
+namespace detail {
+class Borrowed;
+} // namespace detail
+
 /** A session as the gateway told it. Views live as long as the session. */
 class Session {
   public:
@@ -200,10 +206,75 @@ class Session {
     std::string_view json() const { return detail::view(zs_session_json(get())); }
 
   private:
+    friend class detail::Borrowed;
+
+    zs_session *release() noexcept { return session_.release(); }
     const zs_session *get() const noexcept { return session_.get(); }
 
     detail::Owned<zs_session> session_;
 };
+
+/** How to wait for a session, as zs_wait_options. */
+struct WaitOptions {
+    /** Zero is the default. */
+    std::chrono::milliseconds timeout{}, poll_interval{};
+    /**
+     * What to call after each poll that was answered, with the session, which is good for the call,
+     * and the time since the start of the wait. Returning false stops the wait, unless the session is
+     * final. An exception ends the wait and is thrown by wait_for_session().
+     */
+    std::function<bool(const Session &, std::chrono::milliseconds)> on_poll;
+};
+
+namespace detail {
+
+/** A session that stays C's. */
+class Borrowed {
+  public:
+    explicit Borrowed(const zs_session *session) noexcept
+        : session_(const_cast<zs_session *>(session)) {}
+    Borrowed(const Borrowed &) = delete;
+    Borrowed &operator=(const Borrowed &) = delete;
+    ~Borrowed() { static_cast<void>(session_.release()); }
+
+    const Session &get() const noexcept { return session_; }
+
+  private:
+    Session session_;
+};
+
+/** What on_poll is called through: no exception may pass through C. */
+class OnPoll {
+  public:
+    explicit OnPoll(const WaitOptions &options) noexcept : options_(options) {}
+
+    zs_wait_callback callback() const noexcept { return options_.on_poll ? call : nullptr; }
+
+    void rethrow() const {
+        if (thrown_) {
+            std::rethrow_exception(thrown_);
+        }
+    }
+
+  private:
+    static std::int32_t call(const zs_session *session, std::uint32_t elapsed_ms,
+                             void *user_data) noexcept {
+        OnPoll *self = static_cast<OnPoll *>(user_data);
+        try {
+            const Borrowed borrowed(session);
+            const std::chrono::milliseconds elapsed(elapsed_ms);
+            return self->options_.on_poll(borrowed.get(), elapsed) ? 0 : 1;
+        } catch (...) {
+            self->thrown_ = std::current_exception();
+            return 1;
+        }
+    }
+
+    const WaitOptions &options_;
+    std::exception_ptr thrown_;
+};
+
+} // namespace detail
 
 /** A client: make one, keep it and share it between threads. */
 class Client {
@@ -241,10 +312,52 @@ class Client {
         return Session(session);
     }
 
+    /**
+     * Step 3, until there is a verdict: asks until the session is final. Blocks. Throws Error: see
+     * zs_wait_for_session(); and what options.on_poll throws.
+     */
+    Session wait_for_session(const std::string &id, const WaitOptions &options = {}) const {
+        detail::OnPoll on_poll(options);
+        zs_wait_options raw = ZS_WAIT_OPTIONS_INIT;
+        raw.timeout_ms = detail::milliseconds("timeout", options.timeout);
+        raw.poll_interval_ms = detail::milliseconds("poll_interval", options.poll_interval);
+        raw.on_poll = on_poll.callback();
+        raw.user_data = &on_poll;
+        zs_session *session = nullptr;
+        zs_error *error = nullptr;
+        const zs_result result = zs_wait_for_session(get(), detail::c_string("session_id", id), &raw,
+                                                     &session, &error);
+        Session ended(session);
+        detail::Owned<zs_error> owned(error);
+        on_poll.rethrow();
+        detail::check(result, owned.release());
+        return ended;
+    }
+
+    /**
+     * Stops the calls in flight on this client: they throw an Error of ZS_ERROR_CANCELLED. From any
+     * thread or signal handler; see zs_client_cancel().
+     */
+    void cancel() const noexcept { zs_client_cancel(get()); }
+
+    /**
+     * Another client with the same settings, keys and connections, whose calls are cancelled apart
+     * from those of this one. Throws Error.
+     */
+    Client dup() const {
+        zs_client *client = nullptr;
+        zs_error *error = nullptr;
+        const zs_result result = zs_client_dup(get(), &client, &error);
+        detail::check(result, error);
+        return Client(client);
+    }
+
     /** The client underneath, still owned by this object. */
     const zs_client *get() const noexcept { return client_.get(); }
 
   private:
+    explicit Client(zs_client *client) noexcept : client_(client) {}
+
     static zs_client *make(const ClientOptions &options) {
         zs_client_options raw = ZS_CLIENT_OPTIONS_INIT;
         raw.api_key = detail::c_string("api_key", options.api_key);

@@ -1,0 +1,153 @@
+/* Waiting and stopping in C++: callbacks that act, stop and throw; other threads; duplicates. */
+extern "C" {
+#include "sandbox.h"
+}
+#include "check.h"
+#include "zignsec.hpp"
+
+#include <chrono>
+#include <future>
+#include <string>
+#include <utility>
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+
+static zignsec::Client client_of(const sandbox &box) {
+    zignsec::ClientOptions options;
+    options.api_key = box.api_key;
+    options.base_url = box.url;
+    return zignsec::Client(options);
+}
+
+static std::string open_session(const zignsec::Client &client) {
+    zignsec::Phone2faRequest request;
+    request.phone_number = "+46703339954";
+    request.redirect_success = "https://my_success_url.com";
+    request.redirect_failure = "https://my_failure_url.com";
+    return std::string(client.start_phone_2fa(request).id());
+}
+
+/* The result of the Error that a call throws. */
+template <typename Call> static zs_result result_of(Call call) {
+    try {
+        call();
+    } catch (const zignsec::Error &error) {
+        return error.result();
+    }
+    return ZS_OK;
+}
+
+static void a_wait_ends_with_the_session(const sandbox &box) {
+    const zignsec::Client client = client_of(box);
+    const std::string id = open_session(client);
+    int polls = 0;
+    milliseconds last{};
+    zignsec::WaitOptions options;
+    options.poll_interval = milliseconds(1);
+    options.on_poll = [&](const zignsec::Session &session, milliseconds elapsed) {
+        CHECK(session.id() == id && session.is_final() == (++polls == 2));
+        CHECK(elapsed >= last);
+        last = elapsed;
+        if (polls == 1) {
+            sandbox_user(&box, id.c_str(), "accept");
+        }
+        /* To stop at the poll that is final is to stop nothing. */
+        return polls < 2;
+    };
+    const zignsec::Session session = client.wait_for_session(id, options);
+    CHECK(session.is_verified() && session.id() == id && polls == 2);
+    CHECK(client.wait_for_session(id).is_verified());
+}
+
+static void a_wait_fails_as_in_c(const sandbox &box) {
+    const zignsec::Client client = client_of(box);
+    const std::string id = open_session(client);
+    zignsec::WaitOptions options;
+    options.timeout = milliseconds(20);
+    options.poll_interval = milliseconds(5);
+    CHECK(result_of([&] { client.wait_for_session(id, options); }) == ZS_ERROR_WAIT_TIMEOUT);
+    options = {};
+    options.on_poll = [](const zignsec::Session &, milliseconds) { return false; };
+    CHECK(result_of([&] { client.wait_for_session(id, options); }) == ZS_ERROR_CANCELLED);
+
+    const int before = sandbox_request_count(&box);
+    for (const milliseconds bad : {milliseconds(-1), milliseconds(hours(24 * 50))}) {
+        options = {};
+        options.timeout = bad;
+        CHECK(result_of([&] { client.wait_for_session(id, options); }) ==
+              ZS_ERROR_INVALID_ARGUMENT);
+        options = {};
+        options.poll_interval = bad;
+        CHECK(result_of([&] { client.wait_for_session(id, options); }) ==
+              ZS_ERROR_INVALID_ARGUMENT);
+    }
+    CHECK(result_of([&] { client.wait_for_session(std::string("a\0b", 3)); }) ==
+          ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(sandbox_request_count(&box) == before);
+}
+
+struct Thrown {
+    int number;
+};
+
+static void an_exception_of_on_poll_is_carried_out(const sandbox &box) {
+    const zignsec::Client client = client_of(box);
+    const std::string id = open_session(client);
+    zignsec::WaitOptions options;
+    int number = 0;
+    options.on_poll = [&](const zignsec::Session &, milliseconds) -> bool { throw Thrown{++number}; };
+    const auto caught = [&] {
+        try {
+            client.wait_for_session(id, options);
+        } catch (const Thrown &thrown) {
+            return thrown.number;
+        }
+        return 0;
+    };
+    /* At a poll that ends nothing, and at the one that ends the wait. */
+    CHECK(caught() == 1);
+    sandbox_user(&box, id.c_str(), "accept");
+    CHECK(caught() == 2);
+}
+
+static void a_client_and_its_duplicate_are_stopped_apart(const sandbox &box) {
+    const zignsec::Client client = client_of(box);
+    const zignsec::Client other = client.dup();
+    CHECK(other.get() != nullptr && other.get() != client.get());
+    const auto wait = [&](const zignsec::Client &self, milliseconds interval,
+                          std::promise<void> &polled) {
+        return std::async(std::launch::async, [&self, &polled, interval, id = open_session(client)] {
+            zignsec::WaitOptions options;
+            bool first = true;
+            options.poll_interval = interval;
+            options.on_poll = [&](const zignsec::Session &, milliseconds) {
+                if (std::exchange(first, false)) {
+                    polled.set_value();
+                }
+                return true;
+            };
+            return result_of([&] { self.wait_for_session(id, options); });
+        });
+    };
+    std::promise<void> polled, other_polled;
+    auto result = wait(client, hours(1), polled);
+    auto other_result = wait(other, hours(1), other_polled);
+    polled.get_future().wait();
+    other_polled.get_future().wait();
+    client.cancel();
+    CHECK(result.get() == ZS_ERROR_CANCELLED);
+    CHECK(other_result.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+    other.cancel();
+    CHECK(other_result.get() == ZS_ERROR_CANCELLED);
+}
+
+int main() {
+    sandbox box = sandbox_start(0);
+    a_wait_ends_with_the_session(box);
+    a_wait_fails_as_in_c(box);
+    an_exception_of_on_poll_is_carried_out(box);
+    a_client_and_its_duplicate_are_stopped_apart(box);
+    sandbox_stop(&box);
+    return report("cpp/waiting");
+}
