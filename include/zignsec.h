@@ -665,8 +665,9 @@ void zs_error_free(struct zs_error *error);
  * child has what was set; a callback that was running in another thread of the parent's is not
  * waited for in the child.
  *
- * @param max_level  The most detailed level that is wanted: 1 error, 2 warning, 3 info, 4 debug (one
- *                   line for each attempt at a call), 5 trace. 0 or less: off. More than 5: 5.
+ * @param max_level  The most detailed level that is wanted: 1 error, 2 warning (an attempt at a call
+ *                   that failed), 3 info, 4 debug (every attempt), 5 trace. 0 or less: off. More
+ *                   than 5: 5.
  * @param callback   What to call. NULL: off.
  * @param user_data  For the callback; the library does not look at it.
  */

@@ -3,12 +3,9 @@
  *
  * The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT.
  */
-#define _POSIX_C_SOURCE 200809L
-
 #include <zignsec.h>
 
 #include <stdio.h>
-#include <time.h>
 
 static int failed(const char *what, zs_result result, zs_error *error) {
     fprintf(stderr, "%s: %s: %s\n", what, zs_result_name(result), zs_error_message(error));
@@ -58,14 +55,7 @@ int main(int argc, char **argv) {
     fflush(stdout);
 
     zs_session *session = NULL;
-    for (;;) {
-        result = zs_get_session(client, zs_session_id(started), &session, &error);
-        if (result != ZS_OK || zs_session_is_final(session)) {
-            break;
-        }
-        zs_session_free(session);
-        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
-    }
+    result = zs_wait_for_session(client, zs_session_id(started), NULL, &session, &error);
     zs_session_free(started);
     if (result != ZS_OK) {
         zs_client_free(client);

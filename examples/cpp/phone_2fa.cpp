@@ -5,10 +5,8 @@
  */
 #include <zignsec.hpp>
 
-#include <chrono>
 #include <iostream>
 #include <string>
-#include <thread>
 
 static int check(const std::string &phone_number) {
     const zignsec::Client client;
@@ -23,11 +21,7 @@ static int check(const std::string &phone_number) {
     std::cout << "1. Session " << session.id() << " is " << session.status_text() << ".\n"
               << "2. Send the user here:\n  " << session.redirect_url().value_or("-") << std::endl;
 
-    session = client.get_session(std::string(session.id()));
-    while (!session.is_final()) {
-        std::this_thread::sleep_for(std::chrono::seconds(1));
-        session = client.get_session(std::string(session.id()));
-    }
+    session = client.wait_for_session(std::string(session.id()));
     std::cout << "3. The session ended " << session.status_text() << ": the user "
               << (session.is_verified() ? "is" : "is not") << " verified.\n";
     return session.is_verified() ? 0 : 1;
