@@ -43,7 +43,8 @@
 //!
 //! One line for each attempt, through the crate [`log`](https://docs.rs/log) and under the target
 //! `zignsec`: at the level `debug` where it was answered with a 2xx, else at `warn`. Keys are never in
-//! it, ids only by their beginning, phone numbers not at all.
+//! it, ids only by their beginning, phone numbers not at all. And one at `debug` where the system's
+//! certificates are read.
 //!
 //! The HTTP library below, ureq, dumps whole requests at the level `trace`, the API key among them:
 //! keep the targets `ureq` and `ureq_proto` above that level.

@@ -99,15 +99,22 @@ fn named_roots(
 fn system_roots() -> Arc<RootCertStore> {
     // Not a lock: a fork could leave it held.
     static ROOTS: OnceBox<Arc<RootCertStore>> = OnceBox::new();
-    let read = || {
-        let mut store = RootCertStore::empty();
-        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if store.is_empty() {
-            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
-        Box::new(Arc::new(store))
-    };
+    let read =
+        || Box::new(Arc::new(system_or_mozilla(rustls_native_certs::load_native_certs().certs)));
     ROOTS.get_or_init(read).clone()
+}
+
+fn system_or_mozilla(system: Vec<CertificateDer<'static>>) -> RootCertStore {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(system);
+    let whose = if store.is_empty() {
+        store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        "Mozilla's list, as the system has none"
+    } else {
+        "the system's store"
+    };
+    log::debug!(target: "zignsec", "trusting {} certificates of {whose}", store.len());
+    store
 }
 
 enum Form {
