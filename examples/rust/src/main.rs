@@ -4,10 +4,8 @@
 //! `ZIGNSEC_ENVIRONMENT`.
 
 use std::process::ExitCode;
-use std::thread::sleep;
-use std::time::Duration;
 
-use zignsec::{Client, Error, Phone2faRequest};
+use zignsec::{Client, Error, Phone2faRequest, WaitOptions};
 
 /// Whether the user behind the number passed.
 fn check(phone_number: &str) -> Result<bool, Error> {
@@ -19,15 +17,11 @@ fn check(phone_number: &str) -> Result<bool, Error> {
     )?
     .relay_state("Tulasi_V5_SMS");
 
-    let mut session = client.start_phone_2fa(&request)?;
+    let session = client.start_phone_2fa(&request)?;
     println!("1. Session {} is {}.", session.id(), session.status());
     println!("2. Send the user here:\n  {}", session.redirect_url().unwrap_or("-"));
 
-    session = client.get_session(session.id())?;
-    while !session.is_final() {
-        sleep(Duration::from_secs(1));
-        session = client.get_session(session.id())?;
-    }
+    let session = client.wait_for_session(session.id(), &WaitOptions::default())?;
     let verdict = if session.is_verified() { "is" } else { "is not" };
     println!("3. The session ended {}: the user {verdict} verified.", session.status());
     Ok(session.is_verified())
