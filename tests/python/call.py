@@ -9,23 +9,34 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Callable
 
 import zignsec
 
 
-def start(client: zignsec.Client) -> zignsec.Session:
+def start(client: zignsec.Client, relay_state: str | None = None) -> zignsec.Session:
     return client.start_phone_2fa(
         "+46703339954",
         redirect_success="https://a.example",
         redirect_failure="https://b.example",
+        relay_state=relay_state,
     )
+
+
+def start_at_length(client: zignsec.Client) -> zignsec.Session:
+    """More than leaves in one go."""
+    return start(client, "x" * 60_000)
 
 
 def look_up(client: zignsec.Client) -> zignsec.Session:
     return client.get_session("no-such-session")
 
 
-CALLS = {"POST": start, "GET": look_up}
+CALLS: dict[str, Callable[[zignsec.Client], zignsec.Session]] = {
+    "POST": start,
+    "LONG POST": start_at_length,
+    "GET": look_up,
+}
 
 
 def failure(error: zignsec.ZignSecError) -> dict[str, object]:

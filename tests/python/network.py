@@ -93,7 +93,7 @@ def call(
     key: str = "sandbox-key",
     **options: Any,
 ) -> Ran:
-    """Makes calls, ``POST`` or ``GET``, in a process with no more environment than is given."""
+    """Makes calls that ``call.py`` knows in a process with no more environment than is given."""
     ran = subprocess.run(
         [sys.executable, Path(__file__).with_name("call.py")],
         input=json.dumps({"options": {"api_key": key, **options}, "calls": calls}),

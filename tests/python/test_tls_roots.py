@@ -180,6 +180,22 @@ def test_what_is_named_and_cannot_be_used_is_an_error(
     assert_named_in_an_error(inspected, named, path)
 
 
+def test_one_that_can_be_used_does_not_make_up_for_another(
+    inspected: Inspected, tmp_path: Path
+) -> None:
+    file, folder = str(inspected.right), str(rehashed(tmp_path / "good", inspected.right))
+    missing = str(tmp_path / "missing")
+    for of_file, of_folder, blamed in (
+        (missing, folder, "SSL_CERT_FILE"),
+        (file, missing, "SSL_CERT_DIR"),
+        (file, f"{folder}:{missing}", "SSL_CERT_DIR"),
+    ):
+        environment = {"SSL_CERT_FILE": of_file, "SSL_CERT_DIR": of_folder}
+        outcome = inspected.call(environment=environment).outcome
+        assert outcome.code == CONFIGURATION
+        assert blamed in outcome.message
+
+
 @pytest.mark.parametrize("named", ["ca_file", "SSL_CERT_FILE"])
 def test_a_folder_is_no_file(inspected: Inspected, tmp_path: Path, named: str) -> None:
     assert_named_in_an_error(inspected, named, tmp_path)
