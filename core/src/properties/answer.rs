@@ -147,7 +147,7 @@ fn check_session(session: &Session, body: &str) {
 
 fn check_redirect_url(text: &str) {
     assert!(!text.chars().any(char::is_control));
-    let url = url::Url::parse(text).unwrap();
+    let Ok(url) = url::Url::parse(text) else { return };
     let loopback = match url.host().unwrap() {
         url::Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
         url::Host::Ipv4(address) => address.is_loopback(),

@@ -3,8 +3,11 @@
 //! prints the smallest input found for it, and a seed: `BOLERO_RANDOM_SEED` tries that one again.
 
 mod answer;
+mod arguments;
 mod bodies;
+mod redaction;
 mod retry_after;
+mod urls;
 mod webhook_header;
 
 use std::fmt;

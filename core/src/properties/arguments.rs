@@ -1,0 +1,122 @@
+//! What is taken of a caller's arguments, and that it is sent as it was given.
+
+use std::sync::LazyLock;
+
+use bolero::{Driver, ValueGenerator, check};
+use regex::Regex;
+use serde_json::{Value, json};
+
+use super::{below, one_in, pieces};
+use crate::error::ErrorKind;
+use crate::request::Phone2faRequest;
+use crate::session;
+
+/// Texts of which many keep a rule and many just miss it.
+struct Near(&'static [&'static str], usize);
+
+impl ValueGenerator for Near {
+    type Output = String;
+
+    fn generate<D: Driver>(&self, driver: &mut D) -> Option<String> {
+        pieces(driver, self.1, self.0)
+    }
+}
+
+#[test]
+fn a_phone_number_is_plus_and_seven_to_fifteen_digits() {
+    struct Numbers;
+    impl ValueGenerator for Numbers {
+        type Output = String;
+
+        fn generate<D: Driver>(&self, driver: &mut D) -> Option<String> {
+            const DIGITS: [&str; 6] = ["0", "1", "46", "70", "9", "5"];
+            let mut number = pieces(driver, 1, &["+", "+", "+", "00", "", " +"])?;
+            number += &pieces(driver, 16, &DIGITS)?;
+            if one_in(driver, 4)? {
+                number += &pieces(driver, 2, &[" ", "-", "\n", "+", "٤", "x", "\0", "５"])?;
+            }
+            Some(number)
+        }
+    }
+    static E164: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\A\+[1-9][0-9]{6,14}\z").unwrap());
+    check!().with_generator(Numbers).for_each(|number: &String| {
+        let new = |number| Phone2faRequest::new(number, "https://a.example", "https://b.example");
+        let request = new(number.as_str());
+        assert_eq!(request.is_ok(), E164.is_match(number));
+        if let Err(error) = request {
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+            // It says the same of every number, so it tells none.
+            assert_eq!(error.message(), new("").unwrap_err().message());
+        }
+    });
+}
+
+#[test]
+fn a_session_id_is_up_to_64_letters_digits_and_hyphens() {
+    const PIECES: &[&str] =
+        &["a", "Z", "0", "-", "55c20771-9d75", "0123456789abcdef", "/", ".", "é"];
+    static ID: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\A[A-Za-z0-9-]{1,64}\z").unwrap());
+    check!().with_generator(Near(PIECES, 12)).for_each(|id: &String| {
+        assert_eq!(session::is_id(id), ID.is_match(id));
+    });
+}
+
+#[test]
+fn a_csrf_token_is_printable_ascii_that_a_header_can_hold() {
+    const PIECES: &[&str] = &["a", "~", " ", "\"", "\t", "\r\n", "\0", "\u{7f}", "é"];
+    check!().with_generator(Near(PIECES, 6)).for_each(|token: &String| {
+        let request =
+            Phone2faRequest::new("+46701740605", "https://a.example", "https://b.example");
+        let taken = request.unwrap().csrf_token(token).check().is_ok();
+        assert_eq!(taken, token.chars().all(|c| c == ' ' || c.is_ascii_graphic()));
+        assert!(!taken || token.parse::<ureq::http::HeaderValue>().is_ok());
+    });
+}
+
+#[test]
+fn what_is_sent_is_what_was_given() {
+    #[derive(Debug)]
+    struct Given {
+        locale: String,
+        relay_state: String,
+        webhook: bool,
+    }
+    struct Any;
+    impl ValueGenerator for Any {
+        type Output = Given;
+
+        fn generate<D: Driver>(&self, driver: &mut D) -> Option<Given> {
+            let mut text = || -> Option<String> {
+                let count = below(driver, 12)?;
+                (0..count).map(|_| driver.produce::<char>()).collect()
+            };
+            let (locale, relay_state) = (text()?, text()?);
+            Some(Given { locale, relay_state, webhook: one_in(driver, 2)? })
+        }
+    }
+    check!().with_generator(Any).for_each(|Given { locale, relay_state, webhook }| {
+        let webhook = if *webhook { "https://c.example/hook?a=%22&b=\\" } else { "" };
+        let request =
+            Phone2faRequest::new("+46701740605", "https://a.example/?a=b#c", "http://b.example")
+                .unwrap()
+                .locale(locale)
+                .relay_state(relay_state)
+                .webhook(webhook);
+        let has_nul = locale.contains('\0') || relay_state.contains('\0');
+        assert_eq!(request.check().is_err(), has_nul);
+
+        let sent: Value = serde_json::from_slice(&request.to_json()).unwrap();
+        let mut expected = json!({
+            "locale": if locale.is_empty() { "En" } else { locale },
+            "metadata": { "phone_number": "+46701740605" },
+            "redirect_success": "https://a.example/?a=b#c",
+            "redirect_failure": "http://b.example",
+        });
+        for (name, text) in [("relay_state", relay_state.as_str()), ("webhook", webhook)] {
+            if !text.is_empty() {
+                expected[name] = text.into();
+            }
+        }
+        assert_eq!(sent, expected);
+    });
+}
