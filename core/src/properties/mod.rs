@@ -5,6 +5,7 @@
 mod answer;
 mod arguments;
 mod bodies;
+mod no_proxy;
 mod redaction;
 mod retry_after;
 mod urls;

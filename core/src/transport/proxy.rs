@@ -64,7 +64,7 @@ fn parse(name: &str, text: &str) -> Result<Proxy, Error> {
 
 /// Whether `NO_PROXY` exempts a host: names with or without a leading dot and their subdomains,
 /// addresses, CIDR blocks, each with a port or without, between commas or spaces; `*` is all.
-fn is_exempt(list: &str, host: &str, port: u16) -> bool {
+pub(crate) fn is_exempt(list: &str, host: &str, port: u16) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     let address: Option<IpAddr> = host.parse().ok();
     list.split([',', ' ', '\t']).filter(|entry| !entry.is_empty()).any(|entry| {
