@@ -72,7 +72,7 @@ pub enum Fault {
     /// A byte order mark before the JSON
     #[strum(props(level = "json"))]
     ByteOrderMark,
-    /// A hundred thousand opening brackets
+    /// A field that no page documents, with a hundred thousand lists, one in the other
     #[strum(props(level = "json"))]
     DeepJson,
     /// JSON that ends in its middle, in a body that is whole
@@ -130,6 +130,18 @@ pub enum Fault {
     /// Two `Content-Length` headers that differ
     #[strum(props(level = "http"))]
     TwoLengths,
+    /// `Content-Length` ten bytes too long, on a connection that stays open
+    #[strum(props(level = "http"))]
+    LengthTooLong,
+    /// `Content-Length` ten bytes too short, on a connection that stays open
+    #[strum(props(level = "http"))]
+    LengthTooShort,
+    /// The right answer, and right behind it another session's, which nobody asked for
+    #[strum(props(level = "http"))]
+    UnaskedAnswer,
+    /// A header that never ends
+    #[strum(props(level = "http"))]
+    EndlessHeader,
     /// A chunk whose length is not a number
     #[strum(props(level = "http"))]
     BadChunk,
@@ -155,6 +167,12 @@ pub enum Fault {
     /// Half of the answer's head, then FIN
     #[strum(props(level = "socket"))]
     CutHead,
+    /// Half of the answer's head, then RST
+    #[strum(props(level = "socket"))]
+    ResetHead,
+    /// The answer's head, then RST
+    #[strum(props(level = "socket"))]
+    ResetAfterHead,
     /// Half of the body that was promised, then FIN
     #[strum(props(level = "socket"))]
     CutBody,
@@ -173,6 +191,9 @@ pub enum Fault {
     /// The right answer with nothing said of closing, then FIN
     #[strum(props(level = "socket"))]
     CloseAfterAnswer,
+    /// The right answer with nothing said of closing, then FIN; under TLS, `close_notify` in the answer's own packet
+    #[strum(props(level = "socket"))]
+    CloseWithAnswer,
     /// The right answer, then FIN when the connection is used again
     #[strum(props(level = "socket"))]
     CloseWhenReused,
@@ -204,6 +225,9 @@ pub enum Fault {
     /// Asks for a client certificate of the sandbox's authority and refuses who has none
     #[strum(props(level = "tls"))]
     TlsClientCertificate,
+    /// As `tls-client-certificate`, under TLS 1.2
+    #[strum(serialize = "tls-1.2-client-certificate", props(level = "tls"))]
+    TlsClientCertificateV12,
     /// No answer to the handshake
     #[strum(props(level = "tls"))]
     TlsStall,

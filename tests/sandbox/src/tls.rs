@@ -161,7 +161,7 @@ fn server_config(
     let certificate = params.signed_by(&key, authority).map_err(io::Error::other)?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let versions = match fault {
-        Some(Fault::TlsOnlyV12) => &[&TLS12],
+        Some(Fault::TlsOnlyV12 | Fault::TlsClientCertificateV12) => &[&TLS12],
         Some(Fault::TlsOnlyV13) => &[&TLS13],
         _ => ALL_VERSIONS,
     };
@@ -169,7 +169,8 @@ fn server_config(
     let config = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(versions)
         .map_err(io::Error::other)?;
-    let config = if fault == Some(&Fault::TlsClientCertificate) {
+    let wants_client = [Fault::TlsClientCertificate, Fault::TlsClientCertificateV12];
+    let config = if fault.is_some_and(|fault| wants_client.contains(fault)) {
         let mut roots = RootCertStore::empty();
         roots.add(authority.der().clone()).map_err(io::Error::other)?;
         let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);

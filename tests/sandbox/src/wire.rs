@@ -3,7 +3,7 @@
 //! A well-kept HTTP server will not send what a broken one does. So a handler that has to misbehave does not answer: it hands
 //! its connection a script. The server's half-read state is dropped, and the script has the socket to itself.
 
-use std::io;
+use std::io::{self, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -27,6 +27,8 @@ pub(crate) enum Step {
     Pause(Duration),
     /// The same again and again, until the peer gives up.
     Repeat(Bytes),
+    /// The last bytes; under TLS, `close_notify` leaves together with them.
+    SendLast(Bytes),
     /// Waits until the peer sends something more.
     AwaitMore,
     /// Breaks the connection with a RST, now.
@@ -92,6 +94,7 @@ pub(crate) async fn play(script: Script, mut stream: Stream) {
                 Ok(())
             }
             Step::Repeat(bytes) => repeat(&mut stream, &bytes).await,
+            Step::SendLast(bytes) => send_last(&mut stream, &bytes).await,
             Step::AwaitMore => stream.read(&mut [0; 4096]).await.map(drop),
             Step::Reset => return reset(stream.tcp()),
         };
@@ -105,6 +108,20 @@ pub(crate) async fn play(script: Script, mut stream: Stream) {
 async fn send(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
     stream.write_all(bytes).await?;
     stream.flush().await
+}
+
+async fn send_last(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
+    let Stream::Tls(tls) = stream else {
+        return send(stream, bytes).await;
+    };
+    let (tcp, session) = tls.get_mut();
+    session.writer().write_all(bytes)?;
+    session.send_close_notify();
+    let mut records = Vec::new();
+    while session.wants_write() {
+        session.write_tls(&mut records)?;
+    }
+    tcp.write_all(&records).await
 }
 
 async fn drip(stream: &mut Stream, bytes: &[u8], every: Duration) -> io::Result<()> {

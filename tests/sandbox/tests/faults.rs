@@ -281,7 +281,9 @@ fn verdicts_go_wrong_in_each_way() {
     assert_eq!(spoilt("repeated-key").text().matches("\"status\":").count(), 2);
     assert!(String::from_utf8(spoilt("bad-utf8").body).is_err());
     assert!(spoilt("byte-order-mark").body.starts_with(b"\xef\xbb\xbf{"));
-    assert!(spoilt("deep-json").text().ends_with("[[["));
+    let deep = spoilt("deep-json").text();
+    assert_eq!((deep.matches('[').count(), deep.matches(']').count()), (100_000, 100_000));
+    assert!(deep.starts_with("{\"data\":{\"deep\":[") && deep.ends_with("}}"));
     let cut = spoilt("cut-json");
     assert!(cut.status == 200 && cut.body.starts_with(b"{\"data\":") && !cut.body.ends_with(b"}"));
 }
@@ -321,6 +323,12 @@ fn http_goes_wrong_in_each_way() {
         chunked.contains("transfer-encoding: chunked") && chunked.ends_with("}}\r\n"),
         "{chunked}"
     );
+    let (sandbox, id) = armed("length-too-long");
+    let answer = String::from_utf8(exchange_until_body(&sandbox, &id)).unwrap();
+    assert_eq!(missing(&answer), 10);
+    sandbox.fault("length-too-short", 1).unwrap();
+    let answer = String::from_utf8(exchange_until_body(&sandbox, &id)).unwrap();
+    assert_eq!(missing(&answer), -10);
     let (sandbox, id) = armed("many-headers");
     assert!(
         String::from_utf8_lossy(&exchange_until_body(&sandbox, &id)).matches("x-many-").count()
@@ -332,6 +340,40 @@ fn http_goes_wrong_in_each_way() {
     let before = Instant::now();
     assert_eq!(status(&sandbox, &id), "pending");
     assert!(before.elapsed() >= Duration::from_secs(1));
+}
+
+/// How many bytes fewer than promised a body has.
+fn missing(answer: &str) -> i64 {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let length = head.split("content-length: ").nth(1).unwrap().lines().next().unwrap();
+    length.parse::<i64>().unwrap() - i64::try_from(body.len()).unwrap()
+}
+
+#[test]
+fn an_answer_can_come_that_nobody_asked_for() {
+    let (sandbox, id) = armed("unasked-answer");
+    let mut stream = socket(&sandbox);
+    stream.write_all(raw_lookup(&sandbox, &id).as_bytes()).unwrap();
+    let (mut received, mut piece) = (String::new(), [0; 4096]);
+    while received.matches("}}").count() < 2 {
+        let length = stream.read(&mut piece).unwrap();
+        assert_ne!(length, 0);
+        received.push_str(std::str::from_utf8(&piece[..length]).unwrap());
+    }
+    let (right, unasked) = received.rsplit_once("HTTP/1.1 200 OK").unwrap();
+    assert!(right.contains(&id) && missing(right) == 0, "{right}");
+    assert!(unasked.contains("accepted") && missing(unasked) == 0, "{unasked}");
+}
+
+#[test]
+fn a_header_can_go_on_for_good() {
+    let (sandbox, id) = armed("endless-header");
+    let mut stream = socket(&sandbox);
+    stream.write_all(raw_lookup(&sandbox, &id).as_bytes()).unwrap();
+    let mut received = vec![0; 100_000];
+    stream.read_exact(&mut received).unwrap();
+    let (_, header) = received.split_at("HTTP/1.1 200 OK\r\nx-endless: ".len());
+    assert!(header.iter().all(|byte| *byte == b'x'));
 }
 
 /// An answer of a connection that stays open.
@@ -364,14 +406,22 @@ fn answers_break_off_in_each_place() {
         ended.is_ok() && received.starts_with("HTTP/1.1 200") && !received.contains("\r\n\r\n"),
         "{received}"
     );
+    let (received, ended) = broken("reset-head");
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert!(received.starts_with("HTTP/1.1 200") && !received.contains("\r\n\r\n"), "{received}");
+    let (received, ended) = broken("reset-after-head");
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert!(received.ends_with("\r\n\r\n") && received.matches("\r\n\r\n").count() == 1);
     let (received, ended) = broken("reset-body");
     assert_eq!(ended.unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert!(received.contains("\r\n\r\n{\"data\"") && !received.ends_with('}'), "{received}");
-    let (received, ended) = broken("close-after-answer");
-    assert!(
-        ended.is_ok() && received.ends_with("}}") && !received.contains("connection: close"),
-        "{received}"
-    );
+    for fault in ["close-after-answer", "close-with-answer"] {
+        let (received, ended) = broken(fault);
+        assert!(
+            ended.is_ok() && received.ends_with("}}") && !received.contains("connection: close"),
+            "{fault}: {received}"
+        );
+    }
 }
 
 #[test]

@@ -22,13 +22,13 @@ fn sandbox() -> Sandbox {
     Sandbox::builder().tls(true).start().unwrap()
 }
 
-/// A lookup over TLS by a client that trusts the sandbox's authority: the answer's first line, or the error.
-fn call(
+/// The side of a client that trusts the sandbox's authority.
+fn session(
     sandbox: &Sandbox,
     name: &str,
     versions: &[&'static SupportedProtocolVersion],
     with_certificate: bool,
-) -> Result<String, std::io::Error> {
+) -> ClientConnection {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(sandbox.ca_file().unwrap()).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -44,10 +44,20 @@ fn call(
     } else {
         config.with_no_client_auth()
     };
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    ClientConnection::new(Arc::new(config), name).unwrap()
+}
+
+/// A lookup over TLS: the answer's first line, or the error.
+fn call(
+    sandbox: &Sandbox,
+    name: &str,
+    versions: &[&'static SupportedProtocolVersion],
+    with_certificate: bool,
+) -> Result<String, std::io::Error> {
     let tcp = socket(sandbox);
     tcp.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-    let name = ServerName::try_from(name.to_owned()).unwrap();
-    let mut stream = StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), tcp);
+    let mut stream = StreamOwned::new(session(sandbox, name, versions, with_certificate), tcp);
     stream.write_all(raw_lookup(sandbox, "x").as_bytes())?;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer)?;
@@ -110,6 +120,36 @@ fn a_client_certificate_is_asked_for_and_the_sandboxs_own_accepted() {
     sandbox.fault("tls-client-certificate", 2).unwrap();
     assert!(plain(&sandbox).unwrap_err().to_string().contains("CertificateRequired"));
     assert_eq!(call(&sandbox, "localhost", ALL_VERSIONS, true).unwrap(), "HTTP/1.1 404");
+}
+
+#[test]
+fn under_tls_1_2_a_missing_client_certificate_ends_the_handshake() {
+    let sandbox = sandbox();
+    sandbox.fault("tls-1.2-client-certificate", 3).unwrap();
+    assert!(plain(&sandbox).unwrap_err().to_string().contains("alert"));
+    assert_eq!(call(&sandbox, "localhost", &[&version::TLS12], true).unwrap(), "HTTP/1.1 404");
+    assert!(call(&sandbox, "localhost", &[&version::TLS13], true).is_err());
+}
+
+#[test]
+fn the_close_of_tls_can_come_in_the_packet_of_the_answer() {
+    let sandbox = sandbox();
+    sandbox.fault("close-with-answer", 1).unwrap();
+    let mut session = session(&sandbox, "localhost", ALL_VERSIONS, false);
+    let mut tcp = socket(&sandbox);
+    while session.is_handshaking() {
+        session.complete_io(&mut tcp).unwrap();
+    }
+    session.writer().write_all(raw_lookup(&sandbox, "x").as_bytes()).unwrap();
+    session.complete_io(&mut tcp).unwrap();
+    // Tickets for later sessions may come first.
+    loop {
+        session.read_tls(&mut tcp).unwrap();
+        let state = session.process_new_packets().unwrap();
+        if state.plaintext_bytes_to_read() > 0 {
+            return assert!(state.peer_has_closed(), "one read has both");
+        }
+    }
 }
 
 #[test]

@@ -135,7 +135,10 @@ impl Fault {
             Self::ByteOrderMark => {
                 answer.body = [b"\xef\xbb\xbf", answer.body.as_ref()].concat().into()
             }
-            Self::DeepJson => answer.body = format!("{{\"data\":{}", "[".repeat(100_000)).into(),
+            Self::DeepJson => {
+                let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
+                answer.replace("{\"data\":{", &format!("{{\"data\":{{\"deep\":{open}{close},"));
+            }
             Self::CutJson => answer.body.truncate(answer.body.len() / 2),
             Self::NotJson => answer.body = "{\"data\": {\"id\": oops".into(),
             Self::EmptyBody => answer.body = Bytes::new(),
@@ -165,6 +168,23 @@ impl Fault {
             Self::TwoLengths => {
                 vec![with(&format!("{whole}\r\ncontent-length: {}", half.len()), body)]
             }
+            Self::LengthTooLong => {
+                vec![with(&format!("content-length: {}", body.len() + 10), body), Step::Stall]
+            }
+            Self::LengthTooShort => {
+                let length = body.len().saturating_sub(10);
+                vec![with(&format!("content-length: {length}"), body), Step::Stall]
+            }
+            Self::UnaskedAnswer => {
+                let other = br#"{"data":{"id":"00000000-0000-0000-0000-000000000000","status":"accepted"}}"#;
+                let unasked = answer.head(&format!("content-length: {}", other.len()));
+                let all = [&answer.head(&whole), body.as_ref(), &unasked, other].concat();
+                vec![send(all), Step::Stall]
+            }
+            Self::EndlessHeader => {
+                let begun = Step::Send("HTTP/1.1 200 OK\r\nx-endless: ".into());
+                vec![begun, Step::Repeat("x".repeat(4096).into())]
+            }
             Self::BadChunk => vec![with(CHUNKED, b"zz\r\n{}\r\n0\r\n\r\n")],
             Self::CutChunks => vec![with(
                 CHUNKED,
@@ -176,13 +196,14 @@ impl Fault {
             Self::Reset => vec![Step::Reset],
             Self::Close => Script::new(),
             Self::Stall => vec![Step::Stall],
-            Self::CutHead => {
-                let mut head = answer.head(&whole);
-                head.truncate(head.len() / 2);
-                vec![send(head)]
+            Self::CutHead => vec![send(answer.half_head(&whole))],
+            Self::ResetHead => {
+                vec![send(answer.half_head(&whole)), Step::Pause(DRIP), Step::Reset]
+            }
+            Self::ResetAfterHead => {
+                vec![send(answer.head(&whole)), Step::Pause(DRIP), Step::Reset]
             }
             Self::CutBody => vec![with(&whole, &half)],
-            // The pause lets the half arrive: a RST takes back what the peer has not read.
             Self::ResetBody => vec![with(&whole, &half), Step::Pause(DRIP), Step::Reset],
             Self::Garbage => vec![Step::Send("\u{1}\u{2} this is not HTTP\r\n\r\n".into())],
             Self::DripHead => {
@@ -190,6 +211,9 @@ impl Fault {
             }
             Self::DripBody => vec![send(answer.head(&whole)), Step::Drip(body.clone(), DRIP)],
             Self::CloseAfterAnswer => vec![with(&whole, body)],
+            Self::CloseWithAnswer => {
+                vec![Step::SendLast([&answer.head(&whole), body.as_ref()].concat().into())]
+            }
             Self::CloseWhenReused => vec![with(&whole, body), Step::AwaitMore],
             Self::ResetWhenReused => vec![with(&whole, body), Step::AwaitMore, Step::Reset],
             _ => return None,
@@ -206,6 +230,7 @@ fn other_id(id: &str) -> String {
 /// How late the faults are that make something late, by the real clock.
 pub(crate) const LATENESS: Duration = Duration::from_secs(1);
 const CHUNKED: &str = "transfer-encoding: chunked";
+/// Also what lets bytes arrive before a RST, which takes back what the peer has not read.
 const DRIP: Duration = Duration::from_millis(100);
 
 /// An answer whose every byte is known.
@@ -255,6 +280,12 @@ impl Plain {
         }
         head.extend_from_slice(framing.as_bytes());
         head.extend_from_slice(b"\r\n\r\n");
+        head
+    }
+
+    fn half_head(&self, framing: &str) -> Vec<u8> {
+        let mut head = self.head(framing);
+        head.truncate(head.len() / 2);
         head
     }
 
