@@ -172,6 +172,7 @@ class Squid:
     """Debian's squid with TLS, which finds the gateway at this machine."""
 
     def __init__(self, listen: str, settings: str, files: Mapping[str, bytes]) -> None:
+        squid = program("squid")
         # A folder that an unprivileged user can reach: squid does not run as root.
         self._folder = tempfile.TemporaryDirectory(prefix="zignsec-squid-")
         folder = Path(self._folder.name)
@@ -195,7 +196,7 @@ class Squid:
                 pinger_enable off
                 coredump_dir {folder}
             """)
-            return [program("squid"), "-N", "-d", "1", "-f", "squid.conf"]
+            return [squid, "-N", "-d", "1", "-f", "squid.conf"]
 
         self._daemon = Daemon(folder, "Accepting", configure, cwd=folder)
         self.address = f"127.0.0.1:{self._daemon.port}"
@@ -206,10 +207,9 @@ class Squid:
 
 
 def squid_helper(name: str) -> Path:
-    """A program that squid runs."""
-    path = next(Path("/usr/lib").glob(f"**/squid/{name}"), None)
-    needs("squid-openssl", found=path is not None)
-    assert path is not None
+    """A program that squid runs, where Debian has it."""
+    path = Path("/usr/lib/squid", name)
+    needs("squid-openssl", found=path.exists())
     return path
 
 

@@ -37,17 +37,22 @@ class Inspected:
 
 
 @pytest.fixture(scope="module")
-def inspected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inspected]:
+def gateway() -> Iterator[Sandbox]:
+    box = Sandbox("--tls", "--allow-host", GATEWAY)
+    yield box
+    box.stop()
+
+
+@pytest.fixture(scope="module")
+def inspected(gateway: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inspected]:
     folder = tmp_path_factory.mktemp("roots")
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "right.pem")
     trustme.CA().cert_pem.write_to_path(folder / "wrong.pem")
-    gateway = Sandbox("--tls", "--allow-host", GATEWAY)
     assert gateway.ca_file
     proxy = squid_that_inspects(authority, Path(gateway.ca_file).read_bytes())
     yield Inspected(gateway, proxy, folder / "right.pem", folder / "wrong.pem")
     proxy.stop()
-    gateway.stop()
 
 
 def rehashed(folder: Path, *certificates: Path) -> Path:
