@@ -34,7 +34,10 @@ impl Failure {
             }
             Root::Ureq(error) => {
                 let (kind, is_transient) = match phase {
-                    Phase::Connect => (ErrorKind::Connect, true),
+                    // A proxy that refuses would refuse again, and may count wrong passwords.
+                    Phase::Connect => {
+                        (ErrorKind::Connect, !matches!(proxy_status(&error), Some(400..=499)))
+                    }
                     Phase::Tls => (ErrorKind::Internal, false),
                     Phase::Exchange => of_exchange(&error),
                 };
@@ -143,11 +146,22 @@ fn words(error: &io::Error) -> String {
     }
 }
 
+/// The status by which a proxy refused. ureq tells it in words alone: `... responded 407/407`.
+fn proxy_status(error: &ureq::Error) -> Option<u16> {
+    match error {
+        ureq::Error::ConnectProxyFailed(reason) => reason.rsplit('/').next()?.parse().ok(),
+        _ => None,
+    }
+}
+
 fn ureq_words(error: &ureq::Error) -> Option<String> {
     use ureq::Error as E;
     match error {
         E::Protocol(error) => Some(error.to_string()),
-        E::ConnectProxyFailed(reason) => Some(format!("the proxy refused: {reason}")),
+        E::ConnectProxyFailed(reason) => Some(match proxy_status(error) {
+            Some(status) => format!("the proxy answered {status}"),
+            None => format!("the proxy failed: {reason}"),
+        }),
         E::LargeResponseHeader(..) => Some("its head is too large".to_owned()),
         _ => None,
     }
