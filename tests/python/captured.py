@@ -1,7 +1,7 @@
 """Searches what the tests captured for what must never be logged: API keys and phone numbers.
 
-The tests of every language write what the library logged, at every level, and the texts of its errors
-and objects to files in one folder. Run as a program with that folder as its argument.
+The tests of every language write what the library logged, at every level, and the texts of its
+errors to files in one folder. Run as a program with that folder as its argument.
 """
 
 from __future__ import annotations

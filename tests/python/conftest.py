@@ -37,7 +37,7 @@ def _captured() -> Iterator[None]:
 
     def keep(error: zignsec.ZignSecError, *args: Any, **named: Any) -> None:
         made(error, *args, **named)
-        handler.stream.write(f"{error} {error!r}\n")
+        logging.getLogger("made").critical("%s %r", error, error)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(zignsec.ZignSecError, "__init__", keep)

@@ -9,11 +9,12 @@ SECRET = b"authorization: sandbox-key\r\n"
 
 
 def hex_dump(data: bytes) -> str:
-    rows = (data[at : at + 16] for at in range(0, len(data), 16))
-    return "\n".join(
-        f"{at * 16:08x}  {row.hex(' '):<48} |{''.join(chr(b) if 32 <= b < 127 else '.' for b in row)}|"
-        for at, row in enumerate(rows)
-    )
+    def row(at: int) -> str:
+        part = data[at : at + 16]
+        shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+        return f"{at:08x}  {part.hex(' '):<48} |{shown}|"
+
+    return "\n".join(row(at) for at in range(0, len(data), 16))
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,8 @@ def test_nothing_is_left_behind(
 ) -> None:
     session_id = started(client)
     # pytest keeps what is logged.
-    for logger in "zignsec", "asyncio":
-        caplog.set_level(logging.CRITICAL, logger)
+    for logger in "zignsec", "asyncio", "made":
+        caplog.set_level(logging.CRITICAL + 1, logger)
 
     def on_poll(_session: zignsec.Session, _elapsed: float) -> None:
         raise LookupError
