@@ -37,14 +37,13 @@ pub(crate) fn read(call: &Call<'_>, answer: &Answer, secrets: &[&str]) -> Result
     Ok(session)
 }
 
-/// Whether a refused POST may have opened a session all the same: after a redirect or a breakdown
-/// nobody can tell. A gateway that says when to come back did not begin.
+/// Whether a POST that was not accepted may have opened a session all the same: only where the
+/// gateway refused it can one be sure that it did not. One that says when to come back did not begin.
 fn leaves_doubt(answer: &Answer) -> bool {
     match answer.status {
-        300..=399 => true,
+        400..=499 => false,
         503 => answer.retry_after.is_none(),
-        500..=599 => true,
-        _ => false,
+        _ => true,
     }
 }
 

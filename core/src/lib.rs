@@ -54,6 +54,7 @@
 mod answer;
 mod client;
 mod error;
+mod json;
 mod log;
 mod options;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind};
-use crate::{redact, url};
+use crate::{json, redact, url};
 
 /// Where a session stands. Only a [`Session`] knows whether it is verified:
 /// [`Session::is_verified`].
@@ -393,6 +393,7 @@ fn parse_data(json: &str) -> Result<Session, Flaw> {
 
 /// The one JSON object that a text is, without the spaces around it.
 pub(crate) fn whole_object(text: &str) -> Result<&str, Flaw> {
+    json::check_is_readable(text)?;
     // serde would also read an array as a struct.
     let whole: &RawValue = serde_json::from_str(text)?;
     object(whole).ok_or(Flaw::Shape("is not a JSON object"))

@@ -2,14 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
 
+#[path = "common/cases.rs"]
+mod cases;
 mod common;
 
-use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use cases::cases;
 use common::arm;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use zignsec::{
     Client, ClientBuilder, Error, ErrorKind, Phone2faRequest, Session, Tolerance, webhook,
@@ -17,17 +18,6 @@ use zignsec::{
 use zignsec_sandbox::Sandbox;
 
 const SESSION_ID: &str = "55c20771-9d75-4241-8e0f-94d3a37671ca";
-
-fn cases<T: DeserializeOwned>(file: &str) -> Vec<T> {
-    let path = format!("{}/../tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).unwrap();
-    serde_json::from_str(&text).unwrap()
-}
-
-fn good_request() -> Phone2faRequest {
-    Phone2faRequest::new("+46701740605", "https://example.com/ok", "https://example.com/no")
-        .unwrap()
-}
 
 #[test]
 fn every_kind_has_its_frozen_number() {
@@ -125,105 +115,6 @@ fn bad_arguments_are_refused_and_nothing_is_sent() {
     }
     assert!(ran > 40, "{ran}");
     assert!(sandbox.requests().is_empty(), "{:?}", sandbox.requests());
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Failed {
-    name: String,
-    call: String,
-    #[serde(default)]
-    fault: Option<Value>,
-    #[serde(default)]
-    setup: Option<String>,
-    #[serde(default)]
-    tls: bool,
-    #[serde(default)]
-    timeout_ms: Option<u64>,
-    kind: String,
-    #[serde(default)]
-    http_status: Option<u16>,
-    #[serde(default)]
-    retry_after: bool,
-    #[serde(default)]
-    in_doubt: bool,
-    #[serde(default)]
-    requests: Option<usize>,
-}
-
-/// A loopback address that nobody listens on, reserved for as long as the socket lives.
-fn reserved() -> (socket2::Socket, SocketAddr) {
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
-    (socket, address)
-}
-
-#[test]
-fn every_failure_is_told_by_its_kind() {
-    let plain = Sandbox::start().unwrap();
-    let secure = Sandbox::builder().tls(true).start().unwrap();
-    let (_refused, refused) = reserved();
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let silent = silent.local_addr().map(|address| (silent, address)).unwrap();
-
-    for case in cases::<Failed>("answers.json") {
-        let mut sandbox = &plain;
-        let base_url = match case.setup.as_deref() {
-            None if case.tls => {
-                sandbox = &secure;
-                secure.url().to_owned()
-            }
-            None => plain.url().to_owned(),
-            Some("refused") => format!("http://{refused}"),
-            Some("silent") => format!("http://{}", silent.1),
-            Some("silent-tls") => format!("https://{}", silent.1),
-            // No name has a part of 64 letters: the look-up fails without asking anybody.
-            Some("unknown-host") => format!("https://{}.example", "a".repeat(64)),
-            Some("plain-on-tls") => plain.url().replacen("http:", "https:", 1),
-            Some("untrusted") => {
-                sandbox = &secure;
-                secure.url().to_owned()
-            }
-            Some(other) => panic!("{other}"),
-        };
-        sandbox.reset();
-        let mut builder = Client::builder(sandbox.api_key()).base_url(base_url).max_retries(0);
-        if case.tls {
-            builder = builder.ca_file(secure.ca_file().unwrap());
-        }
-        let patient = builder.clone().build().unwrap();
-        if let Some(limit) = case.timeout_ms {
-            builder = builder.attempt_timeout(Duration::from_millis(limit));
-        }
-        let client = builder.build().unwrap();
-
-        let mut before = 0;
-        let mut id = SESSION_ID.to_owned();
-        if let Some(fault) = &case.fault {
-            if case.call == "get" {
-                id = patient.start_phone_2fa(&good_request()).unwrap().id().to_owned();
-                before = 1;
-            }
-            arm(sandbox, fault);
-        }
-        let outcome = match case.call.as_str() {
-            "start" => client.start_phone_2fa(&good_request()),
-            _ => client.get_session(&id),
-        };
-
-        let error = outcome.map(|session| format!("{session:?}")).expect_err(&case.name);
-        let told = format!("{}: {error:?}", case.name);
-        assert_eq!(format!("{:?}", error.kind()), case.kind, "{told}");
-        assert_eq!(error.http_status(), case.http_status, "{told}");
-        assert_eq!(error.retry_after().is_some(), case.retry_after, "{told}");
-        assert_eq!(error.in_doubt(), case.in_doubt, "{told}");
-        assert_eq!(error.attempts(), 1, "{told}");
-        assert_eq!(error.body().is_some(), case.http_status.is_some(), "{told}");
-        if let Some(requests) = case.requests {
-            assert_eq!(sandbox.requests().len() - before, requests, "{told}");
-        }
-    }
 }
 
 #[derive(Deserialize)]

@@ -19,3 +19,9 @@ pub(crate) fn arm(sandbox: &Sandbox, fault: &Value) {
         .send(fault.to_string())
         .unwrap_or_else(|error| panic!("{fault}: {error}"));
 }
+
+/// What an admin route tells. All that the sandbox had to do before is done by then.
+pub(crate) fn listed(sandbox: &Sandbox, path: &str) -> Value {
+    let text = ureq::get(admin(sandbox, path)).call().unwrap().body_mut().read_to_string();
+    serde_json::from_str(&text.unwrap()).unwrap()
+}
