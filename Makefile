@@ -1,7 +1,7 @@
 # The front door: `make demo` shows the library at work, `make test` proves it.
 
-.PHONY: help demo test test-lint test-rust test-c test-cpp test-python test-gateway test-examples \
-	header wheel
+.PHONY: help demo test test-lint test-rust test-fuzz test-c test-cpp test-python test-gateway \
+	test-examples header wheel
 .DEFAULT_GOAL := help
 
 VENV := target/venv
@@ -27,6 +27,9 @@ help:
 	@echo 'make demo            a phone check from start to verdict, against the sandbox'
 	@echo 'make demo BROWSER=1  the same, with you as the user'
 	@echo 'make test            every test; what a missing tool leaves out is named'
+	@echo 'make test-fuzz FUZZ_SECONDS=600'
+	@echo '                     the readers of what strangers send, each on random input for so long'
+	@echo '                     (in make test: 60 seconds)'
 	@echo 'make header          write include/zignsec.h'
 	@echo 'make wheel           build the Python wheels, of the library and the sandbox, into target/wheels'
 
@@ -48,8 +51,8 @@ build:
 	@ln -sf libzignsec.so target/debug/$$(readelf -d target/debug/libzignsec.so | \
 		sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
 
-test: forget-captured test-lint test-rust test-c test-cpp test-python test-gateway test-examples \
-	test-secrets
+test: forget-captured test-lint test-rust test-fuzz test-c test-cpp test-python test-gateway \
+	test-examples test-secrets
 
 .PHONY: forget-captured test-secrets
 forget-captured:
@@ -71,6 +74,14 @@ test-rust:
 	cargo test --quiet --workspace --exclude zignsec-py
 	cargo install --quiet --debug --locked --path tests/sandbox --root target/install --target-dir target
 	target/install/bin/zignsec-sandbox --version
+
+FUZZ_SECONDS ?= 60
+FUZZED := properties::answer properties::webhook_header properties::retry_after
+
+# Side by side on the cores there are. A failure prints the BOLERO_RANDOM_SEED that brings it back.
+test-fuzz:
+	BOLERO_RANDOM_TEST_TIME_MS=$(FUZZ_SECONDS)000 \
+		cargo test --quiet --workspace --exclude zignsec-py --lib -- $(FUZZED)
 
 HAVE_C := $(CC) --version && pkg-config --exists libcjson libcurl
 HAVE_CXX := $(CXX) --version && pkg-config --exists libcjson libcurl

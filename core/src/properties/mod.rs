@@ -1,6 +1,7 @@
 //! Properties that hold for every input, each tried on random ones: for a second in a plain
-//! `cargo test`, and longer, led by what the tried ones reached, in `make test-fuzz`. A failure
-//! prints the smallest input found for it, and a seed: `BOLERO_RANDOM_SEED` tries that one again.
+//! `cargo test`; what reads a stranger's words for longer in `make test-fuzz`. A failure prints the
+//! smallest input found for it, and a seed: `BOLERO_RANDOM_SEED` brings it back. The cases of
+//! `tests/vectors` are tried each time; what is found here goes there.
 
 mod answer;
 mod arguments;
