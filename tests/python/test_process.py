@@ -116,10 +116,13 @@ def test_nothing_is_left_behind(
     def on_poll(_session: zignsec.Session, _elapsed: float) -> None:
         raise LookupError
 
+    of_loops = zignsec.AsyncClient(sandbox.api_key, base_url=sandbox.url)
+
     async def in_a_loop() -> None:
-        async with zignsec.AsyncClient(sandbox.api_key, base_url=sandbox.url) as other:
-            with pytest.raises(LookupError):
-                await other.wait_for_session(session_id, on_poll=on_poll)
+        with pytest.raises(LookupError):
+            await of_loops.wait_for_session(session_id, on_poll=on_poll)
+        async with of_loops.with_options(timeout=1) as other:
+            await other.get_session(session_id)
 
     def work() -> None:
         client.get_session(session_id)
@@ -143,6 +146,7 @@ def test_nothing_is_left_behind(
     # Less than one object for each round.
     assert after[0] - before[0] < 20
     assert after[1:] == before[1:]
+    asyncio.run(of_loops.aclose())
 
 
 SHUTDOWN = """
