@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import zignsec
 from listener import Listener
 from sandbox import Sandbox
+from steps import Handler, OnSignal
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +65,19 @@ def listener() -> Iterator[Listener]:
     web_server = Listener()
     yield web_server
     web_server.stop()
+
+
+@pytest.fixture
+def on_signal() -> Iterator[OnSignal]:
+    """Sets what a signal does during the test."""
+    found: dict[signal.Signals, Handler] = {}
+
+    def set_up(number: signal.Signals, work: Callable[[], object]) -> None:
+        def handler(_number: int, _frame: object) -> None:
+            work()
+
+        found[number] = cast("Handler", signal.signal(number, handler))
+
+    yield set_up
+    for number, handler in found.items():
+        signal.signal(number, handler)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable
 
@@ -29,3 +32,20 @@ def arrived(sandbox: Sandbox) -> Callable[[], bool]:
     """Whether one more request has arrived than by now."""
     seen = len(sandbox.requests())
     return lambda: len(sandbox.requests()) > seen
+
+
+Handler = Callable[[int, object], None]
+OnSignal = Callable[[signal.Signals, Callable[[], object]], None]
+"""Sets what a signal does during the test: the fixture `on_signal`."""
+
+
+def send_when(condition: Callable[[], object], number: signal.Signals) -> threading.Thread:
+    """Sends this process a signal, from a thread, once a condition holds."""
+
+    def send() -> None:
+        until(condition)
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    return thread

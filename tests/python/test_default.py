@@ -9,7 +9,7 @@ import sys
 from sandbox import Sandbox
 
 PROGRAM = """
-import os, sys, threading, zignsec
+import os, signal, sys, threading, zignsec
 
 def start():
     return zignsec.start_phone_2fa(
@@ -41,6 +41,8 @@ assert len(sessions) == 8
 # From here on nothing is read from the environment.
 os.environ["ZIGNSEC_BASE_URL"] = "nonsense"
 child = os.fork()
+# A child that hangs ends by itself.
+signal.alarm(30)
 session = start()
 assert zignsec.get_session(session.id).id == session.id
 print(session.id, flush=True)

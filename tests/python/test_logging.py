@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 import zignsec
 from sandbox import Sandbox
-from steps import started
+from steps import OnSignal, send_when, started
 
 TRACE = 5
 
@@ -94,6 +96,29 @@ def test_what_logging_raises_passes_through(
     assert caught.value is raised
     keeper.removeFilter(fail)
     assert client.get_session(session_id).id == session_id
+
+
+def test_a_call_in_between_does_not_swallow_what_logging_raised(
+    sandbox: Sandbox, client: zignsec.Client, keeper: Keeper, on_signal: OnSignal
+) -> None:
+    session_id = started(client)
+    inner: list[zignsec.Session] = []
+    on_signal(signal.SIGUSR1, lambda: inner.append(client.get_session(session_id)))
+    # A pause, in which the signal arrives.
+    sandbox.arm("unavailable-retry-after")
+    failed = threading.Event()
+
+    def fail(_record: logging.LogRecord) -> bool:
+        keeper.removeFilter(fail)
+        failed.set()
+        raise LookupError
+
+    keeper.addFilter(fail)
+    sender = send_when(failed.is_set, signal.SIGUSR1)
+    with pytest.raises(LookupError):
+        client.get_session(session_id)
+    sender.join()
+    assert [session.id for session in inner] == [session_id]
 
 
 def test_a_handler_may_make_a_call(client: zignsec.Client, keeper: Keeper) -> None:

@@ -17,18 +17,20 @@ from steps import started
 
 def run(program: str, *arguments: str) -> None:
     """Runs a program of its own."""
-    ran = subprocess.run(
-        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=100
-    )
+    # Python warns where threads are about at a fork, which is what some of them are for.
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program, *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
+# A child that hangs ends by itself.
 WARM_FORK = """
-import multiprocessing, sys, zignsec
+import multiprocessing, signal, sys, zignsec
 key, url, ca_file, mine, theirs = sys.argv[1:]
 client = zignsec.Client(key, base_url=url, ca_file=ca_file or None)
 
 def ask(session_id):
+    signal.alarm(60)
     for _ in range(200):
         assert client.get_session(session_id).id == session_id
 
@@ -58,7 +60,7 @@ def test_both_sides_of_a_fork_go_on_with_a_warm_client(tls: bool) -> None:
 
 
 BUSY_FORK = """
-import os, sys, threading, zignsec
+import os, signal, sys, threading, zignsec
 key, url, session_id = sys.argv[1:]
 client = zignsec.Client(key, base_url=url)
 done = threading.Event()
@@ -74,6 +76,7 @@ for thread in threads:
 for _ in range(50):
     child = os.fork()
     if child == 0:
+        signal.alarm(10)
         assert client.with_options().get_session(session_id).id == session_id
         client.close()
         os._exit(0)
@@ -161,7 +164,7 @@ def call():
     client.get_session("a")
 
 class Slow:
-    # The last thing that the interpreter does: it lets the thread run and log once more.
+    # Among the last things that an interpreter does; the call goes on meanwhile.
     def __del__(self, sleep=time.sleep):
         sleep(0.5)
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import pytest
 import zignsec
 from sandbox import Sandbox
-from steps import LIMIT, REDIRECTS, arrived, started, until
+from steps import LIMIT, REDIRECTS, OnSignal, arrived, send_when, started, until
 
 INTERRUPTED = """
 import sys, time, zignsec
@@ -76,40 +74,8 @@ class Rung(Exception):  # noqa: N818
     """What a signal handler raises."""
 
 
-Handler = Callable[[int, object], None]
-OnSignal = Callable[[signal.Signals, Callable[[], object]], None]
-
-
-@pytest.fixture
-def on_signal() -> Iterator[OnSignal]:
-    """Sets what a signal does during the test."""
-    found: dict[signal.Signals, Handler] = {}
-
-    def set_up(number: signal.Signals, work: Callable[[], object]) -> None:
-        def handler(_number: int, _frame: object) -> None:
-            work()
-
-        found[number] = cast("Handler", signal.signal(number, handler))
-
-    yield set_up
-    for number, handler in found.items():
-        signal.signal(number, handler)
-
-
 def ring() -> None:
     raise Rung
-
-
-def send_when(condition: Callable[[], object], number: signal.Signals) -> threading.Thread:
-    """Sends this process a signal, from a thread, once a condition holds."""
-
-    def send() -> None:
-        until(condition)
-        os.kill(os.getpid(), number)
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    return thread
 
 
 def test_what_a_signal_handler_raises_passes_through(
