@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
 
-#[path = "common/cases.rs"]
-mod cases;
 mod common;
 
 use std::collections::BTreeSet;
@@ -12,7 +10,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use cases::cases;
+use common::cases::cases;
 use common::{arm, listed};
 use serde::Deserialize;
 use serde_json::Value;

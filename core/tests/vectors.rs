@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
 
-#[path = "common/cases.rs"]
-mod cases;
 mod common;
 
 use std::time::Duration;
 
-use cases::cases;
 use common::arm;
+use common::cases::cases;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use zignsec::{

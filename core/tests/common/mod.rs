@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 
 pub(crate) mod capture;
+pub(crate) mod cases;
 
 use serde_json::Value;
 use zignsec_sandbox::Sandbox;
