@@ -94,7 +94,7 @@ test-c: build
 	done; \
 	nm -D --defined-only target/debug/libzignsec.so | sed 's/.* //' | sort >target/c/exported; \
 	grep -o 'zs_[a-z0-9_]*(' include/zignsec.h | tr -d '(' | sort -u | diff target/c/exported -; \
-	for test in contract vectors waiting logging process memory; do \
+	for test in contract vectors faults waiting logging process memory; do \
 		$(C99) tests/c/$$test.c tests/c/sandbox.c -o target/c/$$test $(LINK) $(FOR_TESTS) -pthread; \
 		target/c/$$test; \
 	done; \

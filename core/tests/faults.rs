@@ -10,6 +10,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use common::capture;
 use common::cases::cases;
 use common::{arm, listed};
 use serde::Deserialize;
@@ -243,6 +244,7 @@ fn told(outcome: Result<Session, Error>, expected: &Outcome) -> Outcome {
         Err(error) => error,
     };
     assert_eq!(error.body().is_some(), error.http_status().is_some(), "{error:?}");
+    capture::keep(&format!("{error} {error:?}"));
     let says = expected.says.clone();
     Outcome {
         kind: Some(format!("{:?}", error.kind())),

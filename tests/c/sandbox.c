@@ -83,7 +83,7 @@ static size_t append(char *bytes, size_t size, size_t count, void *user) {
     return added;
 }
 
-cJSON *sandbox_call(const sandbox *box, const char *path, const cJSON *body) {
+static cJSON *call(const sandbox *box, const char *method, const char *path, const cJSON *body) {
     char url[512];
     snprintf(url, sizeof url, "%s/_sandbox/%s", box->admin, path);
     text answer = {NULL, 0};
@@ -99,6 +99,7 @@ cJSON *sandbox_call(const sandbox *box, const char *path, const cJSON *body) {
     if (sent != NULL) {
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, sent);
     }
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     CURLcode code = curl_easy_perform(curl);
     if (code != CURLE_OK) {
         fail(url, curl_easy_strerror(code));
@@ -109,6 +110,10 @@ cJSON *sandbox_call(const sandbox *box, const char *path, const cJSON *body) {
     cJSON *parsed = answer.bytes == NULL ? NULL : cJSON_Parse(answer.bytes);
     free(answer.bytes);
     return parsed;
+}
+
+cJSON *sandbox_call(const sandbox *box, const char *path, const cJSON *body) {
+    return call(box, body == NULL ? "GET" : "POST", path, body);
 }
 
 int sandbox_request_count(const sandbox *box) {
@@ -129,6 +134,10 @@ void sandbox_fault(const sandbox *box, const char *fault) {
     cJSON_AddStringToObject(body, "fault", fault);
     cJSON_Delete(sandbox_call(box, "faults", body));
     cJSON_Delete(body);
+}
+
+void sandbox_disarm(const sandbox *box) {
+    cJSON_Delete(call(box, "DELETE", "faults", NULL));
 }
 
 void sandbox_user(const sandbox *box, const char *session_id, const char *action) {

@@ -28,6 +28,8 @@ int sandbox_request_count(const sandbox *box);
 void sandbox_reset(const sandbox *box);
 /* Arms a fault for the next call. */
 void sandbox_fault(const sandbox *box, const char *fault);
+/* Disarms every fault. */
+void sandbox_disarm(const sandbox *box);
 /* Lets the scripted user do `action` on the pages of a session. */
 void sandbox_user(const sandbox *box, const char *session_id, const char *action);
 

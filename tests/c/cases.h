@@ -1,0 +1,74 @@
+/* The shared cases of tests/vectors, and checks that name the case they are about. */
+#ifndef TESTS_CASES_H
+#define TESTS_CASES_H
+
+#include "check.h"
+#include "zignsec.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline void check(int holds, const char *name, const char *what) {
+    checks++;
+    if (!holds) {
+        failures++;
+        fprintf(stderr, "FAILED  %s: %s\n", name, what);
+    }
+}
+
+static inline cJSON *read_cases(const char *file) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", getenv("ZIGNSEC_TEST_VECTORS"), file);
+    FILE *input = fopen(path, "rb");
+    if (input == NULL) {
+        perror(path);
+        exit(2);
+    }
+    static char text[1 << 20];
+    text[fread(text, 1, sizeof text - 1, input)] = '\0';
+    fclose(input);
+    cJSON *cases = cJSON_Parse(text);
+    if (!cJSON_IsArray(cases)) {
+        fprintf(stderr, "%s: not a list\n", path);
+        exit(2);
+    }
+    return cases;
+}
+
+static inline const char *text_of(const cJSON *object, const char *name) {
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+static inline int number_of(const cJSON *object, const char *name) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    return item == NULL ? 0 : item->valueint;
+}
+
+static inline int flag_of(const cJSON *object, const char *name) {
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+/* The zs_result of a kind's name. */
+static inline int32_t code_of(const cJSON *kinds, const char *kind) {
+    const cJSON *each;
+    cJSON_ArrayForEach(each, kinds) {
+        if (strcmp(text_of(each, "kind"), kind) == 0) {
+            return number_of(each, "code");
+        }
+    }
+    fprintf(stderr, "no kind %s\n", kind);
+    exit(2);
+}
+
+/* Whether a number is the zs_status of a lower-case word. */
+static inline int has_status(int32_t number, const char *word) {
+    char status[64] = "ZS_STATUS_";
+    for (size_t at = 0; word[at] != '\0'; at++) {
+        status[10 + at] = (char)(word[at] & ~0x20);
+    }
+    return strcmp(zs_status_name(number), status) == 0;
+}
+
+#endif
