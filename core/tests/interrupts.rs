@@ -8,10 +8,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::arm;
+use common::{arm, capture};
 use serde_json::json;
 use zignsec::{Client, ErrorKind, Phone2faRequest};
-use zignsec_sandbox::Sandbox;
+use zignsec_sandbox::{Fault, Sandbox, ScriptedAnswer};
 
 /// What the contract promises, from `cancel()` to the error.
 const PROMPT: Duration = Duration::from_millis(100);
@@ -113,6 +113,19 @@ fn in_the_gateways_silence_and_in_its_drip() {
             client.start_phone_2fa(&request()).unwrap();
         }
     }
+}
+
+#[test]
+fn in_the_pause_between_two_attempts() {
+    capture::start();
+    let sandbox = Sandbox::start().unwrap();
+    let client = Client::builder(sandbox.api_key()).base_url(sandbox.url()).build().unwrap();
+    let answer = ScriptedAnswer::new(503, "{}").header("retry-after", "20");
+    sandbox.arm(Fault::Answer(answer), 1).unwrap();
+    // The first attempt is over once it is logged.
+    let error = cancelled(&client, || capture::lines().iter().any(|line| line.ends_with(": 503")));
+    assert_eq!((error.attempts(), error.in_doubt()), (1, false));
+    client.start_phone_2fa(&request()).unwrap();
 }
 
 #[test]

@@ -89,28 +89,6 @@ fn a_pause_that_does_not_fit_the_limit_is_not_made() {
     }
 }
 
-#[test]
-fn a_cancelled_pause_ends_the_call_and_the_client_goes_on() {
-    let sandbox = Sandbox::start().unwrap();
-    let client = client(&sandbox);
-    let answer = ScriptedAnswer::new(503, "{}").header("retry-after", "20");
-    sandbox.arm(Fault::Answer(answer), 1).unwrap();
-    let error = std::thread::scope(|threads| {
-        let call = threads.spawn(|| client.start_phone_2fa(&request()).unwrap_err());
-        while sandbox.requests().is_empty() {
-            std::thread::yield_now();
-        }
-        while !call.is_finished() {
-            client.cancel();
-            std::thread::yield_now();
-        }
-        call.join().unwrap()
-    });
-    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Cancelled, 1));
-    assert!(!error.in_doubt());
-    client.start_phone_2fa(&request()).unwrap();
-}
-
 fn fast<'a>() -> WaitOptions<'a> {
     WaitOptions::default().poll_interval(Duration::from_millis(20))
 }
