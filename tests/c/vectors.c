@@ -1,6 +1,7 @@
 /* The shared cases of tests/vectors, run by C against the sandbox. */
 #define _POSIX_C_SOURCE 200809L
 
+#include "capture.h"
 #include "cases.h"
 #include "check.h"
 #include "sandbox.h"
@@ -78,6 +79,7 @@ static void bad_arguments_are_refused_and_nothing_is_sent(const cJSON *kinds) {
         check(session == NULL, name, "a session came out");
         check(zs_error_result(error) == result, name, "zs_error_result");
         check(zs_error_message(error) != NULL, name, "no message");
+        capture(zs_error_message(error));
         check(zs_error_attempts(error) == 0, name, "attempts");
         check(zs_error_in_doubt(error) == 0, name, "in_doubt");
         zs_error_free(error);
@@ -178,6 +180,7 @@ static void every_webhook_is_judged_as_the_rules_say(const cJSON *kinds) {
 }
 
 int main(void) {
+    capture_start("vectors");
     cJSON *kinds = read_cases("kinds.json");
     every_kind_has_its_number_and_name(kinds);
     bad_arguments_are_refused_and_nothing_is_sent(kinds);
