@@ -185,7 +185,7 @@ impl Servers {
         }
         let other = builder.clone().build().unwrap();
         if row.old_key {
-            builder = builder.api_key("an-old-key").secondary_api_key(sandbox.api_key());
+            builder = builder.api_key("retired-key").secondary_api_key(sandbox.api_key());
         }
         if let Some(limit) = row.timeout_ms {
             builder = builder.attempt_timeout(Duration::from_millis(limit));

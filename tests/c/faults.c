@@ -207,7 +207,7 @@ static void run(const servers *own, const cJSON *row, const char *call) {
     zs_client *other = NULL, *client = NULL;
     zs_result made = zs_client_new(&options, &other, NULL);
     if (flag_of(row, "old_key")) {
-        options.api_key = "an-old-key";
+        options.api_key = "retired-key";
         options.secondary_api_key = box->api_key;
     }
     options.attempt_timeout_ms = (uint32_t)number_of(row, "timeout_ms");

@@ -131,7 +131,7 @@ def run(row: Case, call: str, servers: Servers) -> None:
             "client_cert": certificate if row.get("client_certificate") else None,
             "max_retries": row.get("max_retries", 0),
         }
-        keys = ("an-old-key", box.api_key) if row.get("old_key") else (box.api_key, None)
+        keys = ("retired-key", box.api_key) if row.get("old_key") else (box.api_key, None)
         other = stack.enter_context(zignsec.Client(box.api_key, **options))
         client = stack.enter_context(
             zignsec.Client(
