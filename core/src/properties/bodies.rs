@@ -307,12 +307,7 @@ fn mutate<D: Driver>(driver: &mut D, body: &mut Vec<u8>) -> Option<()> {
             let at = below(driver, body.len() + 1)?;
             body.splice(at..at, again);
         }
-        3 => body
-            .splice(
-                start..end,
-                [driver.gen_u8(std::ops::Bound::Unbounded, std::ops::Bound::Unbounded)?],
-            )
-            .for_each(drop),
+        3 => drop(body.splice(start..end, [driver.produce::<u8>()?])),
         _ => drop(body.splice(start..start, pick(driver, &TOKENS)?.bytes())),
     }
     Some(())
