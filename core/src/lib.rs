@@ -37,7 +37,11 @@
 //! # Blocking, threads and time
 //!
 //! Every call blocks until it has an answer or an [`Error`], at the longest for the client's
-//! [timeout](ClientBuilder::timeout). A [`Client`] is shared by threads freely.
+//! [timeout](ClientBuilder::timeout). [`Client::cancel`] ends it sooner, from another thread. A
+//! [`Client`] is shared by threads freely.
+//!
+//! After a fork both processes go on with the clients they have. The child opens connections of its
+//! own, and leaves its parent's alone.
 //!
 //! # What is logged
 //!
