@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::request::{LONGEST_HEADER, is_printable_ascii};
 use crate::transport::Hook;
 use crate::transport::proxy::{self, Proxy};
-use crate::transport::tls::{TlsFiles, TlsSettings};
+use crate::transport::trust::{TlsFiles, TlsSettings};
 use crate::url::BaseUrl;
 
 /// Which of ZignSec's gateways to talk to.

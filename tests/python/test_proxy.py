@@ -332,12 +332,13 @@ def test_an_https_proxy_and_the_gateway_are_each_shaken_hands_with(
     assert all(one.session_id for one in ran.outcomes)
     assert len({request["connection"] for request in gateway.requests()}) == 1
 
-    # One alone is not enough. Which of them is refused is seen by whether the gateway is reached.
+    # One alone is not enough, and the message tells which of them is refused.
     gateway.reset()
-    for ca_file in (gateway.ca_file, str(of_proxy)):
+    for ca_file, is_proxy in ((gateway.ca_file, True), (str(of_proxy), False)):
         outcome = to_gateway(gateway, ca_file=ca_file, **how).outcome
         assert (outcome.code, outcome.attempts, outcome.in_doubt) == (TLS, 1, False)
         assert "ca_file" in outcome.message
+        assert ("TLS connection to the proxy failed" in outcome.message) == is_proxy
     assert gateway.requests() == []
 
 

@@ -15,7 +15,9 @@ use super::interrupt::{TURN, Watch};
 pub(crate) enum Phase {
     /// Name look-up, TCP and the proxy.
     Connect,
-    /// The TLS handshake.
+    /// The TLS handshake with a proxy.
+    ProxyTls,
+    /// The TLS handshake with the gateway.
     Tls,
     /// The request and its answer.
     Exchange,
@@ -76,7 +78,7 @@ impl Attempt {
 
     fn left(&self, now: Instant) -> Duration {
         let end = match self.phase.get() {
-            Phase::Connect | Phase::Tls => self.connected_by,
+            Phase::Connect | Phase::ProxyTls | Phase::Tls => self.connected_by,
             Phase::Exchange => self.answered_by,
         };
         end.saturating_duration_since(now)

@@ -16,7 +16,8 @@ use super::attempt::{self, Phase};
 use super::connection::Connection;
 use super::failure::Broken;
 use super::socket::Socket;
-use super::tls::{self, Tls, TlsSettings};
+use super::tls::{self, Tls};
+use super::trust::TlsSettings;
 use super::wire::Wire;
 
 /// ureq's connector for proxies, then our own. Where there is a proxy, the first has the whole chain
@@ -77,7 +78,8 @@ impl Connect {
         to_gateway: bool,
     ) -> Result<Box<dyn Transport>, Error> {
         let config = self.config.get_or_init(|| Box::new(self.tls.client_config()));
-        attempt::enter(Phase::Tls).map_err(Broken::by)?;
+        let phase = if to_gateway { Phase::Tls } else { Phase::ProxyTls };
+        attempt::enter(phase).map_err(Broken::by)?;
         let name = server_name(uri).map_err(Broken::by)?;
         let wire = Tls::handshake(config.clone(), name, wire).map_err(Broken::by)?;
         if !to_gateway {

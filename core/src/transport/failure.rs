@@ -38,7 +38,7 @@ impl Failure {
                     Phase::Connect => {
                         (ErrorKind::Connect, !matches!(proxy_status(&error), Some(400..=499)))
                     }
-                    Phase::Tls => (ErrorKind::Internal, false),
+                    Phase::ProxyTls | Phase::Tls => (ErrorKind::Internal, false),
                     Phase::Exchange => of_exchange(&error),
                 };
                 // The error itself stays here: some of ureq's quote the whole URL.
@@ -47,13 +47,17 @@ impl Failure {
         };
         let what = match (kind, phase) {
             (ErrorKind::Timeout, Phase::Connect) => "connecting took too long",
+            (ErrorKind::Timeout, Phase::ProxyTls) => {
+                "the TLS handshake with the proxy took too long"
+            }
             (ErrorKind::Timeout, Phase::Tls) => "the TLS handshake took too long",
             (ErrorKind::Timeout, Phase::Exchange) => "the answer took too long",
+            (ErrorKind::Tls, Phase::ProxyTls) => "the TLS connection to the proxy failed",
             (ErrorKind::Tls, _) => "the TLS connection failed",
             (ErrorKind::Protocol, _) => "the answer is not proper HTTP",
             (ErrorKind::Cancelled, _) => "while it waited",
             (ErrorKind::Internal, _) => "the HTTP library failed",
-            (_, Phase::Connect | Phase::Tls) => "could not connect",
+            (_, Phase::Connect | Phase::ProxyTls | Phase::Tls) => "could not connect",
             (_, Phase::Exchange) => "the connection broke",
         };
         let what = match cause {
@@ -114,7 +118,7 @@ fn of_io(error: &io::Error, phase: Phase) -> (ErrorKind, bool) {
     } else {
         match phase {
             Phase::Connect => (ErrorKind::Connect, true),
-            Phase::Tls => (ErrorKind::Tls, true),
+            Phase::ProxyTls | Phase::Tls => (ErrorKind::Tls, true),
             Phase::Exchange => (ErrorKind::Io, true),
         }
     }

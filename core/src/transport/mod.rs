@@ -13,7 +13,8 @@ mod look_up;
 mod process;
 pub(crate) mod proxy;
 mod socket;
-pub(crate) mod tls;
+mod tls;
+pub(crate) mod trust;
 mod wire;
 
 use std::io::Read;
