@@ -48,12 +48,9 @@ const NUMBERS: &[(&str, &str, Option<[&str; 2]>)] = &[
     ("+46701740653", "pending", Some(["pending", "pending"])),
 ];
 
-/// A client for the sandbox, with new connections, that tries once; a hasty one where the call is to time out.
+/// A client for the sandbox that tries once; a hasty one where the call is to time out.
 fn client(sandbox: &Sandbox, expected: &str) -> Client {
     let mut builder = Client::builder(sandbox.api_key()).base_url(sandbox.url()).max_retries(0);
-    if let (Some(ca_file), Some((cert, key))) = (sandbox.ca_file(), sandbox.client_certificate()) {
-        builder = builder.ca_file(ca_file).client_cert(cert, key);
-    }
     if expected == "Timeout" {
         builder = builder.attempt_timeout(Duration::from_millis(600));
     }

@@ -148,6 +148,8 @@ fn every_answer_is_read_as_the_rules_say() {
                 assert_eq!(session.status_text(), case.status_text, "{}", case.name);
                 assert_eq!(session.is_final(), case.is_final, "{}", case.name);
                 assert_eq!(session.is_verified(), case.verified, "{}", case.name);
+                let json: Value = serde_json::from_str(session.json()).unwrap();
+                assert_eq!(json["status"], case.status_text, "{}", case.name);
             }
             (outcome, kind) => panic!("{}: {outcome:?}, not {kind:?}", case.name),
         }

@@ -220,6 +220,54 @@ static void a_peer_that_hangs_up_does_not_kill(const sandbox *box) {
     sandbox_reset(box);
 }
 
+typedef struct caller {
+    const zs_client *client;
+    char who[16];
+    int wrong;
+} caller;
+
+/* With ten threads, as many requests as the sandbox remembers. */
+static void *call_often(void *user_data) {
+    caller *self = user_data;
+    self->wrong = calls(self->client, self->who, 25);
+    return NULL;
+}
+
+static void ten_threads_share_a_client(const sandbox *box) {
+    enum { THREADS = 10 };
+    sandbox_reset(box);
+    zs_client *client = client_of(box, -1);
+    caller callers[THREADS];
+    pthread_t threads[THREADS];
+    for (int at = 0; at < THREADS; at++) {
+        callers[at].client = client;
+        snprintf(callers[at].who, sizeof callers[at].who, "thread %d", at);
+        CHECK(pthread_create(&threads[at], NULL, call_often, &callers[at]) == 0);
+    }
+    for (int at = 0; at < THREADS; at++) {
+        CHECK(pthread_join(threads[at], NULL) == 0);
+        CHECK(callers[at].wrong == 0);
+    }
+    zs_client_free(client);
+
+    int numbers[THREADS + 1], opened = 0;
+    cJSON *requests = sandbox_call(box, "requests", NULL);
+    const cJSON *each;
+    cJSON_ArrayForEach(each, requests) {
+        const int number = cJSON_GetObjectItem(each, "connection")->valueint;
+        int known = 0;
+        while (known < opened && numbers[known] != number) {
+            known++;
+        }
+        if (known == opened && opened <= THREADS) {
+            numbers[opened++] = number;
+        }
+    }
+    CHECK(cJSON_GetArraySize(requests) == 500);
+    CHECK(opened <= THREADS);
+    cJSON_Delete(requests);
+}
+
 int main(void) {
     capture_start("process");
     for (int tls = 0; tls <= 1; tls++) {
@@ -228,6 +276,7 @@ int main(void) {
         a_fork_amid_calls_leaves_a_child_that_works(&box);
         a_storm_of_signals_disturbs_no_call(&box);
         a_peer_that_hangs_up_does_not_kill(&box);
+        ten_threads_share_a_client(&box);
         sandbox_stop(&box);
     }
     return report("process");

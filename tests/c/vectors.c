@@ -90,6 +90,10 @@ static void bad_arguments_are_refused_and_nothing_is_sent(const cJSON *kinds) {
     cJSON_Delete(cases);
 }
 
+static int same(const char *text, const char *expected) {
+    return expected == NULL ? text == NULL : text != NULL && strcmp(text, expected) == 0;
+}
+
 static void every_answer_is_read_as_the_rules_say(const cJSON *kinds) {
     cJSON *cases = read_cases("sessions.json");
     sandbox box = sandbox_start(0);
@@ -121,16 +125,15 @@ static void every_answer_is_read_as_the_rules_say(const cJSON *kinds) {
                   name, "status_text");
             check(zs_session_is_final(session) == flag_of(each, "final"), name, "final");
             check(zs_session_is_verified(session) == flag_of(each, "verified"), name, "verified");
+            cJSON *json = cJSON_Parse(zs_session_json(session));
+            check(same(text_of(json, "status"), text_of(each, "status_text")), name, "json");
+            cJSON_Delete(json);
         }
         zs_session_free(session);
     }
     zs_client_free(client);
     sandbox_stop(&box);
     cJSON_Delete(cases);
-}
-
-static int same(const char *text, const char *expected) {
-    return expected == NULL ? text == NULL : text != NULL && strcmp(text, expected) == 0;
 }
 
 static void every_webhook_is_judged_as_the_rules_say(const cJSON *kinds) {

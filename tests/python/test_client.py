@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,28 @@ def test_other_threads_run_while_a_call_is_blocked(
     assert failed.is_set()
 
 
+@pytest.mark.parametrize("options", [(), ("--tls",)], ids=["plain", "tls"])
+def test_every_answer_belongs_to_its_question(options: tuple[str, ...]) -> None:
+    threads = 10
+    box = Sandbox(*options)
+    client = zignsec.Client(box.api_key, base_url=box.url, ca_file=box.ca_file)
+
+    def work(thread: int) -> None:
+        own = f"thread {thread}"
+        details = PAGE_EXAMPLE | {"relay_state": own}
+        session_id = client.start_phone_2fa("+46703339954", **details).id
+        for _ in range(49):
+            session = client.get_session(session_id)
+            assert (session.id, session.relay_state) == (session_id, own)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))
+    seen = box.requests()
+    assert len(seen) == threads * 50
+    assert len({request["connection"] for request in seen}) <= threads
+    box.stop()
+
+
 def test_a_closed_client_refuses_calls(client: zignsec.Client) -> None:
     with client as entered:
         assert entered is client
@@ -132,10 +156,16 @@ def test_a_nul_is_not_sent(sandbox: Sandbox, client: zignsec.Client) -> None:
     assert sandbox.requests() == []
 
 
-@pytest.mark.parametrize("value", ["[" * 5000 + "]" * 5000, "9" * 5000, '"\\ud800"'])
-def test_json_that_python_could_not_read_is_refused(value: str) -> None:
-    with pytest.raises(zignsec.ProtocolError):
-        zignsec.Session('{"id":"a","status":"pending","new":' + value + "}")
+def test_a_session_that_was_read_is_one_that_python_reads_too() -> None:
+    def session(value: str) -> zignsec.Session:
+        return zignsec.Session('{"id":"a","status":"pending","new":' + value + "}")
+
+    digits, levels = "1" * 300, "[" * 126 + "]" * 126
+    assert session(digits).to_dict()["new"] == int(digits)
+    assert session(levels).to_dict()["new"] == json.loads(levels)
+    for beyond in ("[" * 5000 + "]" * 5000, "1" * 5000, '"\\ud800"'):
+        with pytest.raises(zignsec.ProtocolError):
+            session(beyond)
 
 
 def test_the_manual_is_in_the_interpreter() -> None:

@@ -70,6 +70,7 @@ def test_every_answer_is_read_as_the_rules_say(case: dict[str, Any], plain: Sand
     assert session.status_text == case["status_text"]
     assert session.is_final == case["final"]
     assert session.is_verified == case["verified"]
+    assert session.to_dict()["status"] == case["status_text"]
 
 
 def webhook_of(case: dict[str, Any]) -> tuple[bytes, str | None, str]:
