@@ -24,6 +24,14 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """Undoes what a shell does to a program that it starts in the background: Ctrl-C is ignored,
+    there and in every program that it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _captured() -> Iterator[None]:
     """Everything that is logged and every exception, for `captured.py` to search."""
     folder = os.environ.get("ZIGNSEC_TEST_CAPTURE")
