@@ -58,7 +58,7 @@ impl Phone2faRequest {
         if !is_e164(&request.phone_number) {
             return Err(Error::invalid_argument(
                 "phone_number",
-                "must be + and 7 to 15 digits, the first not 0, such as +46701740605",
+                "must be + and 7 to 15 digits, the first not 0, such as +46701740699",
             ));
         }
         check_url("redirect_success", &request.redirect_success)?;

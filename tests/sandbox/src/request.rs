@@ -83,7 +83,7 @@ fn phone_number(metadata: &Map<String, Value>) -> Result<String, Problem> {
     if e164 {
         Ok(phone.clone())
     } else {
-        Err(Problem::field(NAME, "must be + and 7 to 15 digits, such as +46701740605"))
+        Err(Problem::field(NAME, "must be + and 7 to 15 digits, such as +46701740699"))
     }
 }
 
