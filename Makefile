@@ -1,7 +1,9 @@
 # The front door: `make demo` shows the library at work, `make test` proves it.
 
+include ffi-c/packaging/package.mk
+
 .PHONY: help demo test test-lint test-rust test-fuzz test-c test-cpp test-python test-gateway \
-	test-examples header wheel
+	test-examples test-packaging header abi wheel
 .DEFAULT_GOAL := help
 
 VENV := target/venv
@@ -31,6 +33,11 @@ help:
 	@echo '                     the readers of what strangers send, each on random input for so long'
 	@echo '                     (in make test: 60 seconds)'
 	@echo 'make header          write include/zignsec.h'
+	@echo 'make install         the C library into PREFIX, /usr/local by default, under DESTDIR'
+	@echo 'make dist            a release archive of the C library, into target/dist'
+	@echo 'make deb             Debian packages of the release archive, into target/dist'
+	@echo 'make size            how large the shared library is'
+	@echo 'make abi             write what tests/packaging holds the ABI to'
 	@echo 'make wheel           build the Python wheels, of the library and the sandbox, into target/wheels'
 
 # $(call needs,NAME,PROBE) begins a recipe that is skipped by name where PROBE fails, and fails there
@@ -52,7 +59,7 @@ build:
 		sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
 
 test: forget-captured test-lint test-rust test-fuzz test-c test-cpp test-python test-gateway \
-	test-examples test-secrets
+	test-examples test-packaging test-secrets
 
 .PHONY: forget-captured test-secrets
 forget-captured:
@@ -158,6 +165,25 @@ test-examples: build
 	$(call needs,examples/python (the wheel in $(VENV)),$(PYTHON) -c 'import zignsec') \
 	$(DEMO) $(PYTHON) examples/python/phone_2fa.py $(PHONE)
 
+# What is packed, seen by those who install it.
+PACKAGED := tests/packaging
+HAVE_PACKERS := $(HAVE_PYTHON) && $(HAVE_CXX) && cmake --version && abidiff --version && \
+	dpkg-shlibdeps --version
+
+test-packaging: build
+	$(call needs,packaging (Python 3.10 or later with venv; C++; CMake; abidiff; dpkg-dev),$(HAVE_PACKERS)) \
+	$(MAKE) --no-print-directory $(VENV)/.ready deb; \
+	$(VENV)/bin/ruff check --quiet --config $(TOOLS) $(PACKAGED) $(PACKAGING); \
+	$(VENV)/bin/ruff format --quiet --check --config $(TOOLS) $(PACKAGED) $(PACKAGING); \
+	$(VENV)/bin/mypy --config-file $(TOOLS) $(PACKAGED) $(PACKAGING); \
+	$(PYTHON) -m pytest $(PACKAGE_TESTS)
+
+PACKAGE_TESTS := -q -c $(TOOLS) --rootdir tests/python --confcutdir $(PACKAGED) $(PACKAGED)
+
+# Refuses what would break programs.
+abi: c-library $(VENV)/.ready
+	ZIGNSEC_WRITE_ABI=1 $(PYTHON) -m pytest -k test_write $(PACKAGE_TESTS)
+
 header:
 	ZIGNSEC_WRITE_HEADER=1 cargo test --quiet -p zignsec-c --test header
 
@@ -173,8 +199,8 @@ wheel: wheel-zignsec wheel-sandbox
 
 wheel-zignsec: $(VENV)/.ready
 	rm -f target/wheels/zignsec-*.whl
-	$(MATURIN) --release -m py/Cargo.toml --interpreter $(PYTHON) --out target/wheels
+	$(MATURIN) --release $(RELEASE_FLAGS) -m py/Cargo.toml --interpreter $(PYTHON) --out target/wheels
 
 wheel-sandbox: $(VENV)/.ready
 	rm -f target/wheels/zignsec_sandbox-*.whl
-	$(MATURIN) --release -m tests/sandbox/Cargo.toml --out target/wheels
+	$(MATURIN) --release $(RELEASE_FLAGS) -m tests/sandbox/Cargo.toml --out target/wheels
