@@ -1,0 +1,96 @@
+"""The committed description of the ABI: compares with it, and as a program writes it anew.
+
+What is described is the header, as a C++ compiler sees it: a stub with a body for each function in
+it. The library itself would be described in types of Rust's, down to the inside of its handles.
+The header is what the library has: cbindgen writes it from the library's source, and the exported
+symbols are those of a list.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tools import ROOT, SONAME, SOVERSION, SYMBOLS, VERSION, exported, run
+
+DESCRIPTION = Path(__file__).with_name("zignsec.abi")
+HEADER = (ROOT / "include/zignsec.h").read_text()
+
+
+def described(folder: Path, header: str, soname: str = SONAME) -> Path:
+    """Describes the stub library that a C++ compiler makes of a header."""
+    function = re.compile(r"^(?!typedef)(\w[^;{}/]*?\bzs_\w+\([^;{}]*\));$", re.M)
+    bodies, count = function.subn(r"\1 { __builtin_trap(); }", header)
+    assert count > 40
+    # No function names this enum.
+    bodies += "\nenum zs_status zs_stub_status;\n"
+    (folder / "stub.cpp").write_text(bodies)
+    options = ["-g", "-shared", "-fPIC", f"-Wl,-soname,{soname}"]
+    run("c++", *options, "stub.cpp", "-o", "libstub.so", cwd=folder)
+    quiet = ["--no-corpus-path", "--no-show-locs", "--no-comp-dir-path"]
+    run("abidw", *quiet, "--out-file", "stub.abi", "libstub.so", cwd=folder)
+    return folder / "stub.abi"
+
+
+def option_structs(description: ElementTree.Element) -> dict[str, ElementTree.Element]:
+    """The structs whose size callers tell."""
+    told = ".//class-decl[data-member]"
+    return {
+        struct.attrib["name"]: struct
+        for struct in description.iterfind(told)
+        if struct.find("data-member/var-decl[@name='struct_size']") is not None
+    }
+
+
+def differences(description: Path) -> str:
+    """What breaks programs, in abidiff's words; empty if nothing does."""
+    new = ElementTree.parse(description).getroot()
+    was = option_structs(ElementTree.parse(DESCRIPTION).getroot())
+    assert len(was) >= 3
+    # What an option struct has beyond its old end is nothing to a program that tells its old size.
+    for name, struct in option_structs(new).items():
+        size = int(struct.attrib["size-in-bits"])
+        end = min(size, int(was[name].attrib["size-in-bits"]) if name in was else size)
+        struct.attrib["size-in-bits"] = str(end)
+        for member in struct.findall("data-member"):
+            if int(member.attrib["layout-offset-in-bits"]) >= end:
+                struct.remove(member)
+    description.write_bytes(ElementTree.tostring(new))
+    command = ["abidiff", "--no-added-syms", str(DESCRIPTION), str(description)]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    # 1 and 2 are errors of abidiff's own; 4 and 8 tell of changes.
+    assert ran.returncode & 3 == 0, ran.stderr
+    return ran.stdout if ran.returncode else ""
+
+
+def write_description(folder: Path) -> None:
+    """Writes it anew, unless that would hide what breaks programs."""
+    new = described(folder, HEADER)
+    if DESCRIPTION.exists() and f"soname='{SONAME}'" in DESCRIPTION.read_text():
+        broken = differences(Path(shutil.copy(new, folder / "compared.abi")))
+        if broken:
+            raise SystemExit(
+                f"{broken}\nThis breaks programs. Raise the minor version; or, where {VERSION} has "
+                f"not been released, delete {DESCRIPTION.relative_to(ROOT)} first."
+            )
+    shutil.copy(new, DESCRIPTION)
+
+
+def write_symbols() -> None:
+    """Adds new symbols with this version, and keeps since when the others are there."""
+    head = f"{SONAME} libzignsec{SOVERSION} #MINVER#\n* Build-Depends-Package: libzignsec-dev\n"
+    old = SYMBOLS.read_text() if SYMBOLS.exists() else ""
+    since = dict(re.findall(r"^ (\S+)@Base (\S+)$", old, re.M)) if old.startswith(head) else {}
+    library = ROOT / "target/release/libzignsec.so"
+    lines = [f" {name}@Base {since.get(name, VERSION)}\n" for name in exported(library)]
+    SYMBOLS.write_text(head + "".join(lines))
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        write_description(Path(scratch))
+    write_symbols()
