@@ -172,7 +172,7 @@ HAVE_PACKERS := $(HAVE_PYTHON) && $(HAVE_CXX) && cmake --version && abidiff --ve
 
 test-packaging: build
 	$(call needs,packaging (Python 3.10 or later with venv; C++; CMake; abidiff; dpkg-dev),$(HAVE_PACKERS)) \
-	$(MAKE) --no-print-directory $(VENV)/.ready deb; \
+	$(MAKE) --no-print-directory $(VENV)/.ready deb wheel-zignsec; \
 	$(VENV)/bin/ruff check --quiet --config $(TOOLS) $(PACKAGED) $(PACKAGING); \
 	$(VENV)/bin/ruff format --quiet --check --config $(TOOLS) $(PACKAGED) $(PACKAGING); \
 	$(VENV)/bin/mypy --config-file $(TOOLS) $(PACKAGED) $(PACKAGING); \
@@ -185,19 +185,21 @@ abi: c-library
 header:
 	ZIGNSEC_WRITE_HEADER=1 cargo test --quiet -p zignsec-c --test header
 
-$(VENV)/.ready: tests/python/requirements.txt
+$(VENV)/.ready: tests/python/requirements.txt tests/python/requirements-tests.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-MATURIN := $(VENV)/bin/maturin build --quiet
+MATURIN := $(VENV)/bin/maturin build --quiet --locked
 
 .PHONY: wheel-zignsec wheel-sandbox
 wheel: wheel-zignsec wheel-sandbox
 
+# For systems as old as Rust's standard library allows: Zig links it against glibc 2.17.
 wheel-zignsec: $(VENV)/.ready
 	rm -f target/wheels/zignsec-*.whl
-	$(MATURIN) --release $(RELEASE_FLAGS) -m py/Cargo.toml --interpreter $(PYTHON) --out target/wheels
+	PATH=$(CURDIR)/$(VENV)/bin:$$PATH $(MATURIN) --release $(RELEASE_FLAGS) --zig \
+		--compatibility manylinux2014 -m py/Cargo.toml --interpreter $(PYTHON) --out target/wheels
 
 wheel-sandbox: $(VENV)/.ready
 	rm -f target/wheels/zignsec_sandbox-*.whl

@@ -113,7 +113,6 @@ def test_cancelling_frees_task_and_thread(
         assert time.monotonic() - cancelled < LIMIT
         sandbox.disarm()
         assert (await patient.get_session(session_id)).id == session_id
-        assert time.monotonic() - cancelled < LIMIT
         await patient.aclose()
 
     asyncio.run(check())
