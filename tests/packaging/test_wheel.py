@@ -64,8 +64,7 @@ def test_the_source_archive_builds(tmp_path: Path) -> None:
     run(
         *pip,
         *("--wheel-dir", tmp_path, "--config-settings=build-args=--profile dev", archive),
-        # The dependencies are built once for all.
-        env={"CARGO_TARGET_DIR": str(ROOT / "target"), "PATH": path_with_maturin()},
+        env={"CARGO_TARGET_DIR": str(ROOT / "target/sdist"), "PATH": path_with_maturin()},
     )
     (wheel,) = tmp_path.glob("*.whl")
     python = installed(wheel, tmp_path / "environment")

@@ -103,6 +103,10 @@ def test_cancelling_frees_task_and_thread(
         sandbox.arm(fault, times=THREADS)
         tasks = [asyncio.create_task(call(session_id)) for _ in range(THREADS)]
         await until_so(lambda: len(sandbox.requests()) == 1 + THREADS)
+        # The loop's own executor, and what it looks names up with, are not among them.
+        loop = asyncio.get_running_loop()
+        assert await loop.run_in_executor(None, lambda: "free") == "free"
+        assert await loop.getaddrinfo("localhost", 80)
         queued = asyncio.create_task(call("never-sent"))
         await asyncio.sleep(0)
         cancelled = time.monotonic()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import zignsec
 from sandbox import Sandbox
+from steps import started, until
 
 PAGE_EXAMPLE = {
     "redirect_success": "https://my_success_url.com",
@@ -92,6 +93,22 @@ def test_other_threads_run_while_a_call_is_blocked(
     sandbox.stop()
     thread.join()
     assert failed.is_set()
+
+
+def test_blocked_calls_overlap(sandbox: Sandbox, client: zignsec.Client) -> None:
+    session_id = started(client)
+    patient = zignsec.Client(
+        sandbox.api_key, base_url=sandbox.url, timeout=100, attempt_timeout=100
+    )
+    sandbox.arm("stall", times=8)
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(patient.get_session, session_id) for _ in range(8)]
+        # Each is in flight while none has ended.
+        until(lambda: len(sandbox.requests()) == 1 + 8)
+        assert not any(call.done() for call in calls)
+        patient.close()
+        for call in calls:
+            assert isinstance(call.exception(), zignsec.CallCancelledError)
 
 
 @pytest.mark.parametrize("options", [(), ("--tls",)], ids=["plain", "tls"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import multiprocessing
 import pickle
 
 import pytest
@@ -91,6 +92,21 @@ def test_an_exception_keeps_everything_when_pickled(
     assert str(again) == "what"
     assert error_class().in_doubt is False
     assert error_class is zignsec.ZignSecError or error_class().code > 0
+
+
+def test_values_cross_to_another_process_and_back() -> None:
+    values: list[object] = [
+        zignsec.Session(JSON),
+        zignsec.WebhookEvent(EVENT),
+        *zignsec.SessionStatus,
+    ]
+    errors = [each("what", 24, 429, "body", "r-1", 2.5, 3, True) for each in ERRORS]
+    # Nothing is inherited by such a child.
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.map(copy.copy, values) == values
+        for error, again in zip(errors, pool.map(copy.deepcopy, errors), strict=True):
+            assert type(again) is type(error)
+            assert vars(again) == vars(error)
 
 
 def test_exceptions_stand_in_their_families() -> None:

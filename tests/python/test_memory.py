@@ -1,0 +1,70 @@
+"""What many calls leave behind: no object, no reference cycle, no memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from sandbox import Sandbox
+
+PROGRAM = r"""
+import gc, re, sys, zignsec
+
+client = zignsec.Client(sys.argv[1], base_url=sys.argv[2])
+session_id = client.start_phone_2fa(
+    "+46703339954", redirect_success="https://a.example", redirect_failure="https://b.example"
+).id
+polls = 0
+
+def on_poll(session, elapsed):
+    global polls
+    polls += 1
+    return False
+
+def calls(rounds):
+    for _ in range(rounds):
+        session = client.get_session(session_id)
+        session.to_dict(), session.status, repr(session), zignsec.Session(str(JSON)) == session
+        for failing in (
+            lambda: client.get_session("no-such-session"),
+            lambda: client.get_session("not an id"),
+            lambda: client.wait_for_session(session_id, on_poll=on_poll),
+            lambda: zignsec.verify_webhook(b"{}", "t=1,v1=00", "secret"),
+        ):
+            try:
+                failing()
+            except zignsec.ZignSecError as error:
+                str(error), repr(error)
+            else:
+                raise SystemExit("did not fail")
+
+def resident_kib():
+    with open("/proc/self/status") as status:
+        return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
+
+JSON = '{"id":"a-1","status":"pending","new":[1]}'
+calls(200)
+gc.collect()
+gc.disable()
+objects, memory = len(gc.get_objects()), resident_kib()
+calls(2_000)
+grown = resident_kib() - memory
+cycles = gc.collect()
+assert polls == 2_200
+print(len(gc.get_objects()) - objects, cycles, grown)
+"""
+
+
+def test_ten_thousand_calls_leave_nothing_behind(sandbox: Sandbox) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM, sandbox.api_key, sandbox.url],
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert ran.returncode == 0, ran.stderr
+    objects, cycles, grown_kib = map(int, ran.stdout.split())
+    assert objects < 50
+    # With the garbage collector off, a cycle would still be there.
+    assert cycles == 0
+    assert grown_kib < 1024

@@ -1,0 +1,71 @@
+"""What type checkers say of the package: mypy and pyright check these calls, pytest runs none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import zignsec
+
+if TYPE_CHECKING:
+    from typing_extensions import assert_type
+
+    def of_a_client(client: zignsec.Client) -> None:
+        session = client.start_phone_2fa("+46701740605", redirect_success="", redirect_failure="")
+        assert_type(session, zignsec.Session)
+        assert_type(client.get_session(session.id), zignsec.Session)
+        assert_type(client.wait_for_session(session.id, on_poll=polled), zignsec.Session)
+        assert_type(client.with_options(timeout=1, max_retries=0), zignsec.Client)
+        with client as entered:
+            assert_type(entered, zignsec.Client)
+        # What is required is named, and nothing passes by its place but the phone number.
+        client.start_phone_2fa("+46701740605")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        client.start_phone_2fa("+46701740605", "", "")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        client.wait_for_session(session.id, 5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        zignsec.Client(auth_scheme="bearer")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        zignsec.Client(environment="staging")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    def polled(session: zignsec.Session, elapsed: float) -> bool:
+        assert_type(session.is_final, bool)
+        return elapsed < 1
+
+    async def of_an_async_client(client: zignsec.AsyncClient) -> None:
+        start = client.start_phone_2fa
+        session = await start("+46701740605", redirect_success="", redirect_failure="")
+        assert_type(session, zignsec.Session)
+        assert_type(await client.get_session("id"), zignsec.Session)
+        assert_type(await client.wait_for_session("id"), zignsec.Session)
+        async with client as entered:
+            assert_type(entered, zignsec.AsyncClient)
+
+    def of_a_session(session: zignsec.Session) -> None:
+        assert_type(session.id, str)
+        assert_type(session.status, zignsec.SessionStatus)
+        assert_type(session.status_text, str)
+        assert_type(session.redirect_url, str | None)
+        assert_type(session.is_verified, bool)
+        assert_type(session.to_dict(), dict[str, Any])
+        match session.status:
+            case zignsec.SessionStatus.PENDING:
+                assert_type(session.status, Literal[zignsec.SessionStatus.PENDING])
+            case _:
+                pass
+        session.id = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+    def of_the_module() -> None:
+        assert_type(zignsec.get_session("id"), zignsec.Session)
+        event = zignsec.verify_webhook(b"", None, "secret", tolerance=None)
+        assert_type(event, zignsec.WebhookEvent)
+        assert_type(event.relay_state, str | None)
+
+    def of_an_error(error: zignsec.ZignSecError) -> None:
+        assert_type(error.message, str)
+        assert_type(error.code, int)
+        assert_type(error.status_code, int | None)
+        assert_type(error.retry_after, float | None)
+        assert_type(error.in_doubt, bool)
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    from importlib.resources import files
+
+    assert files(zignsec).joinpath("py.typed").is_file()
