@@ -141,7 +141,10 @@ test-python: build
 	(cd tests/python && $(CURDIR)/$(PYTHON) -m mypy.stubtest zignsec._zignsec); \
 	$(VENV)/bin/pyright -p $(TOOLS) --pythonpath $(PYTHON); \
 	ZIGNSEC_TEST_SANDBOX=$(CURDIR)/$(VENV)/bin/zignsec-sandbox $(PYTHON) -m pytest -q -c $(TOOLS) \
-		--rootdir tests/python --ignore $(GATEWAY) tests/python
+		--rootdir tests/python --ignore $(GATEWAY) tests/python; \
+	$(PYTHON) tests/python/interpreters.py target/interpreters \
+		$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') \
+		target/wheels/zignsec-[0-9]*.whl target/wheels-dev/zignsec_sandbox-*.whl
 
 # The sandbox in a real browser, against its OpenAPI description, and its webhooks.
 GATEWAY := tests/python/gateway

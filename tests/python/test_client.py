@@ -191,7 +191,7 @@ def test_the_manual_is_in_the_interpreter() -> None:
 
 
 def test_a_wrong_type_is_a_type_error(client: zignsec.Client) -> None:
-    with pytest.raises(TypeError, match="session_id"):
+    with pytest.raises(TypeError, match="expected str, not int"):
         client.get_session(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 

@@ -46,7 +46,7 @@ signal.alarm(30)
 session = start()
 assert zignsec.get_session(session.id).id == session.id
 # In one write: the child's goes to the same pipe.
-os.write(1, f"{session.id}\n".encode())
+os.write(1, session.id.encode() + b" ")
 polls = []
 try:
     zignsec.wait_for_session(
