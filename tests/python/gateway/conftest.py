@@ -36,7 +36,8 @@ _FLAGS = [
     "--disable-sync",
     "--no-proxy-server",
     # No other name is looked up: nothing here is to leave this machine.
-    f"--host-resolver-rules=MAP {REBOUND_NAME} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    f"--host-resolver-rules=MAP {REBOUND_NAME} 127.0.0.1, MAP * ~NOTFOUND, "
+    "EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
 
 StartSandbox = Callable[..., Sandbox]
