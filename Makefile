@@ -148,14 +148,18 @@ test-python: build
 
 # The sandbox in a real browser, against its OpenAPI description, and its webhooks.
 GATEWAY := tests/python/gateway
+WEB_EXAMPLES := $(GATEWAY)/test_web_examples.py
+IN_BROWSER := $(PYTHON) -m pytest -q -c $(TOOLS) --rootdir tests/python --confcutdir $(GATEWAY)
 HAVE_BROWSER := $(HAVE_PYTHON) && chromium --version
 
 test-gateway: build
 	$(call needs,the gateway in a browser (Python 3.10 or later with venv and Chromium),$(HAVE_BROWSER)) \
 	$(MAKE) --no-print-directory $(VENV)/.ready; \
-	$(PYTHON) -m pytest -q -c $(TOOLS) --rootdir tests/python --confcutdir $(GATEWAY) $(GATEWAY)
+	$(IN_BROWSER) --ignore $(WEB_EXAMPLES) $(GATEWAY)
 
-# Each example, with the scripted user as its user.
+HAVE_WHEEL := $(PYTHON) -c 'import zignsec'
+
+# Each example, with the scripted user as its user; the web applications with one in a browser.
 test-examples: build
 	cargo build --quiet -p zignsec-example
 	$(DEMO) target/debug/zignsec-example $(PHONE)
@@ -165,8 +169,11 @@ test-examples: build
 	$(call needs,examples/cpp (a C++ compiler),$(CXX) --version) \
 	$(CXX17) examples/cpp/phone_2fa.cpp -o target/cpp/phone_2fa $(LINK); \
 	$(DEMO) target/cpp/phone_2fa $(PHONE)
-	$(call needs,examples/python (the wheel in $(VENV)),$(PYTHON) -c 'import zignsec') \
+	$(call needs,examples/python (the wheel in $(VENV)),$(HAVE_WHEEL)) \
 	$(DEMO) $(PYTHON) examples/python/phone_2fa.py $(PHONE)
+	$(call needs,examples/python in a browser (the wheel in $(VENV) and Chromium),$(HAVE_WHEEL) && $(HAVE_BROWSER)) \
+	$(MAKE) --no-print-directory $(VENV)/.ready; \
+	$(IN_BROWSER) $(WEB_EXAMPLES)
 
 # What is packed, seen by those who install it.
 PACKAGED := tests/packaging
