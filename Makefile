@@ -140,7 +140,7 @@ test-python: build
 	$(VENV)/bin/mypy --config-file $(TOOLS) $(TYPED); \
 	(cd tests/python && $(CURDIR)/$(PYTHON) -m mypy.stubtest zignsec._zignsec); \
 	$(VENV)/bin/pyright -p $(TOOLS) --pythonpath $(PYTHON); \
-	ZIGNSEC_TEST_SANDBOX=$(CURDIR)/$(VENV)/bin/zignsec-sandbox $(PYTHON) -m pytest -q -c $(TOOLS) \
+	ZIGNSEC_TEST_SANDBOX=$(CURDIR)/$(VENV)/bin/zignsec-sandbox $(PYTHON) -m pytest -q -n 2 -c $(TOOLS) \
 		--rootdir tests/python --ignore $(GATEWAY) tests/python; \
 	$(PYTHON) tests/python/interpreters.py target/interpreters \
 		$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') \
