@@ -2,8 +2,8 @@
 
 include ffi-c/packaging/package.mk
 
-.PHONY: help demo test test-lint test-rust test-fuzz test-c test-cpp test-python test-gateway \
-	test-examples test-packaging header abi wheel
+.PHONY: help demo test test-lint test-rust test-fuzz test-headers test-c test-cpp test-memory \
+	test-python test-gateway test-examples test-packaging header abi wheel
 .DEFAULT_GOAL := help
 
 VENV := target/venv
@@ -58,8 +58,8 @@ build:
 	@ln -sf libzignsec.so target/debug/$$(readelf -d target/debug/libzignsec.so | \
 		sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
 
-test: forget-captured test-lint test-rust test-fuzz test-c test-cpp test-python test-gateway \
-	test-examples test-packaging test-secrets
+test: forget-captured test-lint test-rust test-fuzz test-headers test-c test-cpp test-memory \
+	test-python test-gateway test-examples test-packaging test-secrets
 
 .PHONY: forget-captured test-secrets
 forget-captured:
@@ -90,30 +90,46 @@ test-fuzz:
 	BOLERO_RANDOM_TEST_TIME_MS=$(FUZZ_SECONDS)000 \
 		cargo test --quiet --workspace --exclude zignsec-py --lib -- $(FUZZED)
 
+# $(call dialects,C COMPILER,C++ COMPILER)
+dialects = for standard in c99 c11 c17; do \
+		$(1) -std=$$standard $(WARNINGS) -Iinclude -Itests/c -fsyntax-only \
+			tests/c/header.c tests/c/layout.c; \
+	done; \
+	for standard in c++11 c++14 c++17 c++20; do \
+		$(2) -std=$$standard $(WARNINGS) -Iinclude -Itests/c -fsyntax-only -x c++ \
+			tests/c/header.c tests/c/layout.c; \
+	done; \
+	for standard in c++17 c++20; do \
+		$(2) -std=$$standard $(WARNINGS) -Wconversion -Iinclude -fsyntax-only tests/cpp/header.cpp; \
+	done
+
+# The headers alone, twice, and with every number that programs are built with.
+test-headers:
+	$(call needs,the headers with GCC (gcc and g++),gcc --version && g++ --version) \
+	$(call dialects,gcc,g++)
+	$(call needs,the headers with Clang (clang and clang++),clang --version && clang++ --version) \
+	$(call dialects,clang,clang++)
+
 HAVE_C := $(CC) --version && pkg-config --exists libcjson libcurl
 HAVE_CXX := $(CXX) --version && pkg-config --exists libcjson libcurl
 FOR_TESTS := -lcjson -lcurl
 
 test-c: build
 	$(call needs,C (a C compiler with cJSON and libcurl),$(HAVE_C)) \
-	for standard in c99 c11 c17; do \
-		$(CC) -std=$$standard $(WARNINGS) -Iinclude -fsyntax-only tests/c/header.c; \
-	done; \
 	nm -D --defined-only target/debug/libzignsec.so | sed 's/.* //' | sort >target/c/exported; \
 	grep -o 'zs_[a-z0-9_]*(' include/zignsec.h | tr -d '(' | sort -u | diff target/c/exported -; \
-	for test in contract vectors faults waiting logging process memory; do \
+	for test in contract layout vectors faults waiting logging process memory threads; do \
 		$(C99) tests/c/$$test.c tests/c/sandbox.c -o target/c/$$test $(LINK) $(FOR_TESTS) -pthread; \
 		target/c/$$test; \
 	done; \
+	$(C99) tests/c/loading.c tests/c/sandbox.c -o target/c/loading $(FOR_TESTS) -pthread -ldl; \
+	LD_LIBRARY_PATH=target/debug target/c/loading; \
 	cargo build --quiet -p zignsec-c --features __panic --target-dir target/panic; \
 	ln -sf libzignsec.so target/panic/debug/libzignsec.so.0.1; \
 	LD_LIBRARY_PATH=target/panic/debug ZIGNSEC_TEST_PANIC=1 RUST_BACKTRACE=0 target/c/contract
 
 test-cpp: build
 	$(call needs,C++ (a C++ compiler with cJSON and libcurl),$(HAVE_CXX)) \
-	for standard in c++11 c++14 c++17 c++20; do \
-		$(CXX) -std=$$standard $(WARNINGS) -Iinclude -fsyntax-only -x c++ tests/c/header.c; \
-	done; \
 	$(C99) -c tests/c/sandbox.c -o target/cpp/sandbox.o; \
 	for standard in c++17 c++20; do \
 		for test in contract waiting; do \
@@ -122,6 +138,28 @@ test-cpp: build
 			target/cpp/$$test; \
 		done; \
 	done
+
+HAVE_CHECKERS := $(HAVE_C) && valgrind --version && gcc -fsanitize=address,undefined -xc /dev/null -c -o /dev/null
+MEMCHECK := valgrind --quiet --error-exitcode=1 --leak-check=full --show-leak-kinds=definite \
+	--errors-for-leak-kinds=definite
+HELGRIND := valgrind --tool=helgrind --quiet --error-exitcode=1 --suppressions=tests/c/helgrind.supp
+SANITIZED := -g -fsanitize=address,undefined -fno-sanitize-recover=all
+
+# Memory and threads, watched: what is shipped, as C programs use it. Over TLS memcheck is not asked
+# about unset values, as which it takes what ring's assembler has worked out.
+test-memory: build c-library
+	$(call needs,memory checks (C with valgrind and the sanitizers of gcc),$(HAVE_CHECKERS)) \
+	ln -sf libzignsec.so target/release/libzignsec.so.$(SOVERSION); \
+	export LD_LIBRARY_PATH=target/release; \
+	for test in contract leaks threads waiting; do \
+		$(C99) -g tests/c/$$test.c tests/c/sandbox.c -o target/c/$$test $(LINK) $(FOR_TESTS) -pthread; \
+		$(C99) $(SANITIZED) tests/c/$$test.c tests/c/sandbox.c -o target/c/$$test-sanitized \
+			$(LINK) $(FOR_TESTS) -pthread; \
+		target/c/$$test-sanitized; \
+	done; \
+	$(MEMCHECK) target/c/contract; \
+	$(MEMCHECK) --undef-value-errors=no target/c/leaks; \
+	$(HELGRIND) target/c/threads
 
 HAVE_PYTHON := python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))'
 
