@@ -103,12 +103,15 @@ dialects = for standard in c99 c11 c17; do \
 		$(2) -std=$$standard $(WARNINGS) -Wconversion -Iinclude -fsyntax-only tests/cpp/header.cpp; \
 	done
 
-# The headers alone, twice, and with every number that programs are built with.
+# The headers alone, twice, with every number that programs are built with; no item is undocumented.
 test-headers:
 	$(call needs,the headers with GCC (gcc and g++),gcc --version && g++ --version) \
 	$(call dialects,gcc,g++)
 	$(call needs,the headers with Clang (clang and clang++),clang --version && clang++ --version) \
 	$(call dialects,clang,clang++)
+	$(call needs,the documentation of the headers (doxygen),doxygen --version) \
+	mkdir -p target/doxygen; \
+	doxygen tests/cpp/Doxyfile
 
 HAVE_C := $(CC) --version && pkg-config --exists libcjson libcurl
 HAVE_CXX := $(CXX) --version && pkg-config --exists libcjson libcurl

@@ -296,8 +296,8 @@ typedef struct zs_webhook_event zs_webhook_event;
 
 /**
  * What zs_set_log_callback() sets. It is called on the thread whose call logs, by several threads at
- * once, and must not call any function of the library. It must return: no exception and no longjmp()
- * may leave it.
+ * once, and must not call any function of the library. It must return: an exception that leaves it
+ * ends the process (abort), and longjmp() must not.
  *
  * @param level      1 error, 2 warning, 3 info, 4 debug, 5 trace.
  * @param message    One line of text, good until the callback returns. It holds no API key and no
@@ -421,7 +421,8 @@ typedef struct zs_phone_2fa_request {
  * What zs_wait_for_session() calls after each poll that was answered, on the thread that waits.
  *
  * It may call any function of the library, zs_client_cancel() among them, but must not free the
- * client of the wait or the session. It must return: no exception and no longjmp() may leave it.
+ * client of the wait or the session. It must return: an exception that leaves it ends the process
+ * (abort), and longjmp() must not.
  *
  * @param session     How the session stands. It is the library's, and good until the callback
  *                    returns.

@@ -75,9 +75,11 @@ inline std::optional<std::string_view> optional(const char *text) {
 /** A failed call: zs_error as an exception. what() can be logged; body() can hold personal data. */
 class Error : public std::runtime_error {
   public:
+    /** An error of this header's own. */
     Error(zs_result result, const std::string &message)
         : std::runtime_error(message), result_(result) {}
 
+    /** Copies what C's error tells, and leaves it to its owner. */
     explicit Error(const zs_error *error)
         : std::runtime_error(detail::text(zs_error_message(error))),
           result_(zs_error_result(error)), http_status_(zs_error_http_status(error)),
@@ -85,15 +87,18 @@ class Error : public std::runtime_error {
           in_doubt_(zs_error_in_doubt(error) != 0), body_(detail::text(zs_error_body(error))),
           request_id_(detail::text(zs_error_request_id(error))) {}
 
+    /** What went wrong: never ZS_OK. */
     zs_result result() const noexcept { return result_; }
     /** 0 where there was no answer. */
     int http_status() const noexcept { return http_status_; }
+    /** When the gateway said to come back, from when the call returned; else nothing. */
     std::optional<std::chrono::milliseconds> retry_after() const {
         if (retry_after_ms_ < 0) {
             return std::nullopt;
         }
         return std::chrono::milliseconds(retry_after_ms_);
     }
+    /** How many attempts were begun; 0 where nothing was tried. */
     unsigned attempts() const noexcept { return attempts_; }
     /** Whether a session may exist that the call did not hand out. */
     bool in_doubt() const noexcept { return in_doubt_; }
@@ -148,20 +153,52 @@ inline std::uint32_t milliseconds(const char *name, std::chrono::milliseconds li
 
 /** The settings of a client, as zs_client_options; what is not set is the default. */
 struct ClientOptions {
-    std::optional<std::string> api_key, secondary_api_key, base_url, ca_file, client_cert_file,
-        client_key_file, proxy, user_agent;
+    /** The API key; not set, that of the environment. */
+    std::optional<std::string> api_key;
+    /** The account's other key, tried once where the gateway answers 401. */
+    std::optional<std::string> secondary_api_key;
+    /** Where the gateway is; wins over environment. */
+    std::optional<std::string> base_url;
+    /** A PEM file with the certificates to trust, in place of every other. */
+    std::optional<std::string> ca_file;
+    /** A PEM file with the certificate to show. */
+    std::optional<std::string> client_cert_file;
+    /** A PEM file with its private key. */
+    std::optional<std::string> client_key_file;
+    /** The URL of a proxy, or "none". */
+    std::optional<std::string> proxy;
+    /** The header user-agent. */
+    std::optional<std::string> user_agent;
+    /** Which gateway, where base_url names none. */
     Environment environment = Environment::standard;
+    /** Which header carries the key. */
     AuthScheme auth_scheme = AuthScheme::authorization;
-    /** Zero is the default. */
-    std::chrono::milliseconds connect_timeout{}, attempt_timeout{}, timeout{};
+    /** The limit for look-up, TCP, proxy and TLS together. Zero: 5 seconds. */
+    std::chrono::milliseconds connect_timeout{};
+    /** The limit for one attempt. Zero: 10 seconds. */
+    std::chrono::milliseconds attempt_timeout{};
+    /** The limit for a whole call. Zero: 30 seconds. */
+    std::chrono::milliseconds timeout{};
     /** How many more attempts a call may make; 0 is none. */
     std::optional<int> max_retries;
 };
 
 /** A session to open, as zs_phone_2fa_request. */
 struct Phone2faRequest {
-    std::string phone_number, redirect_success, redirect_failure;
-    std::optional<std::string> locale, relay_state, webhook, csrf_token;
+    /** In E.164, such as +46701740605. Required. */
+    std::string phone_number;
+    /** Where the user goes after success, an absolute http or https URL. Required. */
+    std::string redirect_success;
+    /** Where the user goes after failure, such a URL. Required. */
+    std::string redirect_failure;
+    /** The language of the user's page; not set, "En". */
+    std::optional<std::string> locale;
+    /** Text that the session carries. */
+    std::optional<std::string> relay_state;
+    /** Where the gateway reports changes, an absolute URL. */
+    std::optional<std::string> webhook;
+    /** The header x-csrf-token. */
+    std::optional<std::string> csrf_token;
 };
 
 namespace detail {
@@ -174,31 +211,41 @@ class Session {
     /** Takes over a session that C gave out. */
     explicit Session(zs_session *session) noexcept : session_(session) {}
 
+    /** The session's id. */
     std::string_view id() const { return detail::view(zs_session_id(get())); }
+    /** The status as one of nine; unknown for a word that is not among them. */
     SessionStatus status() const { return static_cast<SessionStatus>(zs_session_status(get())); }
     /** The status as the gateway wrote it. */
     std::string_view status_text() const { return detail::view(zs_session_status_text(get())); }
+    /** Whether the session has ended. */
     bool is_final() const { return zs_session_is_final(get()) != 0; }
     /** The verdict; see zs_session_is_verified(). */
     bool is_verified() const { return zs_session_is_verified(get()) != 0; }
+    /** Where to send the user; told when the session is opened. */
     std::optional<std::string_view> redirect_url() const {
         return detail::optional(zs_session_redirect_url(get()));
     }
+    /** The phone number that the session is for; personal data. */
     std::optional<std::string_view> phone_number() const {
         return detail::optional(zs_session_phone_number(get()));
     }
+    /** The language of the user's page. */
     std::optional<std::string_view> locale() const {
         return detail::optional(zs_session_locale(get()));
     }
+    /** Where the user goes after success. */
     std::optional<std::string_view> redirect_success() const {
         return detail::optional(zs_session_redirect_success(get()));
     }
+    /** Where the user goes after failure. */
     std::optional<std::string_view> redirect_failure() const {
         return detail::optional(zs_session_redirect_failure(get()));
     }
+    /** The text that was given when the session was opened. */
     std::optional<std::string_view> relay_state() const {
         return detail::optional(zs_session_relay_state(get()));
     }
+    /** Where the gateway reports changes. */
     std::optional<std::string_view> webhook() const {
         return detail::optional(zs_session_webhook(get()));
     }
@@ -216,8 +263,10 @@ class Session {
 
 /** How to wait for a session, as zs_wait_options. */
 struct WaitOptions {
-    /** Zero is the default. */
-    std::chrono::milliseconds timeout{}, poll_interval{};
+    /** How long to wait for the end. Zero: 300 seconds. */
+    std::chrono::milliseconds timeout{};
+    /** The time between two polls. Zero: 2 seconds. */
+    std::chrono::milliseconds poll_interval{};
     /**
      * What to call after each poll that was answered, with the session, which is good for the call,
      * and the time since the start of the wait. Returning false stops the wait, unless the session is
@@ -410,6 +459,7 @@ class WebhookEvent {
     std::string_view status_text() const {
         return detail::view(zs_webhook_event_status_text(get()));
     }
+    /** The text that was given when the session was opened. */
     std::optional<std::string_view> relay_state() const {
         return detail::optional(zs_webhook_event_relay_state(get()));
     }

@@ -15,15 +15,15 @@ use crate::ptr::{self, Kept, Text, UserData};
 const TARGET: &str = "zignsec";
 
 /// What zs_set_log_callback() sets. It is called on the thread whose call logs, by several threads at
-/// once, and must not call any function of the library. It must return: no exception and no longjmp()
-/// may leave it.
+/// once, and must not call any function of the library. It must return: an exception that leaves it
+/// ends the process (abort), and longjmp() must not.
 ///
 /// @param level      1 error, 2 warning, 3 info, 4 debug, 5 trace.
 /// @param message    One line of text, good until the callback returns. It holds no API key and no
 ///                   whole phone number.
 /// @param user_data  That of zs_set_log_callback().
 pub type zs_log_callback =
-    Option<extern "C" fn(level: i32, message: Text<'_>, user_data: UserData)>;
+    Option<extern "C-unwind" fn(level: i32, message: Text<'_>, user_data: UserData)>;
 
 /// Sets what is called with every message that the library logs, in the whole process, in place of
 /// what was set before. Nothing is logged until this is called.
@@ -196,7 +196,7 @@ mod tests {
 
     static KEPT: Mutex<Vec<(i32, String)>> = Mutex::new(Vec::new());
 
-    extern "C" fn keep(level: i32, message: Text<'_>, _: UserData) {
+    extern "C-unwind" fn keep(level: i32, message: Text<'_>, _: UserData) {
         KEPT.lock().unwrap().push((level, message.required("message").unwrap().to_owned()));
     }
 
@@ -260,7 +260,7 @@ mod tests {
     static GATE: Mutex<Option<(Sender<()>, Receiver<()>)>> = Mutex::new(None);
     static ENDED: AtomicUsize = AtomicUsize::new(0);
 
-    extern "C" fn wait(_: i32, _: Text<'_>, _: UserData) {
+    extern "C-unwind" fn wait(_: i32, _: Text<'_>, _: UserData) {
         let (running, go_on) = GATE.lock().unwrap().take().unwrap();
         running.send(()).unwrap();
         go_on.recv().unwrap();
@@ -301,7 +301,7 @@ mod tests {
 
     static BOTH: Mutex<Option<Arc<Barrier>>> = Mutex::new(None);
 
-    extern "C" fn meet(_: i32, _: Text<'_>, _: UserData) {
+    extern "C-unwind" fn meet(_: i32, _: Text<'_>, _: UserData) {
         let both = BOTH.lock().unwrap().clone().unwrap();
         both.wait();
     }
@@ -331,11 +331,11 @@ mod tests {
         LATE.fetch_add(REPLACED[which].load(Ordering::SeqCst).into(), Ordering::SeqCst);
     }
 
-    extern "C" fn first(level: i32, _: Text<'_>, _: UserData) {
+    extern "C-unwind" fn first(level: i32, _: Text<'_>, _: UserData) {
         called(0, level);
     }
 
-    extern "C" fn second(level: i32, _: Text<'_>, _: UserData) {
+    extern "C-unwind" fn second(level: i32, _: Text<'_>, _: UserData) {
         called(1, level);
     }
 

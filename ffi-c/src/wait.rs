@@ -12,7 +12,8 @@ use crate::session::zs_session;
 /// What zs_wait_for_session() calls after each poll that was answered, on the thread that waits.
 ///
 /// It may call any function of the library, zs_client_cancel() among them, but must not free the
-/// client of the wait or the session. It must return: no exception and no longjmp() may leave it.
+/// client of the wait or the session. It must return: an exception that leaves it ends the process
+/// (abort), and longjmp() must not.
 ///
 /// @param session     How the session stands. It is the library's, and good until the callback
 ///                    returns.
@@ -21,7 +22,7 @@ use crate::session::zs_session;
 /// @return 0 to go on waiting. Anything else ends the wait as ZS_ERROR_CANCELLED, unless the session
 ///         is final: that is the end of the wait, whatever is returned.
 pub type zs_wait_callback =
-    Option<extern "C" fn(session: &zs_session, elapsed_ms: u32, user_data: UserData) -> i32>;
+    Option<extern "C-unwind" fn(session: &zs_session, elapsed_ms: u32, user_data: UserData) -> i32>;
 
 /// How to wait for a session. Begin with ZS_WAIT_OPTIONS_INIT.
 #[repr(C)]

@@ -5,7 +5,13 @@ extern "C" {
 #include "check.h"
 #include "zignsec.hpp"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <chrono>
+#include <csignal>
+#include <cstdio>
 #include <future>
 #include <string>
 #include <utility>
@@ -142,12 +148,54 @@ static void a_client_and_its_duplicate_are_stopped_apart(const sandbox &box) {
     CHECK(other_result.get() == ZS_ERROR_CANCELLED);
 }
 
+static std::int32_t throws(const zs_session *, std::uint32_t, void *) { throw 1; }
+
+static void throws_from_the_log(std::int32_t, const char *, void *) { throw 1; }
+
+/* How a process ends that calls C itself, with a callback that throws. */
+static int end_of_a_process_that_throws(const sandbox &box, bool while_logging) {
+    const zignsec::Client client = client_of(box);
+    const std::string id = open_session(client);
+    const pid_t child = fork();
+    if (child == 0) {
+        /* What the end has to say, and a core, are not wanted. */
+        const rlimit none{};
+        setrlimit(RLIMIT_CORE, &none);
+        CHECK(std::freopen("/dev/null", "w", stderr) != nullptr);
+        try {
+            zs_wait_options options = ZS_WAIT_OPTIONS_INIT;
+            zs_session *session = nullptr;
+            options.on_poll = throws;
+            if (while_logging) {
+                zs_set_log_callback(5, throws_from_the_log, nullptr);
+                zs_get_session(client.get(), id.c_str(), &session, nullptr);
+            } else {
+                zs_wait_for_session(client.get(), id.c_str(), &options, &session, nullptr);
+            }
+        } catch (...) {
+            _exit(2);
+        }
+        _exit(1);
+    }
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child);
+    return status;
+}
+
+static void an_exception_does_not_pass_through_the_library(const sandbox &box) {
+    for (const bool while_logging : {false, true}) {
+        const int status = end_of_a_process_that_throws(box, while_logging);
+        CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    }
+}
+
 int main() {
     sandbox box = sandbox_start(0);
     a_wait_ends_with_the_session(box);
     a_wait_fails_as_in_c(box);
     an_exception_of_on_poll_is_carried_out(box);
     a_client_and_its_duplicate_are_stopped_apart(box);
+    an_exception_does_not_pass_through_the_library(box);
     sandbox_stop(&box);
     return report("cpp/waiting");
 }
