@@ -16,6 +16,7 @@ use crate::options::{self, AuthScheme, Environ, Environment, Limits, Options};
 use crate::request::Phone2faRequest;
 use crate::retry::{self, Budget};
 use crate::session::{self, Session};
+use crate::transport::proxy;
 use crate::transport::{Answer, Bounds, Call, Failure, Scope, Stopped, Transport, Watch};
 use crate::wait::{self, Wait, WaitOptions};
 
@@ -50,6 +51,12 @@ impl Client {
     #[must_use]
     pub fn base_url(&self) -> &str {
         self.transport.settings.base_url.as_str()
+    }
+
+    /// The proxy that calls go through, as `scheme://host:port`, without its user and password.
+    #[must_use]
+    pub fn proxy(&self) -> Option<String> {
+        self.transport.settings.proxy.as_ref().map(proxy::shown)
     }
 
     /// Step 1: opens a session. Send the user to its [`redirect_url`](Session::redirect_url), and

@@ -38,6 +38,12 @@ pub(crate) fn choose(
     Ok(None)
 }
 
+/// A proxy without its login, which is a secret.
+pub(crate) fn shown(proxy: &Proxy) -> String {
+    let scheme = proxy.uri().scheme_str().unwrap_or_default();
+    format!("{scheme}://{}:{}", proxy.host(), proxy.port())
+}
+
 /// A proxy variable. The lower-case spelling wins, as in curl.
 fn variable(name: &str, environment: &Environ) -> Result<Option<String>, Error> {
     match environment.get(&name.to_ascii_lowercase())? {
@@ -173,6 +179,18 @@ mod tests {
         assert_eq!(chosen(None, "http://127.0.0.1:1", socks), None);
         let other = BaseUrl::parse("https://other.example").unwrap();
         assert!(choose(None, &other, &Environ(socks)).is_err());
+    }
+
+    #[test]
+    fn a_proxy_is_shown_without_its_login() {
+        for (text, expected) in [
+            ("http://u:secret@proxy.example", "http://proxy.example:80"),
+            ("HTTPS://u@proxy.example:8443/path", "https://proxy.example:8443"),
+            ("proxy.example:3128", "http://proxy.example:3128"),
+            ("http://[fd00::1]:1", "http://[fd00::1]:1"),
+        ] {
+            assert_eq!(shown(&parse("proxy", text).unwrap()), expected);
+        }
     }
 
     #[test]
