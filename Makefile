@@ -168,13 +168,9 @@ HAVE_PYTHON := python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_inf
 
 test-python: build
 	$(call needs,Python (3.10 or later with venv),$(HAVE_PYTHON)) \
-	$(MAKE) --no-print-directory wheel-zignsec; \
+	$(MAKE) --no-print-directory wheels-installed; \
 	cargo clippy --quiet -p zignsec-py -- -D warnings; \
 	cargo build --quiet -p zignsec-py --features __panic --target-dir target/panic; \
-	rm -rf target/wheels-dev; \
-	$(MATURIN) --profile dev -m tests/sandbox/Cargo.toml --out target/wheels-dev; \
-	$(PYTHON) -m pip install --quiet --force-reinstall --no-index target/wheels/zignsec-[0-9]*.whl \
-		target/wheels-dev/zignsec_sandbox-*.whl; \
 	$(VENV)/bin/ruff check --quiet --config $(TOOLS) py/python $(TYPED); \
 	$(VENV)/bin/ruff format --quiet --check --config $(TOOLS) py/python $(TYPED); \
 	$(VENV)/bin/mypy --config-file $(TOOLS) -p zignsec; \
@@ -195,7 +191,7 @@ HAVE_BROWSER := $(HAVE_PYTHON) && chromium --version
 
 test-gateway: build
 	$(call needs,the gateway in a browser (Python 3.10 or later with venv and Chromium),$(HAVE_BROWSER)) \
-	$(MAKE) --no-print-directory $(VENV)/.ready; \
+	$(MAKE) --no-print-directory wheels-installed; \
 	$(IN_BROWSER) --ignore $(WEB_EXAMPLES) $(GATEWAY)
 
 HAVE_WHEEL := $(PYTHON) -c 'import zignsec'
@@ -255,3 +251,11 @@ wheel-zignsec: $(VENV)/.ready
 wheel-sandbox: $(VENV)/.ready
 	rm -f target/wheels/zignsec_sandbox-*.whl
 	$(MATURIN) --release $(RELEASE_FLAGS) -m tests/sandbox/Cargo.toml --out target/wheels
+
+# For tests: they find the sandbox as a user does.
+.PHONY: wheels-installed
+wheels-installed: wheel-zignsec
+	rm -rf target/wheels-dev
+	$(MATURIN) --profile dev -m tests/sandbox/Cargo.toml --out target/wheels-dev
+	$(PYTHON) -m pip install --quiet --force-reinstall --no-index target/wheels/zignsec-[0-9]*.whl \
+		target/wheels-dev/zignsec_sandbox-*.whl

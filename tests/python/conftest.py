@@ -58,14 +58,13 @@ def _captured() -> Iterator[None]:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    box = Sandbox()
-    yield box
-    box.stop()
+    with Sandbox() as box:
+        yield box
 
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> zignsec.Client:
-    return zignsec.Client(sandbox.api_key, base_url=sandbox.url)
+    return sandbox.client()
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import zignsec
 from sandbox import Sandbox
@@ -15,6 +17,15 @@ LIMIT = 0.2
 """How long a call that is to stop may take to, in seconds: the contract's own limit."""
 
 REDIRECTS = {"redirect_success": "https://a.example", "redirect_failure": "https://b.example"}
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def programs(readme: str, language: str) -> list[str]:
+    """The blocks of code in a language that a README has."""
+    text = (ROOT / readme).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def started(client: zignsec.Client) -> str:

@@ -43,7 +43,7 @@ async def until_so(condition: Callable[[], object]) -> None:
 
 def test_a_session_runs_from_start_to_verdict(sandbox: Sandbox) -> None:
     # Made where there is no event loop.
-    client = zignsec.AsyncClient(sandbox.api_key, base_url=sandbox.url)
+    client = sandbox.async_client()
 
     async def check() -> zignsec.Session:
         async with client as entered:

@@ -114,23 +114,22 @@ def test_blocked_calls_overlap(sandbox: Sandbox, client: zignsec.Client) -> None
 @pytest.mark.parametrize("options", [(), ("--tls",)], ids=["plain", "tls"])
 def test_every_answer_belongs_to_its_question(options: tuple[str, ...]) -> None:
     threads = 10
-    box = Sandbox(*options)
-    client = zignsec.Client(box.api_key, base_url=box.url, ca_file=box.ca_file)
+    with Sandbox(*options) as box:
+        client = box.client()
 
-    def work(thread: int) -> None:
-        own = f"thread {thread}"
-        details = PAGE_EXAMPLE | {"relay_state": own}
-        session_id = client.start_phone_2fa("+46703339954", **details).id
-        for _ in range(49):
-            session = client.get_session(session_id)
-            assert (session.id, session.relay_state) == (session_id, own)
+        def work(thread: int) -> None:
+            own = f"thread {thread}"
+            details = PAGE_EXAMPLE | {"relay_state": own}
+            session_id = client.start_phone_2fa("+46703339954", **details).id
+            for _ in range(49):
+                session = client.get_session(session_id)
+                assert (session.id, session.relay_state) == (session_id, own)
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(threads)))
-    seen = box.requests()
-    assert len(seen) == threads * 50
-    assert len({request["connection"] for request in seen}) <= threads
-    box.stop()
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, range(threads)))
+        seen = box.requests()
+        assert len(seen) == threads * 50
+        assert len({request["connection"] for request in seen}) <= threads
 
 
 def test_a_closed_client_refuses_calls(client: zignsec.Client) -> None:
@@ -196,12 +195,9 @@ def test_a_wrong_type_is_a_type_error(client: zignsec.Client) -> None:
 
 
 def test_a_ca_file_is_trusted() -> None:
-    box = Sandbox("--tls")
-    try:
+    with Sandbox("--tls") as box:
         with pytest.raises(zignsec.TLSError):
             start(zignsec.Client(box.api_key, base_url=box.url))
         start(zignsec.Client(box.api_key, base_url=box.url, ca_file=box.ca_file))
         assert box.ca_file is not None
         start(zignsec.Client(box.api_key, base_url=box.url, ca_file=Path(box.ca_file)))
-    finally:
-        box.stop()

@@ -156,9 +156,8 @@ def assert_refused(ran: Ran, *, in_doubt: bool) -> None:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    box = Sandbox("--tls")
-    yield box
-    box.stop()
+    with Sandbox("--tls") as box:
+        yield box
 
 
 def test_the_sandbox_knows_the_certificate_that_it_made(sandbox: Sandbox) -> None:

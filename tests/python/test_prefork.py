@@ -23,9 +23,8 @@ CLASSES = {"sync": [], "gthread": ["--threads", "4"]}
 
 @pytest.fixture
 def gateway() -> Iterator[Sandbox]:
-    box = Sandbox("--tls")
-    yield box
-    box.stop()
+    with Sandbox("--tls") as box:
+        yield box
 
 
 @pytest.fixture(params=CLASSES)

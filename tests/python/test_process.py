@@ -45,9 +45,8 @@ sys.exit(child.exitcode)
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_both_sides_of_a_fork_go_on_with_a_warm_client(tls: bool) -> None:
-    box = Sandbox(*(["--tls"] if tls else []))
-    try:
-        client = zignsec.Client(box.api_key, base_url=box.url, ca_file=box.ca_file)
+    with Sandbox(*(["--tls"] if tls else [])) as box:
+        client = box.client()
         sessions = started(client), started(client)
         client.close()
         run(WARM_FORK, box.api_key, box.url, box.ca_file or "", *sessions)
@@ -55,8 +54,6 @@ def test_both_sides_of_a_fork_go_on_with_a_warm_client(tls: bool) -> None:
         assert len(lookups) == 401
         # One connection a process: a child opens its own.
         assert len({request["connection"] for request in lookups}) == 2
-    finally:
-        box.stop()
 
 
 BUSY_FORK = """
@@ -119,7 +116,7 @@ def test_nothing_is_left_behind(
     def on_poll(_session: zignsec.Session, _elapsed: float) -> None:
         raise LookupError
 
-    of_loops = zignsec.AsyncClient(sandbox.api_key, base_url=sandbox.url)
+    of_loops = sandbox.async_client()
 
     async def in_a_loop() -> None:
         with pytest.raises(LookupError):

@@ -31,9 +31,8 @@ LOGIN = f"{USER}:{PASSWORD}"
 
 @pytest.fixture
 def gateway() -> Iterator[Sandbox]:
-    box = Sandbox("--tls", "--allow-host", GATEWAY, "--allow-host", ANY_ADDRESS)
-    yield box
-    box.stop()
+    with Sandbox("--tls", "--allow-host", GATEWAY, "--allow-host", ANY_ADDRESS) as box:
+        yield box
 
 
 @pytest.fixture

@@ -38,9 +38,8 @@ class Inspected:
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Sandbox]:
-    box = Sandbox("--tls", "--allow-host", GATEWAY)
-    yield box
-    box.stop()
+    with Sandbox("--tls", "--allow-host", GATEWAY) as box:
+        yield box
 
 
 @pytest.fixture(scope="module")

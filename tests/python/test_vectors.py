@@ -17,9 +17,8 @@ SESSION_ID = "55c20771-9d75-4241-8e0f-94d3a37671ca"
 
 @pytest.fixture(scope="module")
 def plain() -> Iterator[Sandbox]:
-    box = Sandbox()
-    yield box
-    box.stop()
+    with Sandbox() as box:
+        yield box
 
 
 def value(given: Any) -> Any:

@@ -17,7 +17,7 @@ SIGNATURE = "t=1700000000,v1=4dc51b32448f9aeae3a640a0d5ffd3bf63b2a1a3f2deedbd42f
 
 
 def start(box: Sandbox, webhook: str, **fields: str) -> str:
-    client = zignsec.Client(box.api_key, base_url=box.url)
+    client = box.client()
     return client.start_phone_2fa(
         "+46703339954",
         redirect_success="https://example.com/ok",
@@ -29,15 +29,12 @@ def start(box: Sandbox, webhook: str, **fields: str) -> str:
 
 @pytest.mark.parametrize("shape", ["nested", "flat"])
 def test_what_the_sandbox_sends_verifies_now(shape: str, listener: Listener) -> None:
-    box = Sandbox("--webhook-shape", shape, "--webhook-secret", SECRET)
-    try:
+    with Sandbox("--webhook-shape", shape, "--webhook-secret", SECRET) as box:
         relay_state = 'Åsa / "x" \u2028 <&> \\ 😀'
         session_id = start(box, listener.url, relay_state=relay_state)
         created = listener.next()
         box.user(session_id, "accept")
         finished = listener.next()
-    finally:
-        box.stop()
     for webhook, name, status in (
         (created, "session_created", zignsec.SessionStatus.PENDING),
         (finished, "session_finished", zignsec.SessionStatus.ACCEPTED),
@@ -54,13 +51,10 @@ def test_what_the_sandbox_sends_verifies_now(shape: str, listener: Listener) -> 
 
 @pytest.mark.parametrize("fault", ["webhook-bad-signature", "webhook-unsigned", "webhook-stale"])
 def test_what_the_sandboxs_faults_spoil_is_refused(fault: str, listener: Listener) -> None:
-    box = Sandbox("--webhook-secret", SECRET)
-    try:
+    with Sandbox("--webhook-secret", SECRET) as box:
         box.arm(fault)
         start(box, listener.url)
         webhook = listener.next()
-    finally:
-        box.stop()
     signature = webhook.headers.get("x-zignsec-hmac-sha256")
     with pytest.raises(zignsec.WebhookSignatureError):
         zignsec.verify_webhook(webhook.body, signature, SECRET)

@@ -6,6 +6,7 @@ import pytest
 from listener import Listener
 from playwright.sync_api import Page, expect
 from sandbox import Sandbox
+from zignsec.testing import Action
 
 from gateway.conftest import OpenPage, StartSandbox
 from gateway.web import (
@@ -197,7 +198,7 @@ def test_every_page_is_fit_for_everybody(
     page.goto(start_session(sandbox, locale=locale).page_url)
     expect(page.get_by_role("heading", level=1)).to_have_text(TITLES_OF_THE_FIRST_PAGE[locale])
     show("send")
-    actions = {
+    actions: dict[str, Action] = {
         "code": "abandon",
         "wrong": "wrong-code",
         "accepted": "accept",

@@ -25,6 +25,7 @@ from captured import found
 from playwright.sync_api import Page, expect
 from sandbox import Sandbox, direct
 from steps import until
+from zignsec.testing import Action
 
 from gateway.conftest import OpenPage, StartSandbox
 from gateway.web import (
@@ -363,11 +364,12 @@ def test_every_page_is_fit_for_everybody(user: User, service: Service, sandbox: 
     user.sees("Something went wrong")
     fit(user.page)
     signs_in(user, service)
-    for action, heading in (
-        ("abandon", "Not signed in yet"),
-        ("cancel", "Not signed in"),
-        ("accept", "Signed in"),
-    ):
+    headings: dict[Action, str] = {
+        "abandon": "Not signed in yet",
+        "cancel": "Not signed in",
+        "accept": "Signed in",
+    }
+    for action, heading in headings.items():
         sandbox.user(newest_session(sandbox), action)
         user.page.goto(service.url + "/verdict")
         user.sees(heading)
