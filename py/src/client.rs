@@ -239,6 +239,14 @@ impl Client {
     }
 }
 
+/// Where a client's calls go: the gateway and, where there is one, the proxy without its login. For
+/// `python -m zignsec check`.
+#[pyfunction]
+pub(crate) fn route(client: &Client) -> PyResult<(String, Option<String>)> {
+    let core = client.core()?;
+    Ok((core.base_url().to_owned(), core.proxy()))
+}
+
 /// Whether a wait goes on after `on_poll`: unless it returns `False` itself, not another false value.
 fn goes_on(on_poll: &Bound<'_, PyAny>, session: Session, elapsed: Duration) -> PyResult<bool> {
     let answer = on_poll.call1((session, elapsed.as_secs_f64()))?;

@@ -17,7 +17,7 @@ mod webhook;
 #[pyo3::pymodule(gil_used = false)]
 mod _zignsec {
     #[pymodule_export]
-    use super::client::Client;
+    use super::client::{Client, route};
     #[pymodule_export]
     use super::session::Session;
     #[pymodule_export]

@@ -10,7 +10,7 @@ from typing_extensions import Self
 from zignsec._errors import CallCancelledError
 from zignsec._status import SessionStatus
 
-__all__ = ["Client", "Session", "Wait", "WebhookEvent", "__version__", "verify_webhook"]
+__all__ = ["Client", "Session", "Wait", "WebhookEvent", "__version__", "route", "verify_webhook"]
 
 __version__: Final[str]
 
@@ -175,6 +175,12 @@ class Client:
         traceback: TracebackType | None,
         /,
     ) -> None: ...
+
+def route(client: Client) -> tuple[str, str | None]:
+    """Where a client's calls go: the gateway and, where there is one, the proxy without its login.
+
+    For ``python -m zignsec check``. Not for users.
+    """
 
 @final
 class Session:
