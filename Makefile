@@ -177,6 +177,8 @@ test-python: build
 	$(VENV)/bin/mypy --config-file $(TOOLS) $(TYPED); \
 	(cd tests/python && $(CURDIR)/$(PYTHON) -m mypy.stubtest zignsec._zignsec); \
 	$(VENV)/bin/pyright -p $(TOOLS) --pythonpath $(PYTHON); \
+	PATH=$(CURDIR)/$(VENV)/bin:$$PATH pyright --verifytypes zignsec >target/verifytypes || \
+		{ cat target/verifytypes; false; }; \
 	ZIGNSEC_TEST_SANDBOX=$(CURDIR)/$(VENV)/bin/zignsec-sandbox $(PYTHON) -m pytest -q -n 2 -c $(TOOLS) \
 		--rootdir tests/python --ignore $(GATEWAY) tests/python; \
 	$(PYTHON) tests/python/interpreters.py target/interpreters \
