@@ -5,10 +5,16 @@
  */
 #include <zignsec.hpp>
 
+#include <chrono>
 #include <iostream>
 #include <string>
 
-static int check(const std::string &phone_number) {
+static bool show_progress(const zignsec::Session &session, std::chrono::milliseconds elapsed) {
+    std::cout << "  " << session.status_text() << " after " << elapsed.count() << " ms" << std::endl;
+    return true; // go on waiting
+}
+
+static bool check(const std::string &phone_number) {
     const zignsec::Client client;
 
     zignsec::Phone2faRequest request;
@@ -21,10 +27,14 @@ static int check(const std::string &phone_number) {
     std::cout << "1. Session " << session.id() << " is " << session.status_text() << ".\n"
               << "2. Send the user here:\n  " << session.redirect_url().value_or("-") << std::endl;
 
-    session = client.wait_for_session(std::string(session.id()));
+    zignsec::WaitOptions wait;
+    wait.poll_interval = std::chrono::seconds(1);
+    wait.on_poll = show_progress;
+
+    session = client.wait_for_session(std::string(session.id()), wait);
     std::cout << "3. The session ended " << session.status_text() << ": the user "
               << (session.is_verified() ? "is" : "is not") << " verified.\n";
-    return session.is_verified() ? 0 : 1;
+    return session.is_verified();
 }
 
 int main(int argc, char **argv) {
@@ -33,7 +43,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     try {
-        return check(argv[1]);
+        return check(argv[1]) ? 0 : 1;
     } catch (const zignsec::Error &error) {
         std::cerr << zs_result_name(error.result()) << ": " << error.what() << '\n';
         if (error.in_doubt()) {

@@ -8,6 +8,11 @@ import sys
 import zignsec
 
 
+def show_progress(session: zignsec.Session, elapsed: float) -> None:
+    """Tells how the session stands after each poll."""
+    print(f"  {session.status_text} after {elapsed * 1000:.0f} ms", flush=True)
+
+
 def check(phone_number: str) -> bool:
     """Whether the user behind the number passed."""
     with zignsec.Client() as client:
@@ -17,12 +22,12 @@ def check(phone_number: str) -> bool:
             redirect_failure="https://my_failure_url.com",
             relay_state="Tulasi_V5_SMS",
         )
-        print(f"1. Session {session.id} is {session.status}.")
-        print(f"2. Send the user here:\n  {session.redirect_url}", flush=True)
+        print(f"1. Session {session.id} is {session.status_text}.")
+        print(f"2. Send the user here:\n  {session.redirect_url or '-'}", flush=True)
 
-        session = client.wait_for_session(session.id)
+        session = client.wait_for_session(session.id, poll_interval=1, on_poll=show_progress)
         verdict = "is" if session.is_verified else "is not"
-        print(f"3. The session ended {session.status}: the user {verdict} verified.")
+        print(f"3. The session ended {session.status_text}: the user {verdict} verified.")
         return session.is_verified
 
 
@@ -32,5 +37,5 @@ if __name__ == "__main__":
     try:
         sys.exit(0 if check(sys.argv[1]) else 1)
     except zignsec.ZignSecError as error:
-        doubt = "; a session may have been opened all the same" if error.in_doubt else ""
+        doubt = "\na session may have been opened all the same" if error.in_doubt else ""
         sys.exit(f"{type(error).__name__}: {error}{doubt}")

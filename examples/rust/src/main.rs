@@ -3,9 +3,16 @@
 //! The API key is read from `ZIGNSEC_API_KEY`, the gateway from `ZIGNSEC_BASE_URL` or
 //! `ZIGNSEC_ENVIRONMENT`.
 
+use std::ops::ControlFlow;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use zignsec::{Client, Error, Phone2faRequest, WaitOptions};
+use zignsec::{Client, Error, Phone2faRequest, Session, WaitOptions};
+
+fn show_progress(session: &Session, elapsed: Duration) -> ControlFlow<()> {
+    println!("  {} after {} ms", session.status_text(), elapsed.as_millis());
+    ControlFlow::Continue(())
+}
 
 /// Whether the user behind the number passed.
 fn check(phone_number: &str) -> Result<bool, Error> {
@@ -18,12 +25,14 @@ fn check(phone_number: &str) -> Result<bool, Error> {
     .relay_state("Tulasi_V5_SMS");
 
     let session = client.start_phone_2fa(&request)?;
-    println!("1. Session {} is {}.", session.id(), session.status());
+    println!("1. Session {} is {}.", session.id(), session.status_text());
     println!("2. Send the user here:\n  {}", session.redirect_url().unwrap_or("-"));
 
-    let session = client.wait_for_session(session.id(), &WaitOptions::default())?;
+    let options =
+        WaitOptions::default().poll_interval(Duration::from_secs(1)).on_poll(show_progress);
+    let session = client.wait_for_session(session.id(), &options)?;
     let verdict = if session.is_verified() { "is" } else { "is not" };
-    println!("3. The session ended {}: the user {verdict} verified.", session.status());
+    println!("3. The session ended {}: the user {verdict} verified.", session.status_text());
     Ok(session.is_verified())
 }
 
