@@ -1,0 +1,135 @@
+// Puts one user through the phone check: node phone_2fa.mjs +46701740605
+//
+// The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT.
+import { promisify } from 'node:util';
+import koffi from 'koffi';
+
+koffi.opaque('zs_client');
+koffi.opaque('zs_session');
+koffi.opaque('zs_error');
+koffi.struct('zs_phone_2fa_request', {
+  struct_size: 'size_t',
+  phone_number: 'const char *',
+  redirect_success: 'const char *',
+  redirect_failure: 'const char *',
+  locale: 'const char *',
+  relay_state: 'const char *',
+  webhook: 'const char *',
+  csrf_token: 'const char *',
+});
+koffi.proto(
+  'int32_t zs_wait_callback(const zs_session *session, uint32_t elapsed_ms, void *user_data)',
+);
+koffi.struct('zs_wait_options', {
+  struct_size: 'size_t',
+  timeout_ms: 'uint32_t',
+  poll_interval_ms: 'uint32_t',
+  on_poll: 'zs_wait_callback *',
+  user_data: 'void *',
+});
+
+const library = koffi.load('libzignsec.so.0.1');
+const zs_client_new = library.func(
+  'int32_t zs_client_new(const void *options, _Out_ zs_client **client, _Out_ zs_error **error)',
+);
+const zs_start_phone_2fa = library.func(
+  `int32_t zs_start_phone_2fa(const zs_client *client, const zs_phone_2fa_request *request,
+    _Out_ zs_session **session, _Out_ zs_error **error)`,
+);
+const zs_wait_for_session = library.func(
+  `int32_t zs_wait_for_session(const zs_client *client, const char *session_id,
+    const zs_wait_options *options, _Out_ zs_session **session, _Out_ zs_error **error)`,
+);
+const zs_session_id = library.func('const char *zs_session_id(const zs_session *session)');
+const zs_session_status_text = library.func(
+  'const char *zs_session_status_text(const zs_session *session)',
+);
+const zs_session_redirect_url = library.func(
+  'const char *zs_session_redirect_url(const zs_session *session)',
+);
+const zs_session_is_verified = library.func(
+  'int32_t zs_session_is_verified(const zs_session *session)',
+);
+const zs_result_name = library.func('const char *zs_result_name(int32_t result)');
+const zs_error_message = library.func('const char *zs_error_message(const zs_error *error)');
+const zs_error_in_doubt = library.func('int32_t zs_error_in_doubt(const zs_error *error)');
+const zs_client_free = library.func('void zs_client_free(zs_client *client)');
+const zs_session_free = library.func('void zs_session_free(zs_session *session)');
+const zs_error_free = library.func('void zs_error_free(zs_error *error)');
+
+class ZignSecError extends Error {
+  constructor(result, error) {
+    super(zs_error_message(error));
+    this.result = zs_result_name(result);
+    this.inDoubt = zs_error_in_doubt(error) !== 0;
+  }
+}
+
+// Makes a call that blocks, on a thread of its own, and gives what it put into its output.
+async function call(func, ...inputs) {
+  const output = [null];
+  const error = [null];
+  const result = await promisify(func.async)(...inputs, output, error);
+  if (result === 0) {
+    return output[0];
+  }
+  try {
+    throw new ZignSecError(result, error[0]);
+  } finally {
+    zs_error_free(error[0]);
+  }
+}
+
+function showProgress(session, elapsedMs) {
+  console.log(`  ${zs_session_status_text(session)} after ${elapsedMs} ms`);
+  return 0; // go on waiting
+}
+
+async function check(phoneNumber) {
+  const onPoll = koffi.register(showProgress, 'zs_wait_callback *');
+  let client, session, ended;
+  try {
+    client = await call(zs_client_new, null);
+    session = await call(zs_start_phone_2fa, client, {
+      struct_size: koffi.sizeof('zs_phone_2fa_request'),
+      phone_number: phoneNumber,
+      redirect_success: 'https://my_success_url.com',
+      redirect_failure: 'https://my_failure_url.com',
+      relay_state: 'Tulasi_V5_SMS',
+    });
+    console.log(`1. Session ${zs_session_id(session)} is ${zs_session_status_text(session)}.`);
+    console.log(`2. Send the user here:\n  ${zs_session_redirect_url(session) ?? '-'}`);
+
+    ended = await call(zs_wait_for_session, client, zs_session_id(session), {
+      struct_size: koffi.sizeof('zs_wait_options'),
+      poll_interval_ms: 1000,
+      on_poll: onPoll,
+    });
+    const verified = zs_session_is_verified(ended) !== 0;
+    const verdict = verified ? 'is' : 'is not';
+    console.log(`3. The session ended ${zs_session_status_text(ended)}: the user ${verdict} verified.`);
+    return verified;
+  } finally {
+    zs_session_free(ended);
+    zs_session_free(session);
+    zs_client_free(client);
+    koffi.unregister(onPoll);
+  }
+}
+
+if (process.argv.length !== 3) {
+  console.error('usage: node phone_2fa.mjs PHONE_NUMBER');
+  process.exit(2);
+}
+try {
+  process.exitCode = (await check(process.argv[2])) ? 0 : 1;
+} catch (error) {
+  if (!(error instanceof ZignSecError)) {
+    throw error;
+  }
+  console.error(`${error.result}: ${error.message}`);
+  if (error.inDoubt) {
+    console.error('a session may have been opened all the same');
+  }
+  process.exitCode = 1;
+}

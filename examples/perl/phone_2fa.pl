@@ -1,0 +1,114 @@
+#!/usr/bin/perl
+# Puts one user through the phone check: perl phone_2fa.pl +46701740605
+#
+# The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT.
+use strict;
+use warnings;
+use FFI::Platypus 2.00;
+
+my $ffi;
+BEGIN { $ffi = FFI::Platypus->new(api => 2, lib => 'libzignsec.so.0.1') }
+
+package ZignSec::Phone2faRequest {
+    use FFI::Platypus::Record;
+    record_layout_1(
+        $ffi,
+        'size_t'    => 'struct_size',
+        'string rw' => 'phone_number',
+        'string rw' => 'redirect_success',
+        'string rw' => 'redirect_failure',
+        'string rw' => 'locale',
+        'string rw' => 'relay_state',
+        'string rw' => 'webhook',
+        'string rw' => 'csrf_token',
+    );
+}
+
+package ZignSec::WaitOptions {
+    use FFI::Platypus::Record;
+    record_layout_1(
+        $ffi,
+        'size_t' => 'struct_size',
+        'uint32' => 'timeout_ms',
+        'uint32' => 'poll_interval_ms',
+        'opaque' => 'on_poll',
+        'opaque' => 'user_data',
+    );
+}
+
+$ffi->type('record(ZignSec::Phone2faRequest)*' => 'phone_2fa_request');
+$ffi->type('record(ZignSec::WaitOptions)*'     => 'wait_options');
+$ffi->type('object(ZignSec::Client)'           => 'client');
+$ffi->type('object(ZignSec::Session)'          => 'session');
+$ffi->type('object(ZignSec::Error)'            => 'error');
+$ffi->type('(opaque,uint32,opaque)->sint32'    => 'wait_callback');
+
+# What the last reference to an object does.
+$ffi->attach(['zs_client_free'  => 'ZignSec::Client::DESTROY']  => ['client']);
+$ffi->attach(['zs_session_free' => 'ZignSec::Session::DESTROY'] => ['session']);
+$ffi->attach(['zs_error_free'   => 'ZignSec::Error::DESTROY']   => ['error']);
+
+$ffi->attach(zs_client_new       => ['opaque', 'opaque*', 'opaque*'] => 'sint32', \&checked);
+$ffi->attach(zs_start_phone_2fa  => ['client', 'phone_2fa_request', 'opaque*', 'opaque*'] => 'sint32', \&checked);
+$ffi->attach(zs_wait_for_session => ['client', 'string', 'wait_options', 'opaque*', 'opaque*'] => 'sint32', \&checked);
+
+$ffi->attach(['zs_session_id'           => 'ZignSec::Session::id']           => ['session'] => 'string');
+$ffi->attach(['zs_session_status_text'  => 'ZignSec::Session::status_text']  => ['session'] => 'string');
+$ffi->attach(['zs_session_redirect_url' => 'ZignSec::Session::redirect_url'] => ['session'] => 'string');
+$ffi->attach(['zs_session_is_verified'  => 'ZignSec::Session::is_verified']  => ['session'] => 'sint32');
+$ffi->attach(['zs_error_result'         => 'ZignSec::Error::result']         => ['error']   => 'sint32');
+$ffi->attach(['zs_error_message'        => 'ZignSec::Error::message']        => ['error']   => 'string');
+$ffi->attach(['zs_error_in_doubt'       => 'ZignSec::Error::in_doubt']       => ['error']   => 'sint32');
+# In a callback the session is the library's: no object, which would free it.
+$ffi->attach(zs_session_status_text => ['opaque'] => 'string');
+$ffi->attach(zs_result_name => ['sint32'] => 'string');
+
+# Calls a function of the library; gives the pointer that it puts into its output, or dies with its
+# error.
+sub checked {
+    my ($function, @inputs) = @_;
+    my $result = $function->(@inputs, \my $output, \my $error);
+    die bless \$error, 'ZignSec::Error' if $result != 0;
+    return $output;
+}
+
+sub check {
+    my ($phone_number) = @_;
+    my $client = bless \zs_client_new(undef), 'ZignSec::Client';
+
+    my $request = ZignSec::Phone2faRequest->new(
+        struct_size      => $ffi->sizeof('record(ZignSec::Phone2faRequest)'),
+        phone_number     => $phone_number,
+        redirect_success => 'https://my_success_url.com',
+        redirect_failure => 'https://my_failure_url.com',
+        relay_state      => 'Tulasi_V5_SMS',
+    );
+    my $session = bless \zs_start_phone_2fa($client, $request), 'ZignSec::Session';
+    printf "1. Session %s is %s.\n", $session->id, $session->status_text;
+    printf "2. Send the user here:\n  %s\n", $session->redirect_url // '-';
+
+    my $show_progress = $ffi->closure(sub {
+        my ($session, $elapsed_ms) = @_;
+        printf "  %s after %d ms\n", zs_session_status_text($session), $elapsed_ms;
+        return 0;    # go on waiting
+    });
+    my $options = ZignSec::WaitOptions->new(
+        struct_size      => $ffi->sizeof('record(ZignSec::WaitOptions)'),
+        poll_interval_ms => 1000,
+        on_poll          => $ffi->cast('wait_callback' => 'opaque', $show_progress),
+    );
+    my $ended = bless \zs_wait_for_session($client, $session->id, $options), 'ZignSec::Session';
+    printf "3. The session ended %s: the user %s verified.\n", $ended->status_text,
+        $ended->is_verified ? 'is' : 'is not';
+    return $ended->is_verified;
+}
+
+die "usage: $0 PHONE_NUMBER\n" if @ARGV != 1;
+$| = 1;
+my $verified = eval { check($ARGV[0]) };
+if (my $error = $@) {
+    die $error if ref $error ne 'ZignSec::Error';
+    printf STDERR "%s: %s\n", zs_result_name($error->result), $error->message;
+    print STDERR "a session may have been opened all the same\n" if $error->in_doubt;
+}
+exit($verified ? 0 : 1);
