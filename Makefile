@@ -2,8 +2,8 @@
 
 include ffi-c/packaging/package.mk
 
-.PHONY: help demo test test-lint test-rust test-fuzz test-headers test-c test-cpp test-memory \
-	test-python test-gateway test-examples test-packaging header abi wheel
+.PHONY: help demo examples test test-lint test-rust test-fuzz test-headers test-c test-cpp \
+	test-memory test-python test-gateway test-packaging header abi wheel
 .DEFAULT_GOAL := help
 
 VENV := target/venv
@@ -28,6 +28,7 @@ unexport ZIGNSEC_API_KEY ZIGNSEC_SECONDARY_API_KEY ZIGNSEC_BASE_URL ZIGNSEC_ENVI
 help:
 	@echo 'make demo            a phone check from start to verdict, against the sandbox'
 	@echo 'make demo BROWSER=1  the same, with you as the user'
+	@echo 'make examples        each program under examples/, built and run as its README says'
 	@echo 'make test            every test; what a missing tool leaves out is named'
 	@echo 'make test-fuzz FUZZ_SECONDS=600'
 	@echo '                     the readers of what strangers send, each on random input for so long'
@@ -59,7 +60,7 @@ build:
 		sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
 
 test: forget-captured test-lint test-rust test-fuzz test-headers test-c test-cpp test-memory \
-	test-python test-gateway test-examples test-packaging test-secrets
+	test-python test-gateway examples test-packaging test-secrets
 
 .PHONY: forget-captured test-secrets
 forget-captured:
@@ -119,6 +120,9 @@ FOR_TESTS := -lcjson -lcurl
 
 test-c: build
 	$(call needs,C (a C compiler with cJSON and libcurl),$(HAVE_C)) \
+	for standard in c99 c11 c17; do \
+		$(CC) -std=$$standard $(WARNINGS) -Iinclude -fsyntax-only examples/c/phone_2fa.c; \
+	done; \
 	nm -D --defined-only target/debug/libzignsec.so | sed 's/.* //' | sort >target/c/exported; \
 	grep -o 'zs_[a-z0-9_]*(' include/zignsec.h | tr -d '(' | sort -u | diff target/c/exported -; \
 	for test in contract layout vectors faults waiting logging process memory threads; do \
@@ -135,6 +139,7 @@ test-cpp: build
 	$(call needs,C++ (a C++ compiler with cJSON and libcurl),$(HAVE_CXX)) \
 	$(C99) -c tests/c/sandbox.c -o target/cpp/sandbox.o; \
 	for standard in c++17 c++20; do \
+		$(CXX17) -std=$$standard -fsyntax-only examples/cpp/phone_2fa.cpp; \
 		for test in contract waiting; do \
 			$(CXX17) -std=$$standard tests/cpp/$$test.cpp target/cpp/sandbox.o \
 				-o target/cpp/$$test $(LINK) $(FOR_TESTS) -pthread; \
@@ -180,39 +185,30 @@ test-python: build
 	PATH=$(CURDIR)/$(VENV)/bin:$$PATH pyright --verifytypes zignsec >target/verifytypes || \
 		{ cat target/verifytypes; false; }; \
 	ZIGNSEC_TEST_SANDBOX=$(CURDIR)/$(VENV)/bin/zignsec-sandbox $(PYTHON) -m pytest -q -n 2 -c $(TOOLS) \
-		--rootdir tests/python --ignore $(GATEWAY) tests/python; \
+		--rootdir tests/python --ignore $(GATEWAY) --ignore $(RUN_EXAMPLES) tests/python; \
 	$(PYTHON) tests/python/interpreters.py target/interpreters \
 		$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])') \
 		target/wheels/zignsec-[0-9]*.whl target/wheels-dev/zignsec_sandbox-*.whl
 
-# The sandbox in a real browser, against its OpenAPI description, and its webhooks.
+# The sandbox in a real browser, against its OpenAPI description, and its webhooks; the web applications
+# of examples/python.
 GATEWAY := tests/python/gateway
-WEB_EXAMPLES := $(GATEWAY)/test_web_examples.py
-IN_BROWSER := $(PYTHON) -m pytest -q -c $(TOOLS) --rootdir tests/python --confcutdir $(GATEWAY)
 HAVE_BROWSER := $(HAVE_PYTHON) && chromium --version
 
 test-gateway: build
 	$(call needs,the gateway in a browser (Python 3.10 or later with venv and Chromium),$(HAVE_BROWSER)) \
 	$(MAKE) --no-print-directory wheels-installed; \
-	$(IN_BROWSER) --ignore $(WEB_EXAMPLES) $(GATEWAY)
+	$(PYTHON) -m pytest -q -c $(TOOLS) --rootdir tests/python --confcutdir $(GATEWAY) $(GATEWAY)
 
-HAVE_WHEEL := $(PYTHON) -c 'import zignsec'
+# Each program of examples/, with the scripted user as its user. A missing language is skipped by name.
+RUN_EXAMPLES := tests/python/examples
 
-# Each example, with the scripted user as its user; the web applications with one in a browser.
-test-examples: build
-	cargo build --quiet -p zignsec-example
-	$(DEMO) target/debug/zignsec-example $(PHONE)
-	$(call needs,examples/c (a C compiler),$(CC) --version) \
-	$(C99) examples/c/phone_2fa.c -o target/c/phone_2fa $(LINK); \
-	$(DEMO) target/c/phone_2fa $(PHONE)
-	$(call needs,examples/cpp (a C++ compiler),$(CXX) --version) \
-	$(CXX17) examples/cpp/phone_2fa.cpp -o target/cpp/phone_2fa $(LINK); \
-	$(DEMO) target/cpp/phone_2fa $(PHONE)
-	$(call needs,examples/python (the wheel in $(VENV)),$(HAVE_WHEEL)) \
-	$(DEMO) $(PYTHON) examples/python/phone_2fa.py $(PHONE)
-	$(call needs,examples/python in a browser (the wheel in $(VENV) and Chromium),$(HAVE_WHEEL) && $(HAVE_BROWSER)) \
+examples: build
+	$(call needs,the examples (Python 3.10 or later with venv),$(HAVE_PYTHON)) \
 	$(MAKE) --no-print-directory $(VENV)/.ready; \
-	$(IN_BROWSER) $(WEB_EXAMPLES)
+	mkdir -p target/examples; \
+	$(PYTHON) -m pytest -q -rs -c $(TOOLS) --rootdir tests/python --confcutdir $(RUN_EXAMPLES) \
+		$(RUN_EXAMPLES)
 
 # What is packed, seen by those who install it.
 PACKAGED := tests/packaging
