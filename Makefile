@@ -205,7 +205,7 @@ RUN_EXAMPLES := tests/python/examples
 
 examples: build
 	$(call needs,the examples (Python 3.10 or later with venv),$(HAVE_PYTHON)) \
-	$(MAKE) --no-print-directory $(VENV)/.ready; \
+	$(MAKE) --no-print-directory wheels-installed; \
 	mkdir -p target/examples; \
 	$(PYTHON) -m pytest -q -rs -c $(TOOLS) --rootdir tests/python --confcutdir $(RUN_EXAMPLES) \
 		$(RUN_EXAMPLES)
@@ -217,7 +217,7 @@ HAVE_PACKERS := $(HAVE_PYTHON) && $(HAVE_CXX) && cmake --version && abidiff --ve
 
 test-packaging: build
 	$(call needs,packaging (Python 3.10 or later with venv; C++; CMake; abidiff; dpkg-dev),$(HAVE_PACKERS)) \
-	$(MAKE) --no-print-directory $(VENV)/.ready deb wheel-zignsec; \
+	$(MAKE) --no-print-directory deb wheels-installed; \
 	$(VENV)/bin/ruff check --quiet --config $(TOOLS) $(PACKAGED) $(PACKAGING); \
 	$(VENV)/bin/ruff format --quiet --check --config $(TOOLS) $(PACKAGED) $(PACKAGING); \
 	$(VENV)/bin/mypy --config-file $(TOOLS) $(PACKAGED) $(PACKAGING); \
