@@ -56,20 +56,24 @@ $ffi->attach(['zs_session_id'           => 'ZignSec::Session::id']           => 
 $ffi->attach(['zs_session_status_text'  => 'ZignSec::Session::status_text']  => ['session'] => 'string');
 $ffi->attach(['zs_session_redirect_url' => 'ZignSec::Session::redirect_url'] => ['session'] => 'string');
 $ffi->attach(['zs_session_is_verified'  => 'ZignSec::Session::is_verified']  => ['session'] => 'sint32');
-$ffi->attach(['zs_error_result'         => 'ZignSec::Error::result']         => ['error']   => 'sint32');
 $ffi->attach(['zs_error_message'        => 'ZignSec::Error::message']        => ['error']   => 'string');
 $ffi->attach(['zs_error_in_doubt'       => 'ZignSec::Error::in_doubt']       => ['error']   => 'sint32');
 # In a callback the session is the library's: no object, which would free it.
 $ffi->attach(zs_session_status_text => ['opaque'] => 'string');
 $ffi->attach(zs_result_name => ['sint32'] => 'string');
 
-# Calls a function of the library; gives the pointer that it puts into its output, or dies with its
-# error.
+# Calls a function of the library; gives the pointer that it puts into its output, or dies with what
+# its error tells. That is freed here: one in $@ would outlive the function that frees it.
 sub checked {
     my ($function, @inputs) = @_;
-    my $result = $function->(@inputs, \my $output, \my $error);
-    die bless \$error, 'ZignSec::Error' if $result != 0;
-    return $output;
+    my $result = $function->(@inputs, \my $output, \my $pointer);
+    return $output if $result == 0;
+    my $error = bless \$pointer, 'ZignSec::Error';
+    die {
+        result   => zs_result_name($result),
+        message  => $error->message,
+        in_doubt => $error->in_doubt,
+    };
 }
 
 sub check {
@@ -107,8 +111,8 @@ die "usage: $0 PHONE_NUMBER\n" if @ARGV != 1;
 $| = 1;
 my $verified = eval { check($ARGV[0]) };
 if (my $error = $@) {
-    die $error if ref $error ne 'ZignSec::Error';
-    printf STDERR "%s: %s\n", zs_result_name($error->result), $error->message;
-    print STDERR "a session may have been opened all the same\n" if $error->in_doubt;
+    die $error if ref $error ne 'HASH';
+    print STDERR "$error->{result}: $error->{message}\n";
+    print STDERR "a session may have been opened all the same\n" if $error->{in_doubt};
 }
 exit($verified ? 0 : 1);
