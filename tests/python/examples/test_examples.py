@@ -18,9 +18,11 @@ from sandbox import Sandbox
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples"
 LIBRARY = ROOT / "target/debug"
+SONAME = "libzignsec.so.0.1"
 BUILT = ROOT / "target/examples"
 
 PHONE = "+46703339954"
+ACCEPTED_AT_ONCE = "+46701740606"
 ANSWERED_500 = "+46701740631"
 DOUBT = "a session may have been opened all the same"
 
@@ -90,6 +92,9 @@ LANGUAGES = [
     ),
 ]
 
+LOADING = [language for language in LANGUAGES if not language.in_place]
+"""Those that load the C library."""
+
 
 def environment(language: Language, **more: str) -> dict[str, str]:
     """As it is where the library is installed, and the Python of these tests is the only one."""
@@ -128,12 +133,14 @@ class Program:
         key: str | None = None,
         user: str | None = None,
         eager: bool = False,
+        more: dict[str, str] | None = None,
     ) -> Ran:
         """Runs it to its end. The user acts when the program has shown that they have not yet."""
         settings = {
             **(self.language.eager if eager else {}),
             "ZIGNSEC_BASE_URL": sandbox.url,
             "ZIGNSEC_API_KEY": key or sandbox.api_key,
+            **(more or {}),
         }
         process = subprocess.Popen(
             [*self.command, phone],
@@ -186,7 +193,11 @@ def commands(language: Language) -> list[str]:
     return [line for line in block[1].splitlines() if not line.startswith("sudo apt-get install ")]
 
 
-@pytest.fixture(scope="module", params=LANGUAGES, ids=lambda language: language.folder)
+def folder_name(language: Language) -> str:
+    return language.folder
+
+
+@pytest.fixture(scope="module", params=LANGUAGES, ids=folder_name)
 def program(request: pytest.FixtureRequest) -> Program:
     language: Language = request.param
     source = EXAMPLES / language.folder
@@ -272,6 +283,34 @@ def test_a_session_in_doubt(program: Program, sandbox: Sandbox) -> None:
     assert (ran.status, ran.output) == (1, "")
     said = rf"{program.language.answered_500}: [^\n]*500[^\n]*\n{DOUBT}\n"
     assert re.fullmatch(said, ran.errors), ran.errors
+
+
+@pytest.fixture(scope="module")
+def ledger() -> dict[str, str]:
+    """Variables with which a program finds, in place of the library, one that keeps a ledger."""
+    folder = BUILT / "ledger"
+    folder.mkdir(parents=True, exist_ok=True)
+    library = folder / SONAME
+    source = Path(__file__).parent / "ledger.c"
+    flags = ["-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}"]
+    subprocess.run(["cc", *flags, str(source), "-o", str(library)], check=True)
+    return {
+        "LD_LIBRARY_PATH": str(folder),
+        "LEDGER_LIBRARY": str(LIBRARY / SONAME),
+        "LEDGER": str(folder / "ledger"),
+    }
+
+
+@pytest.mark.parametrize("program", LOADING, ids=folder_name, indirect=True, scope="module")
+@pytest.mark.parametrize(("phone", "objects"), [(ACCEPTED_AT_ONCE, 3), (ANSWERED_500, 2)])
+def test_everything_is_freed(
+    program: Program, sandbox: Sandbox, ledger: dict[str, str], phone: str, objects: int
+) -> None:
+    kept = Path(ledger["LEDGER"])
+    kept.unlink(missing_ok=True)
+    program.run(sandbox, phone, more=ledger)
+    signs = kept.read_text()
+    assert (signs.count("+"), signs.count("-")) == (objects, objects)
 
 
 def test_each_folder_is_run_and_stands_in_the_table() -> None:
