@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from sandbox import Sandbox
+from zignsec.testing import Action
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples"
@@ -131,7 +132,7 @@ class Program:
         phone: str = PHONE,
         *,
         key: str | None = None,
-        user: str | None = None,
+        user: Action | None = None,
         eager: bool = False,
         more: dict[str, str] | None = None,
     ) -> Ran:
