@@ -37,7 +37,9 @@ impl<W: Wire> Connection<W> {
 
     fn send_pending(&mut self) -> Result<(), Error> {
         let outcome = self.wire.write_all(&self.pending);
-        self.pending.zeroize();
+        // Only what was written: to wipe the whole buffer would cost more than all else in a call.
+        self.pending.as_mut_slice().zeroize();
+        self.pending.clear();
         outcome.map_err(Broken::by)
     }
 }
