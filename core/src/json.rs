@@ -1,64 +1,138 @@
-//! JSON that any reader can read.
+//! JSON that any reader can read, read once.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Refuses what JSON allows and readers of it do not: more than 127 levels, numbers beyond a double,
-/// halves of surrogate pairs. What a session is read from is handed on as it is, to languages whose
-/// own readers would fail, each at another place.
-pub(crate) fn check_is_readable(text: &str) -> Result<(), serde_json::Error> {
-    serde_json::from_str(text).map(|Anything| ())
+/// Reads a text that is one JSON value. Refuses what JSON allows and readers of it do not: more than
+/// 127 levels, numbers beyond a double, halves of surrogate pairs. What a session is read from is
+/// handed on as it is, to languages whose own readers would fail, each at another place.
+pub(crate) fn read(text: &str) -> Result<Value<'_>, serde_json::Error> {
+    serde_json::from_str(text)
 }
 
-/// Any value, read and dropped. Serde's own `IgnoredAny` is skipped over, not read.
-struct Anything;
+/// As much of a JSON value as this library has a use for. Text without escapes is borrowed.
+pub(crate) enum Value<'a> {
+    Null,
+    Text(Cow<'a, str>),
+    Object(Object<'a>),
+    List {
+        is_empty: bool,
+    },
+    /// A number or a truth value.
+    Other,
+}
 
-impl<'de> Deserialize<'de> for Anything {
+/// The fields of an object, in their order.
+pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
+
+/// A key stands twice, and which of the two counts must not be a question.
+pub(crate) struct Repeated;
+
+impl<'a> Object<'a> {
+    pub(crate) fn get(&self, name: &str) -> Result<Option<&Value<'a>>, Repeated> {
+        let mut found = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+        match (found.next(), found.next()) {
+            (first, None) => Ok(first),
+            (_, Some(_)) => Err(Repeated),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'de> Deserialize<'de> for Value<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Self)
+        struct ReadValue;
+
+        impl<'de> Visitor<'de> for ReadValue {
+            type Value = Value<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E>(self) -> Result<Value<'de>, E> {
+                Ok(Value::Null)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Value<'de>, E> {
+                Ok(Value::Other)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Value<'de>, E> {
+                Ok(Value::Other)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Value<'de>, E> {
+                Ok(Value::Other)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Value<'de>, E> {
+                Ok(Value::Other)
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
+                Ok(Value::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
+                Ok(Value::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value<'de>, A::Error> {
+                let mut is_empty = true;
+                while list.next_element::<Value<'de>>()?.is_some() {
+                    is_empty = false;
+                }
+                Ok(Value::List { is_empty })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
+                // More than the gateway's objects have.
+                const COMMON: usize = 8;
+                let mut fields = Vec::new();
+                while let Some((Key(key), value)) = map.next_entry()? {
+                    if fields.is_empty() {
+                        fields.reserve(COMMON);
+                    }
+                    fields.push((key, value));
+                }
+                Ok(Value::Object(Object(fields)))
+            }
+        }
+
+        deserializer.deserialize_any(ReadValue)
     }
 }
 
-impl<'de> Visitor<'de> for Anything {
-    type Value = Self;
+/// The key of a field. Serde's own `Cow` is never borrowed.
+struct Key<'a>(Cow<'a, str>);
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ReadKey;
 
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
-    }
+        impl<'de> Visitor<'de> for ReadKey {
+            type Value = Key<'de>;
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
-    }
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
-    }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
-    }
+            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self, A::Error> {
-        while let Some(Self) = list.next_element()? {}
-        Ok(self)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
-        while let Some((Self, Self)) = map.next_entry()? {}
-        Ok(self)
+        deserializer.deserialize_str(ReadKey)
     }
 }
 
@@ -74,9 +148,11 @@ mod tests {
     fn what_every_reader_can_read_is_let_through() {
         for text in ["null", " true ", "-1", "1.5e308", r#""\ud83d\ude00""#, r#"{"a":[{},"b",1]}"#]
         {
-            check_is_readable(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            if let Err(error) = read(text) {
+                panic!("{text}: {error}");
+            }
         }
-        check_is_readable(&nested(127)).unwrap();
+        assert!(read(&nested(127)).is_ok());
     }
 
     #[test]
@@ -92,7 +168,19 @@ mod tests {
             "{} x",
             "",
         ] {
-            assert!(check_is_readable(text).is_err(), "{}", &text[..text.len().min(20)]);
+            assert!(read(text).is_err(), "{}", &text[..text.len().min(20)]);
         }
+    }
+
+    #[test]
+    fn a_field_is_found_unless_it_stands_twice() {
+        let Ok(Value::Object(object)) = read(r#"{"a": "x", "\u0062": [], "c": 1, "\u0063": 2}"#)
+        else {
+            panic!("not read");
+        };
+        assert!(matches!(object.get("a"), Ok(Some(Value::Text(Cow::Borrowed("x"))))));
+        assert!(matches!(object.get("b"), Ok(Some(Value::List { is_empty: true }))));
+        assert!(matches!(object.get("c"), Err(Repeated)));
+        assert!(matches!(object.get("d"), Ok(None)));
     }
 }

@@ -1,13 +1,13 @@
 //! What comes back: a session, read strictly where a verdict hangs on it and leniently elsewhere.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind};
-use crate::{json, redact, url};
+use crate::json::{self, Object, Repeated, Value};
+use crate::{redact, url};
 
 /// Where a session stands. Only a [`Session`] knows whether it is verified:
 /// [`Session::is_verified`].
@@ -54,21 +54,27 @@ impl SessionStatus {
     /// Reads the gateway's word. Its pages and products disagree in case and spelling, so case
     /// does not count, nor do `_`, `-` and spaces in words that do not verify.
     pub(crate) fn from_word(word: &str) -> Self {
-        let word = word.to_ascii_lowercase();
-        match word.as_str() {
-            "accepted" => return Self::Accepted,
-            "finished" => return Self::Finished,
-            _ => {}
-        }
-        match word.replace(['_', '-', ' '], "").as_str() {
-            "created" | "readytostart" | "generatedlink" => Self::Created,
-            "pending" => Self::Pending,
-            "failed" => Self::Failed,
-            "cancelled" | "canceled" => Self::Cancelled,
-            "declined" | "rejected" => Self::Declined,
-            "timeout" | "expired" => Self::Timeout,
-            _ => Self::Unknown,
-        }
+        const VERIFY: [(&str, SessionStatus); 2] =
+            [("accepted", SessionStatus::Accepted), ("finished", SessionStatus::Finished)];
+        const OTHERS: [(&str, SessionStatus); 11] = [
+            ("pending", SessionStatus::Pending),
+            ("created", SessionStatus::Created),
+            ("readytostart", SessionStatus::Created),
+            ("generatedlink", SessionStatus::Created),
+            ("failed", SessionStatus::Failed),
+            ("cancelled", SessionStatus::Cancelled),
+            ("canceled", SessionStatus::Cancelled),
+            ("declined", SessionStatus::Declined),
+            ("rejected", SessionStatus::Declined),
+            ("timeout", SessionStatus::Timeout),
+            ("expired", SessionStatus::Timeout),
+        ];
+        let letters = || word.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b' '));
+        let is_spelt =
+            |known: &str| letters().map(|byte| byte.to_ascii_lowercase()).eq(known.bytes());
+        let strictly = VERIFY.iter().find(|(known, _)| word.eq_ignore_ascii_case(known));
+        let leniently = || OTHERS.iter().find(|(known, _)| is_spelt(known));
+        strictly.or_else(leniently).map_or(Self::Unknown, |(_, status)| *status)
     }
 
     /// Whether the session has ended, well or not.
@@ -155,7 +161,7 @@ impl Session {
     /// things that an answer is refused for.
     pub fn from_json(json: &str) -> Result<Self, Error> {
         whole_object(json)
-            .and_then(parse_data)
+            .and_then(|(json, data)| from_object(&data, json))
             .map_err(|flaw| Error::new(ErrorKind::Protocol, format!("the session {flaw}")))
     }
 
@@ -299,129 +305,81 @@ impl From<serde_json::Error> for Flaw {
     }
 }
 
-// A key that stands twice in one of these is refused by serde: which of two statuses counts is a
-// question that must not come up. Values are kept raw, since only some must be of a given type.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Data<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    status: Option<&'a RawValue>,
-    #[serde(borrow)]
-    errors: Option<&'a RawValue>,
-    #[serde(borrow)]
-    result: Option<&'a RawValue>,
-    #[serde(borrow)]
-    redirect_url: Option<&'a RawValue>,
-    #[serde(borrow)]
-    phone_number: Option<&'a RawValue>,
-    #[serde(borrow)]
-    request_data: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Outcome<'a> {
-    // Twice optional: a status that is null is there, and is not one of the two that verify.
-    #[serde(borrow, default, deserialize_with = "present")]
-    status: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Request<'a> {
-    #[serde(borrow)]
-    locale: Option<&'a RawValue>,
-    #[serde(borrow)]
-    metadata: Option<&'a RawValue>,
-    #[serde(borrow)]
-    redirect_success: Option<&'a RawValue>,
-    #[serde(borrow)]
-    redirect_failure: Option<&'a RawValue>,
-    #[serde(borrow)]
-    relay_state: Option<&'a RawValue>,
-    #[serde(borrow)]
-    webhook: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Metadata<'a> {
-    #[serde(borrow)]
-    phone_number: Option<&'a RawValue>,
-}
-
-fn present<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
+impl From<Repeated> for Flaw {
+    fn from(_: Repeated) -> Self {
+        Self::Shape("has a key that stands twice")
+    }
 }
 
 /// Reads the body of an answer.
 pub(crate) fn parse(body: &str) -> Result<Session, Flaw> {
-    let whole = whole_object(body)?;
-    let envelope: Envelope = serde_json::from_str(whole)?;
-    parse_data(envelope.data.and_then(object).unwrap_or(whole))
+    /// The text of the envelope's content.
+    #[derive(Deserialize)]
+    struct Envelope<'a> {
+        #[serde(borrow)]
+        data: &'a RawValue,
+    }
+
+    let (json, whole) = whole_object(body)?;
+    match whole.get("data")? {
+        Some(Value::Object(data)) => {
+            let Envelope { data: json } = serde_json::from_str(json)?;
+            from_object(data, json.get())
+        }
+        _ => from_object(&whole, json),
+    }
 }
 
 /// Reads a session without an envelope: one that it holds inside is a field like another.
-fn parse_data(json: &str) -> Result<Session, Flaw> {
-    let data: Data = serde_json::from_str(json)?;
-    let id = id(data.id)?;
-    let status_text = text(data.status)?.ok_or(Flaw::Shape("has no status"))?;
-    let status = SessionStatus::from_word(&status_text);
-    let redirect_url = text(data.redirect_url)?;
-    if redirect_url.as_deref().is_some_and(|url| !is_safe_to_open(url)) {
+fn from_object(data: &Object<'_>, json: &str) -> Result<Session, Flaw> {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let id = id(data.get("id")?)?.to_owned();
+    let status_text = text(data.get("status")?)?.ok_or(Flaw::Shape("has no status"))?;
+    let status = SessionStatus::from_word(status_text);
+    let redirect_url = text(data.get("redirect_url")?)?;
+    if redirect_url.is_some_and(|url| !is_safe_to_open(url)) {
         return Err(Flaw::Shape(
             "has a redirect_url that is not an absolute https URL without control characters",
         ));
     }
+    let agrees = match result_status(data.get("result")?)? {
+        None => true,
+        status => text(status)?.is_some_and(|word| SessionStatus::from_word(word).is_success()),
+    };
     Ok(Session {
-        verified: status.is_success() && is_empty(data.errors) && agrees(data.result)?,
+        verified: status.is_success() && is_empty(data.get("errors")?) && agrees,
         id,
         status,
-        status_text: status_text.into_owned(),
-        redirect_url: redirect_url.map(Cow::into_owned),
-        phone_number: text(data.phone_number)?.map(Cow::into_owned),
-        request_data: request_data(data.request_data)?,
+        status_text: status_text.to_owned(),
+        redirect_url: owned(redirect_url),
+        phone_number: owned(text(data.get("phone_number")?)?),
+        request_data: request_data(data.get("request_data")?)?,
         json: json.to_owned(),
     })
 }
 
 /// The one JSON object that a text is, without the spaces around it.
-pub(crate) fn whole_object(text: &str) -> Result<&str, Flaw> {
-    json::check_is_readable(text)?;
-    // serde would also read an array as a struct.
-    let whole: &RawValue = serde_json::from_str(text)?;
-    object(whole).ok_or(Flaw::Shape("is not a JSON object"))
+pub(crate) fn whole_object(text: &str) -> Result<(&str, Object<'_>), Flaw> {
+    match json::read(text)? {
+        Value::Object(object) => Ok((text.trim_matches([' ', '\t', '\n', '\r']), object)),
+        _ => Err(Flaw::Shape("is not a JSON object")),
+    }
 }
 
 /// The id that must be there.
-pub(crate) fn id(value: Option<&RawValue>) -> Result<String, Flaw> {
+pub(crate) fn id<'a>(value: Option<&'a Value<'_>>) -> Result<&'a str, Flaw> {
     let id = text(value)?.ok_or(Flaw::Shape("has no id"))?;
-    if !is_id(&id) {
+    if !is_id(id) {
         return Err(Flaw::Shape("has an id that is not a session's"));
     }
-    Ok(id.into_owned())
-}
-
-/// The text of a value that is an object.
-fn object(value: &RawValue) -> Option<&str> {
-    value.get().starts_with('{').then(|| value.get())
+    Ok(id)
 }
 
 /// A value that is text; any other counts as absent.
-pub(crate) fn text(value: Option<&RawValue>) -> Result<Option<Cow<'_, str>>, Flaw> {
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-    let Some(json) = value.map(RawValue::get).filter(|json| json.starts_with('"')) else {
+pub(crate) fn text<'a>(value: Option<&'a Value<'_>>) -> Result<Option<&'a str>, Flaw> {
+    let Some(Value::Text(text)) = value else {
         return Ok(None);
     };
-    let Text(text) = serde_json::from_str(json)?;
     if text.contains('\0') {
         // C would see the text end there, and another language would not.
         return Err(Flaw::Shape("holds U+0000"));
@@ -430,49 +388,43 @@ pub(crate) fn text(value: Option<&RawValue>) -> Result<Option<Cow<'_, str>>, Fla
 }
 
 /// `errors`: absent, null or empty.
-fn is_empty(errors: Option<&RawValue>) -> bool {
-    let Some(errors) = errors.map(RawValue::get) else {
-        return true;
-    };
-    let inside = |open, close| errors.strip_prefix(open)?.strip_suffix(close);
-    errors == r#""""#
-        || inside('[', ']').or(inside('{', '}')).is_some_and(|inside| inside.trim().is_empty())
+fn is_empty(errors: Option<&Value<'_>>) -> bool {
+    match errors {
+        None | Some(Value::Null) => true,
+        Some(Value::Text(text)) => text.is_empty(),
+        Some(Value::List { is_empty }) => *is_empty,
+        Some(Value::Object(object)) => object.is_empty(),
+        Some(Value::Other) => false,
+    }
 }
 
-/// `result.status`, whatever it is.
-pub(crate) fn result_status(result: Option<&RawValue>) -> Result<Option<&RawValue>, Flaw> {
-    let Some(result) = result.and_then(object) else {
-        return Ok(None);
-    };
-    let outcome: Outcome = serde_json::from_str(result)?;
-    Ok(outcome.status)
+/// `result.status`, whatever it is. One that is null is there.
+pub(crate) fn result_status<'a, 'b>(
+    result: Option<&'a Value<'b>>,
+) -> Result<Option<&'a Value<'b>>, Flaw> {
+    match result {
+        Some(Value::Object(result)) => Ok(result.get("status")?),
+        _ => Ok(None),
+    }
 }
 
-/// `result.status`: absent, or itself a word for success.
-fn agrees(result: Option<&RawValue>) -> Result<bool, Flaw> {
-    let Some(status) = result_status(result)? else {
-        return Ok(true);
-    };
-    Ok(text(Some(status))?.is_some_and(|word| SessionStatus::from_word(&word).is_success()))
-}
-
-fn request_data(value: Option<&RawValue>) -> Result<RequestData, Flaw> {
-    let Some(request) = value.and_then(object) else {
+fn request_data(value: Option<&Value<'_>>) -> Result<RequestData, Flaw> {
+    let Some(Value::Object(request)) = value else {
         return Ok(RequestData::default());
     };
-    let request: Request = serde_json::from_str(request)?;
-    let metadata: Metadata = match request.metadata.and_then(object) {
-        Some(metadata) => serde_json::from_str(metadata)?,
-        None => Metadata { phone_number: None },
+    let owned =
+        |object: &Object<'_>, name| Ok::<_, Flaw>(text(object.get(name)?)?.map(str::to_owned));
+    let phone_number = match request.get("metadata")? {
+        Some(Value::Object(metadata)) => owned(metadata, "phone_number")?,
+        _ => None,
     };
-    let owned = |value| Ok::<_, Flaw>(text(value)?.map(Cow::into_owned));
     Ok(RequestData {
-        locale: owned(request.locale)?,
-        phone_number: owned(metadata.phone_number)?,
-        redirect_success: owned(request.redirect_success)?,
-        redirect_failure: owned(request.redirect_failure)?,
-        relay_state: owned(request.relay_state)?,
-        webhook: owned(request.webhook)?,
+        locale: owned(request, "locale")?,
+        phone_number,
+        redirect_success: owned(request, "redirect_success")?,
+        redirect_failure: owned(request, "redirect_failure")?,
+        relay_state: owned(request, "relay_state")?,
+        webhook: owned(request, "webhook")?,
     })
 }
 

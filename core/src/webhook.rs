@@ -13,8 +13,6 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ring::hmac;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::error::{Error, ErrorKind};
@@ -291,37 +289,22 @@ fn decode(hex: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow)]
-    event: Option<&'a RawValue>,
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    status: Option<&'a RawValue>,
-    #[serde(borrow)]
-    result: Option<&'a RawValue>,
-    #[serde(borrow)]
-    relay_state: Option<&'a RawValue>,
-}
-
 /// Reads a body, by the rules of a session's. ZignSec's products tell the status at the top level or
 /// in `result`.
 fn parse(body: &str) -> Result<WebhookEvent, Flaw> {
-    let json = session::whole_object(body)?;
-    let body: Body = serde_json::from_str(json)?;
-    let outer = session::text(body.status)?;
-    let inner = session::text(session::result_status(body.result)?)?;
-    let status = match [&outer, &inner].map(|word| word.as_deref().map(SessionStatus::from_word)) {
+    let (json, body) = session::whole_object(body)?;
+    let outer = session::text(body.get("status")?)?;
+    let inner = session::text(session::result_status(body.get("result")?)?)?;
+    let status = match [outer, inner].map(|word| word.map(SessionStatus::from_word)) {
         [Some(outer), Some(inner)] if outer != inner => SessionStatus::Unknown,
         [outer, inner] => outer.or(inner).unwrap_or(SessionStatus::Unknown),
     };
     Ok(WebhookEvent {
-        session_id: session::id(body.id)?,
-        name: session::text(body.event)?.unwrap_or_default().into_owned(),
+        session_id: session::id(body.get("id")?)?.to_owned(),
+        name: session::text(body.get("event")?)?.unwrap_or_default().to_owned(),
         status,
-        status_text: outer.or(inner).unwrap_or_default().into_owned(),
-        relay_state: session::text(body.relay_state)?.map(|text| text.into_owned()),
+        status_text: outer.or(inner).unwrap_or_default().to_owned(),
+        relay_state: session::text(body.get("relay_state")?)?.map(str::to_owned),
         json: json.to_owned(),
     })
 }
