@@ -183,7 +183,7 @@ impl Client {
         }
         let call = Call {
             method: Method::GET,
-            path: format!("core/api/sessions/{session_id}"),
+            path: ["core/api/sessions/", session_id].concat(),
             csrf_token: None,
             body: Vec::new(),
             session_id: Some(session_id),

@@ -1,5 +1,6 @@
 //! What is logged: one line for each attempt.
 
+use std::fmt;
 use std::time::Duration;
 
 use log::{Level, log};
@@ -10,10 +11,10 @@ use crate::transport::{Call, Outcome};
 const ID_SHOWN: usize = 8;
 
 pub(crate) fn attempt(call: &Call<'_>, number: u32, outcome: &Outcome, took: Duration) {
-    let (level, status) = match &outcome.result {
-        Ok(answer) if answer.is_success() => (Level::Debug, answer.status.to_string()),
-        Ok(answer) => (Level::Warn, answer.status.to_string()),
-        Err(failure) => (Level::Warn, failure.what.clone()),
+    let (level, status): (_, &dyn fmt::Display) = match &outcome.result {
+        Ok(answer) if answer.is_success() => (Level::Debug, &answer.status),
+        Ok(answer) => (Level::Warn, &answer.status),
+        Err(failure) => (Level::Warn, &failure.what),
     };
     log!(
         target: "zignsec",

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use ureq::http::HeaderValue;
+use ureq::http::{HeaderName, HeaderValue, header};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
@@ -63,10 +63,10 @@ pub enum AuthScheme {
 }
 
 impl AuthScheme {
-    pub(crate) fn header(self) -> &'static str {
+    pub(crate) fn header(self) -> HeaderName {
         match self {
-            Self::Authorization => "authorization",
-            Self::ZsProductKey => "zs-product-key",
+            Self::Authorization => header::AUTHORIZATION,
+            Self::ZsProductKey => HeaderName::from_static("zs-product-key"),
         }
     }
 }

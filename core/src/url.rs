@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ureq::http::Uri;
+use ureq::http::uri::PathAndQuery;
 
 /// Parses an absolute http or https URL. The error is a rule that reads on from the URL's name.
 pub(crate) fn absolute(text: &str) -> Result<Uri, &'static str> {
@@ -45,6 +46,7 @@ pub(crate) struct BaseUrl {
     host: String,
     port: u16,
     https: bool,
+    uri: Uri,
 }
 
 impl BaseUrl {
@@ -69,11 +71,15 @@ impl BaseUrl {
                         key to the network");
         }
         let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
-        Ok(Self { text: text.trim_end_matches('/').to_owned(), host, port, https })
+        Ok(Self { text: text.trim_end_matches('/').to_owned(), host, port, https, uri })
     }
 
-    pub(crate) fn join(&self, path: &str) -> String {
-        format!("{}/{path}", self.text)
+    /// The URL of a path, behind that of the base URL. Scheme and authority are not parsed again.
+    pub(crate) fn join(&self, path: &str) -> Result<Uri, ureq::http::Error> {
+        let mut parts = self.uri.clone().into_parts();
+        let path = [self.uri.path().trim_end_matches('/'), "/", path].concat();
+        parts.path_and_query = Some(PathAndQuery::from_maybe_shared(path)?);
+        Ok(Uri::from_parts(parts)?)
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -164,6 +170,6 @@ mod tests {
     #[test]
     fn a_path_in_the_base_url_stays_in_front() {
         let base = BaseUrl::parse("https://gateway.example/zs//").unwrap();
-        assert_eq!(base.join("core/api"), "https://gateway.example/zs/core/api");
+        assert_eq!(base.join("core/api").unwrap(), "https://gateway.example/zs/core/api");
     }
 }

@@ -20,7 +20,7 @@ mod wire;
 use std::io::Read;
 use std::time::{Duration, Instant, SystemTime};
 
-use ureq::http::{HeaderMap, HeaderValue, Method, Request, request};
+use ureq::http::{HeaderMap, HeaderValue, Method, Request, header, request};
 use ureq::{Agent, AsSendBody};
 
 use attempt::Attempt;
@@ -114,13 +114,14 @@ impl Transport {
         let connected_by = now + bounds.limits.connect;
         let answered_by = bounds.deadline.min(now + bounds.limits.attempt);
         Attempt::new(bounds.watch, connected_by, answered_by).run(|attempt| {
-            let head = self.head(call, key);
-            let result = if call.creates() {
-                let head = head.header("content-type", JSON);
-                run(agent, head.body(call.body.as_slice()), fresh)
-            } else {
-                run(agent, head.body(()), fresh)
-            };
+            let result = self.head(call, key).and_then(|head| {
+                if call.creates() {
+                    let head = head.header(header::CONTENT_TYPE, JSON);
+                    run(agent, head.body(call.body.as_slice())?, fresh)
+                } else {
+                    run(agent, head.body(())?, fresh)
+                }
+            });
             Outcome {
                 result: result.map_err(|error| Failure::of(attempt, error)),
                 reused: !attempt.connected(),
@@ -128,15 +129,15 @@ impl Transport {
         })
     }
 
-    fn head(&self, call: &Call<'_>, key: &Key) -> request::Builder {
+    fn head(&self, call: &Call<'_>, key: &Key) -> Result<request::Builder, ureq::Error> {
         let head = Request::builder()
             .method(call.method.clone())
-            .uri(self.settings.base_url.join(&call.path))
+            .uri(self.settings.base_url.join(&call.path)?)
             .header(self.settings.auth_scheme.header(), key.header());
-        match call.csrf_token {
+        Ok(match call.csrf_token {
             Some(token) => head.header("x-csrf-token", token),
             None => head,
-        }
+        })
     }
 }
 
@@ -162,10 +163,9 @@ fn agent(settings: &Settings) -> Agent {
 
 fn run(
     agent: &Agent,
-    request: Result<Request<impl AsSendBody>, ureq::http::Error>,
+    mut request: Request<impl AsSendBody>,
     fresh: bool,
 ) -> Result<Answer, ureq::Error> {
-    let mut request = request?;
     if fresh {
         request = agent.configure_request(request).max_idle_age(Duration::ZERO).build();
     }
@@ -173,7 +173,7 @@ fn run(
     let status = response.status().as_u16();
     let retry_after = retry_after(response.headers());
     let request_id = request_id(response.headers());
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(expected_length(response.body()));
     let read = response.body_mut().as_reader().take(BODY_LIMIT as u64 + 1).read_to_end(&mut body);
     let too_large = body.len() > BODY_LIMIT;
     let answer = Answer { status, retry_after, request_id, body, too_large };
@@ -182,6 +182,14 @@ fn run(
         Err(error) if answer.is_success() => Err(error.into()),
         _ => Ok(answer),
     }
+}
+
+/// How much room to make for a body: as much as it says it has, within bounds.
+fn expected_length(body: &ureq::Body) -> usize {
+    /// The standard library probes with a small read of its own where there is less room than this.
+    const SPARE: usize = 32;
+    let length = body.content_length().unwrap_or_default().try_into().unwrap_or(usize::MAX);
+    length.min(BODY_LIMIT) + SPARE
 }
 
 /// `Retry-After` in seconds or as an HTTP date; what cannot be read counts as absent.
