@@ -237,6 +237,34 @@ impl Kept {
     }
 }
 
+/// Strings that an object keeps for C, all in one piece of memory: each is made for every call, and
+/// few are read.
+pub(crate) struct Texts<const COUNT: usize> {
+    /// One after the other, each with a NUL at its end.
+    bytes: Box<[u8]>,
+    starts: [Option<usize>; COUNT],
+}
+
+impl<const COUNT: usize> Texts<COUNT> {
+    /// The core gives out no NUL. If it did, the end of that text would be what is lost.
+    pub(crate) fn new(texts: [Option<&str>; COUNT]) -> Self {
+        let length = texts.iter().flatten().map(|text| text.len() + 1).sum();
+        let mut bytes = Vec::with_capacity(length);
+        let starts = texts.map(|text| {
+            let start = bytes.len();
+            bytes.extend_from_slice(text?.as_bytes());
+            bytes.push(0);
+            Some(start)
+        });
+        Self { bytes: bytes.into(), starts }
+    }
+
+    /// For C to read while the object lives; NULL where there is none.
+    pub(crate) fn as_ptr(&self, number: usize) -> *const c_char {
+        self.starts[number].map_or(ptr::null(), |start| self.bytes[start..].as_ptr().cast())
+    }
+}
+
 pub(crate) fn invalid(name: &str, what: &str) -> Error {
     Error::new(ErrorKind::InvalidArgument, format!("{name} {what}"))
 }

@@ -5,23 +5,29 @@ use std::ffi::c_char;
 use zignsec_core::Session;
 
 use crate::boundary;
-use crate::ptr::Kept;
+use crate::ptr::Texts;
 
 /// A session as the gateway told it. Free it with zs_session_free().
 pub struct zs_session {
     status: i32,
     is_final: bool,
     is_verified: bool,
-    id: Kept,
-    status_text: Kept,
-    redirect_url: Kept,
-    phone_number: Kept,
-    locale: Kept,
-    redirect_success: Kept,
-    redirect_failure: Kept,
-    relay_state: Kept,
-    webhook: Kept,
-    json: Kept,
+    /// In the order of [`Field`].
+    texts: Texts<10>,
+}
+
+#[derive(Clone, Copy)]
+enum Field {
+    Id,
+    StatusText,
+    RedirectUrl,
+    PhoneNumber,
+    Locale,
+    RedirectSuccess,
+    RedirectFailure,
+    RelayState,
+    Webhook,
+    Json,
 }
 
 impl zs_session {
@@ -30,22 +36,24 @@ impl zs_session {
             status: session.status() as i32,
             is_final: session.is_final(),
             is_verified: session.is_verified(),
-            id: Kept::new(session.id()),
-            status_text: Kept::new(session.status_text()),
-            redirect_url: Kept::optional(session.redirect_url()),
-            phone_number: Kept::optional(session.phone_number()),
-            locale: Kept::optional(session.locale()),
-            redirect_success: Kept::optional(session.redirect_success()),
-            redirect_failure: Kept::optional(session.redirect_failure()),
-            relay_state: Kept::optional(session.relay_state()),
-            webhook: Kept::optional(session.webhook()),
-            json: Kept::new(session.json()),
+            texts: Texts::new([
+                Some(session.id()),
+                Some(session.status_text()),
+                session.redirect_url(),
+                session.phone_number(),
+                session.locale(),
+                session.redirect_success(),
+                session.redirect_failure(),
+                session.relay_state(),
+                session.webhook(),
+                Some(session.json()),
+            ]),
         }
     }
 }
 
-fn text(session: Option<&zs_session>, field: impl Fn(&zs_session) -> &Kept) -> *const c_char {
-    session.map_or(std::ptr::null(), |session| field(session).as_ptr())
+fn text(session: Option<&zs_session>, field: Field) -> *const c_char {
+    session.map_or(std::ptr::null(), |session| session.texts.as_ptr(field as usize))
 }
 
 /// The id: what zs_get_session() asks for. 1 to 64 letters, digits and hyphens.
@@ -54,7 +62,7 @@ fn text(session: Option<&zs_session>, field: impl Fn(&zs_session) -> &Kept) -> *
 /// @return A string owned by the session; NULL for NULL only.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_id(session: Option<&zs_session>) -> *const c_char {
-    text(session, |session| &session.id)
+    text(session, Field::Id)
 }
 
 /// The status.
@@ -72,7 +80,7 @@ pub extern "C" fn zs_session_status(session: Option<&zs_session>) -> i32 {
 /// @return A string owned by the session; NULL for NULL only.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_status_text(session: Option<&zs_session>) -> *const c_char {
-    text(session, |session| &session.status_text)
+    text(session, Field::StatusText)
 }
 
 /// Whether the session has ended, well or not.
@@ -100,7 +108,7 @@ pub extern "C" fn zs_session_is_verified(session: Option<&zs_session>) -> i32 {
 /// @return A string owned by the session; NULL where the gateway did not tell.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_redirect_url(session: Option<&zs_session>) -> *const c_char {
-    text(session, |session| &session.redirect_url)
+    text(session, Field::RedirectUrl)
 }
 
 /// The phone number.
@@ -109,7 +117,7 @@ pub extern "C" fn zs_session_redirect_url(session: Option<&zs_session>) -> *cons
 /// @return A string owned by the session; NULL where the gateway did not tell.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_phone_number(session: Option<&zs_session>) -> *const c_char {
-    text(session, |session| &session.phone_number)
+    text(session, Field::PhoneNumber)
 }
 
 /// The language of the gateway's page.
@@ -118,7 +126,7 @@ pub extern "C" fn zs_session_phone_number(session: Option<&zs_session>) -> *cons
 /// @return A string owned by the session; NULL where the gateway did not tell.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_locale(session: Option<&zs_session>) -> *const c_char {
-    text(session, |session| &session.locale)
+    text(session, Field::Locale)
 }
 
 /// Where a user who passed is sent.
@@ -127,7 +135,7 @@ pub extern "C" fn zs_session_locale(session: Option<&zs_session>) -> *const c_ch
 /// @return A string owned by the session; NULL where the gateway did not tell.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_redirect_success(session: Option<&zs_session>) -> *const c_char {
-    text(session, |session| &session.redirect_success)
+    text(session, Field::RedirectSuccess)
 }
 
 /// Where any other user is sent.
@@ -136,7 +144,7 @@ pub extern "C" fn zs_session_redirect_success(session: Option<&zs_session>) -> *
 /// @return A string owned by the session; NULL where the gateway did not tell.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_redirect_failure(session: Option<&zs_session>) -> *const c_char {
-    text(session, |session| &session.redirect_failure)
+    text(session, Field::RedirectFailure)
 }
 
 /// Your own text.
@@ -145,7 +153,7 @@ pub extern "C" fn zs_session_redirect_failure(session: Option<&zs_session>) -> *
 /// @return A string owned by the session; NULL where the gateway did not tell.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_relay_state(session: Option<&zs_session>) -> *const c_char {
-    text(session, |session| &session.relay_state)
+    text(session, Field::RelayState)
 }
 
 /// Where the gateway reports changes of the session.
@@ -154,7 +162,7 @@ pub extern "C" fn zs_session_relay_state(session: Option<&zs_session>) -> *const
 /// @return A string owned by the session; NULL where the gateway did not tell.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_webhook(session: Option<&zs_session>) -> *const c_char {
-    text(session, |session| &session.webhook)
+    text(session, Field::Webhook)
 }
 
 /// The whole session as the gateway wrote it, with fields that have no function here: a JSON object.
@@ -163,7 +171,7 @@ pub extern "C" fn zs_session_webhook(session: Option<&zs_session>) -> *const c_c
 /// @return A string owned by the session; NULL for NULL only.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_json(session: Option<&zs_session>) -> *const c_char {
-    text(session, |session| &session.json)
+    text(session, Field::Json)
 }
 
 /// Frees a session and its strings.
