@@ -311,22 +311,36 @@ impl From<Repeated> for Flaw {
     }
 }
 
+/// What JSON takes for a space.
+const SPACES: [char; 4] = [' ', '\t', '\n', '\r'];
+
 /// Reads the body of an answer.
 pub(crate) fn parse(body: &str) -> Result<Session, Flaw> {
-    /// The text of the envelope's content.
+    let (json, whole) = whole_object(body)?;
+    match whole.get("data")? {
+        Some(Value::Object(data)) => from_object(data, text_of_data(json, &whole)?),
+        _ => from_object(&whole, json),
+    }
+}
+
+/// The text of an envelope's `data`.
+fn text_of_data<'a>(json: &'a str, envelope: &Object<'_>) -> Result<&'a str, Flaw> {
     #[derive(Deserialize)]
     struct Envelope<'a> {
         #[serde(borrow)]
         data: &'a RawValue,
     }
 
-    let (json, whole) = whole_object(body)?;
-    match whole.get("data")? {
-        Some(Value::Object(data)) => {
-            let Envelope { data: json } = serde_json::from_str(json)?;
-            from_object(data, json.get())
-        }
-        _ => from_object(&whole, json),
+    // The gateway's envelopes hold nothing else: to read all of it again would be a waste.
+    let alone = || {
+        let inside = json.strip_prefix('{')?.strip_suffix('}')?;
+        let behind_key = inside.trim_start_matches(SPACES).strip_prefix(r#""data""#)?;
+        let value = behind_key.trim_start_matches(SPACES).strip_prefix(':')?;
+        Some(value.trim_matches(SPACES))
+    };
+    match alone().filter(|_| envelope.len() == 1) {
+        Some(data) => Ok(data),
+        None => Ok(serde_json::from_str::<Envelope>(json)?.data.get()),
     }
 }
 
@@ -361,7 +375,7 @@ fn from_object(data: &Object<'_>, json: &str) -> Result<Session, Flaw> {
 /// The one JSON object that a text is, without the spaces around it.
 pub(crate) fn whole_object(text: &str) -> Result<(&str, Object<'_>), Flaw> {
     match json::read(text)? {
-        Value::Object(object) => Ok((text.trim_matches([' ', '\t', '\n', '\r']), object)),
+        Value::Object(object) => Ok((text.trim_matches(SPACES), object)),
         _ => Err(Flaw::Shape("is not a JSON object")),
     }
 }
@@ -393,7 +407,7 @@ fn is_empty(errors: Option<&Value<'_>>) -> bool {
         None | Some(Value::Null) => true,
         Some(Value::Text(text)) => text.is_empty(),
         Some(Value::List { is_empty }) => *is_empty,
-        Some(Value::Object(object)) => object.is_empty(),
+        Some(Value::Object(object)) => object.len() == 0,
         Some(Value::Other) => false,
     }
 }
@@ -461,6 +475,21 @@ mod tests {
         assert_eq!(session.webhook(), Some("https://webhook.site/zignsec"));
         assert_eq!(session.redirect_url(), None);
         assert_eq!(Session::from_json(session.json()).unwrap(), session);
+    }
+
+    #[test]
+    fn the_text_of_a_session_is_that_of_data_whatever_stands_around_it() {
+        let data = r#"{ "id": "a", "status": "}", "more": {"data": [" "]} }"#;
+        for body in [
+            format!(r#"{{"data":{data}}}"#),
+            format!(" {{\n\t\"data\" :\r{data} }} "),
+            format!(r#"{{"\u0064ata":{data}}}"#),
+            format!(r#"{{"data":{data},"meta":{{}}}}"#),
+            format!(r#"{{"data ":{{}},"data":{data}}}"#),
+            data.to_owned(),
+        ] {
+            assert_eq!(parse(&body).unwrap().json(), data, "{body}");
+        }
     }
 
     #[test]
