@@ -125,6 +125,10 @@ test-c: build
 	done; \
 	nm -D --defined-only target/debug/libzignsec.so | sed 's/.* //' | sort >target/c/exported; \
 	grep -o 'zs_[a-z0-9_]*(' include/zignsec.h | tr -d '(' | sort -u | diff target/c/exported -; \
+	for function in $$(grep -vE '^zs_(version|version_number|result_name|status_name)$$' target/c/exported); do \
+		grep -qE "$$function\\(.*NULL" tests/c/contract.c || \
+			{ echo "tests/c/contract.c passes no NULL to $$function"; exit 1; }; \
+	done; \
 	for test in contract layout vectors faults waiting logging process memory threads; do \
 		$(C99) tests/c/$$test.c tests/c/sandbox.c -o target/c/$$test $(LINK) $(FOR_TESTS) -pthread; \
 		target/c/$$test; \

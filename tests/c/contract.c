@@ -72,6 +72,7 @@ static void every_null_is_answered(const sandbox *box) {
     CHECK(zs_client_dup(client, NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);
     CHECK(zs_client_default(NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);
     zs_client_cancel(NULL);
+    zs_set_log_callback(5, NULL, NULL);
 
     CHECK(zs_session_id(NULL) == NULL && zs_session_status_text(NULL) == NULL);
     CHECK(zs_session_redirect_url(NULL) == NULL && zs_session_phone_number(NULL) == NULL);
