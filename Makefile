@@ -1,6 +1,7 @@
 # The front door: `make demo` shows the library at work, `make test` proves it.
 
 include ffi-c/packaging/package.mk
+include tests/bench/bench.mk
 
 .PHONY: help demo examples test test-lint test-rust test-fuzz test-headers test-c test-cpp \
 	test-memory test-python test-gateway test-packaging header abi wheel
@@ -33,6 +34,8 @@ help:
 	@echo 'make test-fuzz FUZZ_SECONDS=600'
 	@echo '                     the readers of what strangers send, each on random input for so long'
 	@echo '                     (in make test: 60 seconds)'
+	@echo 'make bench           what calls cost, beside other clients: 10 minutes; QUICK=1: 2'
+	@echo 'make counts          write what make test holds the cost of a call to'
 	@echo 'make header          write include/zignsec.h'
 	@echo 'make install         the C library into PREFIX, /usr/local by default, under DESTDIR'
 	@echo 'make dist            a release archive of the C library, into target/dist'
@@ -60,7 +63,8 @@ build:
 		sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
 
 test: forget-captured test-lint test-rust test-fuzz test-headers test-c test-cpp test-memory \
-	test-python test-gateway examples test-packaging test-secrets
+	test-python test-gateway examples test-packaging test-counts \
+	test-secrets
 
 .PHONY: forget-captured test-secrets
 forget-captured:
