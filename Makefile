@@ -63,8 +63,8 @@ build:
 		sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
 
 test: forget-captured test-lint test-rust test-fuzz test-headers test-c test-cpp test-memory \
-	test-python test-gateway examples test-packaging test-counts \
-	test-secrets
+	test-python test-gateway examples test-packaging \
+	test-counts test-secrets
 
 .PHONY: forget-captured test-secrets
 forget-captured:
@@ -184,8 +184,8 @@ test-python: build
 	$(MAKE) --no-print-directory wheels-installed; \
 	cargo clippy --quiet -p zignsec-py -- -D warnings; \
 	cargo build --quiet -p zignsec-py --features __panic --target-dir target/panic; \
-	$(VENV)/bin/ruff check --quiet --config $(TOOLS) py/python $(TYPED); \
-	$(VENV)/bin/ruff format --quiet --check --config $(TOOLS) py/python $(TYPED); \
+	$(VENV)/bin/ruff check --quiet --config $(TOOLS) py/python $(TYPED) $(BENCH); \
+	$(VENV)/bin/ruff format --quiet --check --config $(TOOLS) py/python $(TYPED) $(BENCH); \
 	$(VENV)/bin/mypy --config-file $(TOOLS) -p zignsec; \
 	$(VENV)/bin/mypy --config-file $(TOOLS) $(TYPED); \
 	(cd tests/python && $(CURDIR)/$(PYTHON) -m mypy.stubtest zignsec._zignsec); \

@@ -6,6 +6,7 @@ mod common;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::{arm, capture};
@@ -22,12 +23,15 @@ fn request() -> Phone2faRequest {
 
 /// Cancels a call once it blocks, and tells how it ended.
 fn cancelled(client: &Client, is_blocked: impl Fn() -> bool) -> zignsec::Error {
+    // One at a time: on few cores the others would be in its time.
+    static TIMED: Mutex<()> = Mutex::new(());
+    let _alone = TIMED.lock().unwrap_or_else(PoisonError::into_inner);
     std::thread::scope(|threads| {
         let call = threads.spawn(|| (client.start_phone_2fa(&request()), Instant::now()));
         let limit = Instant::now() + Duration::from_secs(10);
         while !is_blocked() {
             assert!(Instant::now() < limit, "the call does not block");
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(1));
         }
         // Blocked in a wait, rather than on its way to one.
         std::thread::sleep(Duration::from_millis(20));
@@ -61,7 +65,7 @@ fn black_hole() -> (socket2::Socket, Vec<socket2::Socket>, SocketAddr) {
 
 fn accepting(listener: TcpListener) -> impl Fn() -> bool {
     listener.set_nonblocking(true).unwrap();
-    let held = std::sync::Mutex::new(Vec::<TcpStream>::new());
+    let held = Mutex::new(Vec::<TcpStream>::new());
     move || {
         let mut held = held.lock().unwrap();
         held.extend(listener.accept().map(|(stream, _)| stream));

@@ -32,13 +32,13 @@ from zignsec._errors import (
     WebhookSignatureError,
     ZignSecError,
 )
-from zignsec._status import SessionStatus
 from zignsec._zignsec import Client, Session, WebhookEvent, __version__, verify_webhook
 
 # As in `typing`, which takes long to import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from zignsec._async import AsyncClient
+    from zignsec._status import SessionStatus
 
 __all__ = [
     "APIConnectionError",
@@ -72,10 +72,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    # asyncio takes longer to import than all the rest, and most programs go without.
-    if name == "AsyncClient":
-        from zignsec._async import AsyncClient
+# asyncio and enum take longer to import than all the rest, and many programs go without.
+_LATE = {"AsyncClient": "zignsec._async", "SessionStatus": "zignsec._status"}
 
-        return AsyncClient
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found: object = getattr(import_module(_LATE[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,9 +3,12 @@ first call, and kept. Where it cannot be made, the next call tries anew."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from zignsec._zignsec import Client, Session
+
+# As in `typing`, which takes long to import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _made: dict[str, Client] = {}
 
