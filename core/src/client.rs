@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ureq::http::Method;
 use zeroize::Zeroizing;
 
 use crate::answer;
@@ -74,10 +73,9 @@ impl Client {
     pub fn start_phone_2fa(&self, request: &Phone2faRequest) -> Result<Session, Error> {
         request.check()?;
         let call = Call {
-            method: Method::POST,
             path: "core/api/sessions/two_factor_auth/phone".to_owned(),
             csrf_token: request.csrf_header(),
-            body: request.to_json(),
+            body: Some(request.to_json()),
             session_id: None,
         };
         self.call(&call, &self.watch()?, self.deadline()).map(|(session, _)| session)
@@ -182,10 +180,9 @@ impl Client {
             ));
         }
         let call = Call {
-            method: Method::GET,
             path: ["core/api/sessions/", session_id].concat(),
             csrf_token: None,
-            body: Vec::new(),
+            body: None,
             session_id: Some(session_id),
         };
         self.call(&call, watch, deadline)

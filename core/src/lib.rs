@@ -49,9 +49,6 @@
 //! `zignsec`: at the level `debug` where it was answered with a 2xx, else at `warn`. Keys are never in
 //! it, ids only by their beginning, phone numbers not at all. And one at `debug` where the system's
 //! certificates are read.
-//!
-//! The HTTP library below, ureq, dumps whole requests at the level `trace`, the API key among them:
-//! keep the targets `ureq` and `ureq_proto` above that level.
 
 #![forbid(unsafe_code)]
 

@@ -20,7 +20,7 @@ pub(crate) fn attempt(call: &Call<'_>, number: u32, outcome: &Outcome, took: Dur
         target: "zignsec",
         level,
         "{} {}: attempt {number}, {} connection, {} ms: {status}",
-        call.method,
+        call.method(),
         shown_path(call),
         if outcome.reused { "open" } else { "new" },
         took.as_millis(),
@@ -38,18 +38,15 @@ fn shown_path(call: &Call<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ureq::http::Method;
-
     use super::*;
 
     #[test]
     fn an_id_is_shown_by_its_beginning() {
         let path = |id| {
             shown_path(&Call {
-                method: Method::GET,
                 path: format!("core/{}", id),
                 csrf_token: None,
-                body: Vec::new(),
+                body: None,
                 session_id: Some(id),
             })
         };

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use ureq::http::{HeaderName, HeaderValue, header};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind};
@@ -63,10 +61,11 @@ pub enum AuthScheme {
 }
 
 impl AuthScheme {
-    pub(crate) fn header(self) -> HeaderName {
+    /// The name of the header.
+    pub(crate) fn header(self) -> &'static str {
         match self {
-            Self::Authorization => header::AUTHORIZATION,
-            Self::ZsProductKey => HeaderName::from_static("zs-product-key"),
+            Self::Authorization => "authorization",
+            Self::ZsProductKey => "zs-product-key",
         }
     }
 }
@@ -213,25 +212,18 @@ fn user_agent(given: Option<String>) -> Result<String, Error> {
 }
 
 /// An API key, in the only copy that the library keeps: it is wiped when the last use of it ends.
-pub(crate) struct Key(HeaderValue);
+pub(crate) struct Key(Zeroizing<String>);
 
 impl Key {
     /// `None` where the key holds what no header may.
     fn new(text: Zeroizing<String>) -> Option<Self> {
         let is_good =
             text.bytes().all(|byte| byte.is_ascii_graphic()) && text.len() <= LONGEST_HEADER;
-        let mut header =
-            HeaderValue::from_maybe_shared(Bytes::from_owner(text)).ok().filter(|_| is_good)?;
-        header.set_sensitive(true);
-        Some(Self(header))
+        is_good.then_some(Self(text))
     }
 
-    pub(crate) fn header(&self) -> &HeaderValue {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
-    }
-
-    fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
     }
 }
 

@@ -125,7 +125,7 @@ impl Phone2faRequest {
     }
 
     /// The body of the POST, field by field as the gateway's page shows it.
-    pub(crate) fn to_json(&self) -> Vec<u8> {
+    pub(crate) fn to_json(&self) -> String {
         #[derive(Serialize)]
         struct Body<'a> {
             locale: &'a str,
@@ -141,7 +141,7 @@ impl Phone2faRequest {
         struct Metadata<'a> {
             phone_number: &'a str,
         }
-        serde_json::to_vec(&Body {
+        serde_json::to_string(&Body {
             locale: &self.locale,
             metadata: Metadata { phone_number: &self.phone_number },
             redirect_failure: &self.redirect_failure,
@@ -211,14 +211,14 @@ mod tests {
             "relay_state": "Tulasi_V5_SMS",
             "webhook": "https://webhook.site/zignsec",
         });
-        assert_eq!(serde_json::from_slice::<serde_json::Value>(&body).unwrap(), expected);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&body).unwrap(), expected);
     }
 
     #[test]
     fn empty_options_are_left_out() {
         let request = page_example().locale("").relay_state("").webhook("").csrf_token("");
         assert_eq!(request, page_example());
-        let body: serde_json::Value = serde_json::from_slice(&request.to_json()).unwrap();
+        let body: serde_json::Value = serde_json::from_str(&request.to_json()).unwrap();
         assert_eq!(body.as_object().unwrap().len(), 4);
     }
 

@@ -3,7 +3,6 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ureq::http::Uri;
-use ureq::http::uri::PathAndQuery;
 
 /// Parses an absolute http or https URL. The error is a rule that reads on from the URL's name.
 pub(crate) fn absolute(text: &str) -> Result<Uri, &'static str> {
@@ -43,6 +42,7 @@ pub(crate) fn ip_v6(host: &str) -> Option<Ipv6Addr> {
 pub(crate) struct BaseUrl {
     /// Without a slash at the end.
     text: String,
+    authority: String,
     host: String,
     port: u16,
     https: bool,
@@ -70,16 +70,24 @@ impl BaseUrl {
             return Err("must be https: plain http is only for loopback, and would show the API \
                         key to the network");
         }
-        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
-        Ok(Self { text: text.trim_end_matches('/').to_owned(), host, port, https, uri })
+        let default_port = if https { 443 } else { 80 };
+        let port = uri.port_u16().unwrap_or(default_port);
+        let authority = if port == default_port { host.clone() } else { format!("{host}:{port}") };
+        Ok(Self { text: text.trim_end_matches('/').to_owned(), authority, host, port, https, uri })
     }
 
-    /// The URL of a path, behind that of the base URL. Scheme and authority are not parsed again.
-    pub(crate) fn join(&self, path: &str) -> Result<Uri, ureq::http::Error> {
-        let mut parts = self.uri.clone().into_parts();
-        let path = [self.uri.path().trim_end_matches('/'), "/", path].concat();
-        parts.path_and_query = Some(PathAndQuery::from_maybe_shared(path)?);
-        Ok(Uri::from_parts(parts)?)
+    /// What stands in front of every path: its own path without a slash at the end.
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path().trim_end_matches('/')
+    }
+
+    /// Host and port as the header `host` has them: without the port that goes without saying.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    pub(crate) fn uri(&self) -> &Uri {
+        &self.uri
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -169,7 +177,24 @@ mod tests {
 
     #[test]
     fn a_path_in_the_base_url_stays_in_front() {
-        let base = BaseUrl::parse("https://gateway.example/zs//").unwrap();
-        assert_eq!(base.join("core/api").unwrap(), "https://gateway.example/zs/core/api");
+        for (text, path) in [
+            ("https://gateway.example/zs//", "/zs"),
+            ("https://gateway.example/", ""),
+            ("https://gateway.example", ""),
+        ] {
+            assert_eq!(BaseUrl::parse(text).unwrap().path(), path);
+        }
+    }
+
+    #[test]
+    fn the_port_is_named_where_it_is_not_the_schemes_own() {
+        for (text, authority) in [
+            ("https://gateway.example:443", "gateway.example"),
+            ("https://gateway.example:80", "gateway.example:80"),
+            ("http://localhost:80", "localhost"),
+            ("http://[::1]:8466/", "[::1]:8466"),
+        ] {
+            assert_eq!(BaseUrl::parse(text).unwrap().authority(), authority);
+        }
     }
 }

@@ -69,7 +69,6 @@ fn a_csrf_token_is_printable_ascii_that_a_header_can_hold() {
             Phone2faRequest::new("+46701740605", "https://a.example", "https://b.example");
         let taken = request.unwrap().csrf_token(token).check().is_ok();
         assert_eq!(taken, token.chars().all(|c| c == ' ' || c.is_ascii_graphic()));
-        assert!(!taken || token.parse::<ureq::http::HeaderValue>().is_ok());
     });
 }
 
@@ -105,7 +104,7 @@ fn what_is_sent_is_what_was_given() {
         let has_nul = locale.contains('\0') || relay_state.contains('\0');
         assert_eq!(request.check().is_err(), has_nul);
 
-        let sent: Value = serde_json::from_slice(&request.to_json()).unwrap();
+        let sent: Value = serde_json::from_str(&request.to_json()).unwrap();
         let mut expected = json!({
             "locale": if locale.is_empty() { "En" } else { locale },
             "metadata": { "phone_number": "+46701740605" },

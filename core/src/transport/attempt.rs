@@ -1,7 +1,7 @@
 //! The attempt that this thread is making: how long it may take, how far it got.
 //!
-//! ureq runs a call on the thread that makes it, and tells its connectors and connections nothing of
-//! the call that they work for. So the thread keeps that.
+//! rustls and ureq read and write by [`std::io`]'s traits, which have no place for the call that they
+//! work for. So the thread that makes it keeps that.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -29,7 +29,6 @@ pub(crate) struct Attempt {
     answered_by: Instant,
     phase: Cell<Phase>,
     sent: Cell<bool>,
-    connected: Cell<bool>,
 }
 
 thread_local! {
@@ -44,7 +43,6 @@ impl Attempt {
             answered_by,
             phase: Cell::new(Phase::Connect),
             sent: Cell::new(false),
-            connected: Cell::new(false),
         }
     }
 
@@ -71,11 +69,6 @@ impl Attempt {
         self.sent.get()
     }
 
-    /// Whether a connection was made for this attempt, rather than one taken that stood open.
-    pub(crate) fn connected(&self) -> bool {
-        self.connected.get()
-    }
-
     fn left(&self, now: Instant) -> Duration {
         let end = match self.phase.get() {
             Phase::Connect | Phase::ProxyTls | Phase::Tls => self.connected_by,
@@ -91,11 +84,7 @@ fn current() -> io::Result<Rc<Attempt>> {
 
 /// Goes on to a phase.
 pub(crate) fn enter(phase: Phase) -> io::Result<()> {
-    let attempt = current()?;
-    attempt.phase.set(phase);
-    if phase != Phase::Exchange {
-        attempt.connected.set(true);
-    }
+    current()?.phase.set(phase);
     Ok(())
 }
 

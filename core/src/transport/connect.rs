@@ -1,102 +1,70 @@
-//! From a URL to a connection.
+//! From a client's settings to a connection.
 
-use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use once_cell::race::OnceBox;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use ureq::Error;
-use ureq::http::Uri;
-use ureq::unversioned::transport::{
-    ConnectProxyConnector, ConnectionDetails, Connector, Transport, TransportAdapter,
-};
+use ureq::ProxyProtocol;
 
 use super::attempt::{self, Phase};
 use super::connection::Connection;
-use super::failure::Broken;
+use super::failure::Fault;
 use super::socket::Socket;
 use super::tls::{self, Tls};
-use super::trust::TlsSettings;
+use super::tunnel;
 use super::wire::Wire;
+use crate::options::Settings;
 
-/// ureq's connector for proxies, then our own. Where there is a proxy, the first has the whole chain
-/// run for the proxy's own address, and hands the tunnel it then gets on to the second.
-pub(crate) fn connector(tls: TlsSettings, through_proxy: bool) -> impl Connector {
-    ().chain(ConnectProxyConnector::default()).chain(Connect {
-        tls,
-        config: OnceBox::new(),
-        through_proxy,
-    })
-}
-
-struct Connect {
-    tls: TlsSettings,
+/// Opens connections.
+pub(crate) struct Connector {
     /// Made with the first TLS connection: it can mean to read the system's whole store.
-    config: OnceBox<Arc<ClientConfig>>,
-    through_proxy: bool,
+    tls: OnceBox<Arc<ClientConfig>>,
 }
 
-impl<In: Transport> Connector<In> for Connect {
-    type Out = Box<dyn Transport>;
+impl Connector {
+    pub(crate) const fn new() -> Self {
+        Self { tls: OnceBox::new() }
+    }
 
-    fn connect(
-        &self,
-        details: &ConnectionDetails<'_>,
-        tunnel: Option<In>,
-    ) -> Result<Option<Self::Out>, Error> {
-        let https = details.needs_tls();
-        let connection = match tunnel {
-            // Plain http is for loopback alone, which is never proxied.
-            Some(tunnel) => {
-                let clock = details.current_time.clone();
-                let wire = TransportAdapter::new(Box::new(tunnel) as Box<dyn Transport>, clock);
-                self.secure(details.uri, wire, true)?
-            }
+    /// Opens a connection to the gateway.
+    pub(crate) fn open(&self, settings: &Settings) -> Result<Connection, Fault> {
+        let base_url = &settings.base_url;
+        let wire: Box<dyn Wire> = match &settings.proxy {
             None => {
-                attempt::enter(Phase::Connect).map_err(Broken::by)?;
-                let host = details.uri.host().unwrap_or_default();
-                let port = details.uri.port_u16().unwrap_or(if https { 443 } else { 80 });
-                let socket = Socket::open(host, port).map_err(Broken::by)?;
-                let to_gateway = !self.through_proxy;
-                if https {
-                    self.secure(details.uri, socket, to_gateway)?
+                let socket = Socket::open(base_url.host(), base_url.port())?;
+                if base_url.is_https() {
+                    attempt::enter(Phase::Tls)?;
+                    Box::new(self.secure(settings, base_url.host(), socket)?)
                 } else {
-                    Box::new(Connection::new(socket, to_gateway, false))
+                    Box::new(socket)
                 }
             }
+            // Plain http is for loopback alone, which is never proxied.
+            Some(proxy) => {
+                let socket = Socket::open(proxy.host(), proxy.port())?;
+                let tunnel = if proxy.protocol() == ProxyProtocol::Https {
+                    attempt::enter(Phase::ProxyTls)?;
+                    let wire = self.secure(settings, proxy.host(), socket)?;
+                    attempt::enter(Phase::Connect)?;
+                    tunnel::open(wire, proxy, base_url, &settings.user_agent)
+                } else {
+                    tunnel::open(socket, proxy, base_url, &settings.user_agent)
+                };
+                let tunnel = tunnel.map_err(Fault::Proxy)?;
+                attempt::enter(Phase::Tls)?;
+                Box::new(self.secure(settings, base_url.host(), tunnel)?)
+            }
         };
-        Ok(Some(connection))
+        Ok(Connection::new(wire))
     }
-}
 
-impl Connect {
-    fn secure(
-        &self,
-        uri: &Uri,
-        wire: impl Wire,
-        to_gateway: bool,
-    ) -> Result<Box<dyn Transport>, Error> {
-        let config = self.config.get_or_init(|| Box::new(self.tls.client_config()));
-        let phase = if to_gateway { Phase::Tls } else { Phase::ProxyTls };
-        attempt::enter(phase).map_err(Broken::by)?;
-        let name = server_name(uri).map_err(Broken::by)?;
-        let wire = Tls::handshake(config.clone(), name, wire).map_err(Broken::by)?;
-        if !to_gateway {
-            attempt::enter(Phase::Connect).map_err(Broken::by)?;
-        }
-        Ok(Box::new(Connection::new(wire, to_gateway, true)))
-    }
-}
-
-fn server_name(uri: &Uri) -> std::io::Result<ServerName<'static>> {
-    let host = uri.host().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    ServerName::try_from(bare.to_owned()).map_err(tls::bad)
-}
-
-impl fmt::Debug for Connect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Connect")
+    /// Puts TLS on top of a wire.
+    fn secure<W: Wire>(&self, settings: &Settings, host: &str, wire: W) -> io::Result<Tls<W>> {
+        let config = self.tls.get_or_init(|| Box::new(settings.tls.client_config()));
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(bare.to_owned()).map_err(tls::bad)?;
+        Tls::handshake(config.clone(), name, wire)
     }
 }

@@ -1,96 +1,72 @@
-//! ureq's view of a wire: buffers in and out.
+//! A connection to the gateway: bytes out, and bytes in with a buffer to look at them in.
 
-use std::fmt;
+use std::io::{self, Read, Write};
+use std::ops::Range;
 
-use ureq::Error;
-use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
-use zeroize::{Zeroize, Zeroizing};
-
-use super::BUFFER;
 use super::attempt::{self, Phase};
-use super::failure::Broken;
 use super::wire::{State, Wire};
 
-pub(crate) struct Connection<W> {
-    wire: W,
-    buffers: LazyBuffers,
-    /// What ureq has written, kept until it waits for an answer: head and body then leave in one go.
-    pending: Zeroizing<Vec<u8>>,
-    /// Whether this is a connection to the gateway, rather than to a proxy on the way.
-    to_gateway: bool,
-    is_tls: bool,
-    /// Whether it has served since it was last looked at.
-    served: bool,
+/// The room for what arrived and was not read yet; the head of an answer must fit.
+const BUFFER: usize = 16 * 1024;
+
+pub(crate) struct Connection {
+    wire: Box<dyn Wire>,
+    buffer: Box<[u8]>,
+    /// Where in the buffer the input is.
+    input: Range<usize>,
 }
 
-impl<W: Wire> Connection<W> {
-    pub(crate) fn new(wire: W, to_gateway: bool, is_tls: bool) -> Self {
-        Self {
-            wire,
-            buffers: LazyBuffers::new(BUFFER, BUFFER),
-            pending: Zeroizing::new(Vec::with_capacity(BUFFER)),
-            to_gateway,
-            is_tls,
-            served: false,
-        }
+impl Connection {
+    pub(crate) fn new(wire: Box<dyn Wire>) -> Self {
+        Self { wire, buffer: vec![0; BUFFER].into(), input: 0..0 }
     }
 
-    fn send_pending(&mut self) -> Result<(), Error> {
-        let outcome = self.wire.write_all(&self.pending);
-        // Only what was written: to wipe the whole buffer would cost more than all else in a call.
-        self.pending.as_mut_slice().zeroize();
-        self.pending.clear();
-        outcome.map_err(Broken::by)
-    }
-}
-
-impl<W: Wire> Transport for Connection<W> {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        attempt::enter(Phase::Exchange)?;
+        self.wire.write_all(bytes)
     }
 
-    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
-        if self.to_gateway {
-            attempt::enter(Phase::Exchange).map_err(Broken::by)?;
-        }
-        // Never more than fits: a buffer that grew would leave copies of the key behind.
-        if self.pending.len() + amount > self.pending.capacity() {
-            self.send_pending()?;
-        }
-        let output = &mut self.buffers.output()[..amount];
-        self.pending.extend_from_slice(output);
-        output.zeroize();
-        Ok(())
+    /// What arrived and was not read yet.
+    pub(crate) fn input(&self) -> &[u8] {
+        &self.buffer[self.input.clone()]
     }
 
-    fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
-        if !self.pending.is_empty() {
-            self.send_pending()?;
-        }
-        self.served = true;
-        let input = self.buffers.input_append_buf();
-        let count = self.wire.read(input).map_err(Broken::by)?;
-        self.buffers.input_appended(count);
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.input.start = (self.input.start + count).min(self.input.end);
+    }
+
+    /// Whether there is no room for more input.
+    pub(crate) fn is_full(&self) -> bool {
+        self.input.len() == self.buffer.len()
+    }
+
+    /// Waits for more input. False at the end of the connection.
+    pub(crate) fn receive(&mut self) -> io::Result<bool> {
+        self.buffer.copy_within(self.input.clone(), 0);
+        self.input = 0..self.input.len();
+        let count = self.wire.read(&mut self.buffer[self.input.end..])?;
+        self.input.end += count;
         Ok(count > 0)
     }
 
-    /// ureq asks twice: when a connection comes back, where it is enough to know of no end, and
-    /// when it is taken again, which is when to look.
-    fn is_open(&mut self) -> bool {
-        if std::mem::take(&mut self.served) {
-            !self.wire.has_ended()
-        } else {
-            self.wire.state() == State::Quiet
-        }
+    /// Whether it stands open and can serve again: nobody sent what was not asked for.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.input.is_empty() && self.wire.state() == State::Quiet
     }
 
-    fn is_tls(&self) -> bool {
-        self.is_tls
+    /// Whether there is no reason yet, without a look at the wire, why it could not serve again.
+    pub(crate) fn is_clean(&mut self) -> bool {
+        self.input.is_empty() && !self.wire.has_ended()
     }
 }
 
-impl<W> fmt::Debug for Connection<W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Connection")
+impl Read for Connection {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if self.input.is_empty() {
+            return self.wire.read(bytes);
+        }
+        let count = self.input().read(bytes)?;
+        self.consume(count);
+        Ok(count)
     }
 }

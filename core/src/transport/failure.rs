@@ -23,27 +23,22 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// What became of an attempt that ended in an error.
-    pub(crate) fn of(attempt: &Attempt, error: ureq::Error) -> Self {
+    /// What became of an attempt that ended in a fault.
+    pub(crate) fn of(attempt: &Attempt, fault: Fault) -> Self {
         let phase = attempt.phase();
-        let (kind, is_transient, cause, source) = match root(error) {
-            Root::Io(error) => {
-                let (kind, is_transient) = of_io(&error, phase);
+        let (kind, is_transient, cause, source) = match fault.unwrapped() {
+            Fault::Wire(error) => {
+                let (kind, is_transient) = of_wire(&error, phase);
                 let cause = (!error.kind().eq(&io::ErrorKind::TimedOut)).then(|| words(&error));
                 (kind, is_transient, cause, Some(error.into()))
             }
-            Root::Ureq(error) => {
-                let (kind, is_transient) = match phase {
-                    // A proxy that refuses would refuse again, and may count wrong passwords.
-                    Phase::Connect => {
-                        (ErrorKind::Connect, !matches!(proxy_status(&error), Some(400..=499)))
-                    }
-                    Phase::ProxyTls | Phase::Tls => (ErrorKind::Internal, false),
-                    Phase::Exchange => of_exchange(&error),
-                };
-                // The error itself stays here: some of ureq's quote the whole URL.
-                (kind, is_transient, ureq_words(&error), None)
+            // A proxy that refuses would refuse again, and may count wrong passwords. The error
+            // itself stays here: some of ureq's quote the whole URL.
+            Fault::Proxy(error) => {
+                let refused = matches!(proxy_status(&error), Some(400..=499));
+                (ErrorKind::Connect, !refused, proxy_words(&error), None)
             }
+            Fault::NotHttp(flaw) => (ErrorKind::Protocol, false, Some(flaw.to_owned()), None),
         };
         let what = match (kind, phase) {
             (ErrorKind::Timeout, Phase::Connect) => "connecting took too long",
@@ -56,7 +51,6 @@ impl Failure {
             (ErrorKind::Tls, _) => "the TLS connection failed",
             (ErrorKind::Protocol, _) => "the answer is not proper HTTP",
             (ErrorKind::Cancelled, _) => "while it waited",
-            (ErrorKind::Internal, _) => "the HTTP library failed",
             (_, Phase::Connect | Phase::ProxyTls | Phase::Tls) => "could not connect",
             (_, Phase::Exchange) => "the connection broke",
         };
@@ -68,7 +62,41 @@ impl Failure {
     }
 }
 
-/// The error of a wire, on its way through ureq, which would take some for the end of a body.
+/// What an attempt died of.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Wire(io::Error),
+    /// A proxy did not open a tunnel.
+    Proxy(ureq::Error),
+    /// An answer that breaks the rules of HTTP, and how.
+    NotHttp(&'static str),
+}
+
+impl Fault {
+    /// The error of the wire that leads to a proxy, out of what ureq and its adapters made of it.
+    fn unwrapped(self) -> Self {
+        match self {
+            Self::Wire(error) => match ureq::Error::from(error) {
+                ureq::Error::Io(error) => Self::Wire(error),
+                error => Self::Proxy(error).unwrapped(),
+            },
+            Self::Proxy(ureq::Error::Other(inner)) => match inner.downcast::<Broken>() {
+                Ok(broken) => Self::Wire(broken.0).unwrapped(),
+                Err(other) => Self::Proxy(ureq::Error::Other(other)),
+            },
+            Self::Proxy(ureq::Error::Io(error)) => Self::Wire(error),
+            fault => fault,
+        }
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Wire(error)
+    }
+}
+
+/// The error of a wire, on its way through ureq, which would take some for the end of a tunnel.
 #[derive(Debug)]
 pub(crate) struct Broken(io::Error);
 
@@ -86,28 +114,8 @@ impl fmt::Display for Broken {
 
 impl StdError for Broken {}
 
-enum Root {
-    Io(io::Error),
-    Ureq(ureq::Error),
-}
-
-/// Unwraps an error: of a wire, or of ureq itself, which a tunnel can wrap up once more.
-fn root(error: ureq::Error) -> Root {
-    match error {
-        ureq::Error::Other(inner) => match inner.downcast::<Broken>() {
-            Ok(broken) => match ureq::Error::from(broken.0) {
-                ureq::Error::Io(error) => Root::Io(error),
-                error => root(error),
-            },
-            Err(other) => Root::Ureq(ureq::Error::Other(other)),
-        },
-        ureq::Error::Io(error) => Root::Io(error),
-        error => Root::Ureq(error),
-    }
-}
-
 /// The kind of a wire's error, and whether to try again can help.
-fn of_io(error: &io::Error, phase: Phase) -> (ErrorKind, bool) {
+fn of_wire(error: &io::Error, phase: Phase) -> (ErrorKind, bool) {
     if error.get_ref().is_some_and(|inner| inner.is::<Stopped>()) {
         (ErrorKind::Cancelled, false)
     } else if error.kind() == io::ErrorKind::TimedOut {
@@ -121,16 +129,6 @@ fn of_io(error: &io::Error, phase: Phase) -> (ErrorKind, bool) {
             Phase::ProxyTls | Phase::Tls => (ErrorKind::Tls, true),
             Phase::Exchange => (ErrorKind::Io, true),
         }
-    }
-}
-
-fn of_exchange(error: &ureq::Error) -> (ErrorKind, bool) {
-    use ureq::Error as E;
-    match error {
-        E::Protocol(_) | E::LargeResponseHeader(..) | E::Http(_) | E::BodyStalled => {
-            (ErrorKind::Protocol, false)
-        }
-        _ => (ErrorKind::Internal, false),
     }
 }
 
@@ -158,15 +156,12 @@ fn proxy_status(error: &ureq::Error) -> Option<u16> {
     }
 }
 
-fn ureq_words(error: &ureq::Error) -> Option<String> {
+fn proxy_words(error: &ureq::Error) -> Option<String> {
     use ureq::Error as E;
-    match error {
-        E::Protocol(error) => Some(error.to_string()),
-        E::ConnectProxyFailed(reason) => Some(match proxy_status(error) {
-            Some(status) => format!("the proxy answered {status}"),
-            None => format!("the proxy failed: {reason}"),
-        }),
-        E::LargeResponseHeader(..) => Some("its head is too large".to_owned()),
+    match (error, proxy_status(error)) {
+        (_, Some(status)) => Some(format!("the proxy answered {status}")),
+        (E::ConnectProxyFailed(reason), None) => Some(format!("the proxy failed: {reason}")),
+        (E::Protocol(error), None) => Some(error.to_string()),
         _ => None,
     }
 }

@@ -5,24 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 
-use ureq::Error;
-use ureq::config::Config;
-use ureq::http::Uri;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::NextTimeout;
-
 use super::attempt;
 use crate::url;
-
-/// Looks up nothing. ureq asks for each call, this library only where it opens a socket.
-#[derive(Debug)]
-pub(crate) struct Later;
-
-impl Resolver for Later {
-    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
-        Ok(self.empty())
-    }
-}
 
 /// The addresses of a host: those of this machine for `localhost` and its kin, whatever a name
 /// server says.

@@ -3,8 +3,6 @@
 
 use std::io::{Read, Write};
 
-use ureq::unversioned::transport::TransportAdapter;
-
 /// How a wire is while nobody is to send anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -21,12 +19,5 @@ pub(crate) trait Wire: Read + Write + Send + Sync + 'static {
     /// Whether the peer is already known to have ended the connection.
     fn has_ended(&mut self) -> bool {
         false
-    }
-}
-
-/// A tunnel through a proxy.
-impl Wire for TransportAdapter {
-    fn state(&mut self) -> State {
-        if self.get_mut().is_open() { State::Quiet } else { State::Ended }
     }
 }

@@ -15,7 +15,7 @@ static CAPTURE: Capture = Capture { lines: Mutex::new(Vec::new()), file: Mutex::
 
 impl Log for Capture {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // As the documentation says: at the level below, ureq dumps requests.
+        // At the level below, ureq dumps the requests that the tests themselves make.
         let is_ureq = metadata.target().starts_with("ureq");
         metadata.level() <= if is_ureq { LevelFilter::Debug } else { LevelFilter::Trace }
     }
