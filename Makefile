@@ -88,7 +88,7 @@ test-rust:
 	target/install/bin/zignsec-sandbox --version
 
 FUZZ_SECONDS ?= 60
-FUZZED := properties::answer properties::webhook_header properties::retry_after
+FUZZED := properties::http properties::answer properties::webhook_header properties::retry_after
 
 # Side by side on the cores there are. A failure prints the BOLERO_RANDOM_SEED that brings it back.
 test-fuzz:

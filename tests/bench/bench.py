@@ -1,7 +1,9 @@
 """`make bench`: what calls cost with this library and with others, as ratios with their spread.
 
-In each round every measurement is made once, in a new order. A ratio is one of two measurements of
-the same round; what is told is the median of the rounds, with the lowest and the highest.
+In each round everything is measured, in a new order. What is compared is measured one right after
+the other, and more than once, since a machine's mood changes within seconds. A ratio is one of two
+measurements of the same round; what is told is the median of the rounds, with the lowest and the
+highest.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import counts
@@ -46,6 +49,8 @@ ZIGNSEC = "Python: zignsec"
 
 # By the name of what was measured: one value for each round, in their order.
 Values = dict[tuple[str, ...], list[float]]
+Seen = dict[tuple[str, ...], float]
+Measure = Callable[[], Seen]
 
 
 @dataclass
@@ -60,8 +65,8 @@ class Effort:
     python_instructions: bool
 
 
-FULL = Effort(9, 2000, 400, 5, 0.4, python_instructions=True)
-QUICK = Effort(3, 500, 100, 2, 0.2, python_instructions=False)
+FULL = Effort(7, 2000, 300, 3, 0.2, python_instructions=True)
+QUICK = Effort(3, 500, 60, 1, 0.1, python_instructions=False)
 
 
 @dataclass
@@ -143,42 +148,51 @@ class Bench:
 
     def rounds(self) -> None:
         for number in range(self.effort.rounds):
-            measurements = self.measurements()
-            random.shuffle(measurements)
-            for measure in measurements:
-                measure()
+            comparisons = self.comparisons()
+            random.shuffle(comparisons)
+            for comparison in comparisons:
+                self.compare(comparison * self.effort.repeats)
             print(f"round {number + 1} of {self.effort.rounds}", file=sys.stderr)
 
-    def measurements(self) -> list[Callable[[], None]]:
-        def on(method: Callable[..., None], *arguments: object) -> Callable[[], None]:
-            return lambda: method(*arguments)
+    def compare(self, measurements: list[Measure]) -> None:
+        """Makes measurements in any order, and keeps the median of what is of one name."""
+        random.shuffle(measurements)
+        seen: Values = defaultdict(list)
+        for measure in measurements:
+            for name, value in measure().items():
+                seen[name].append(value)
+        for name, values in seen.items():
+            self.values[name].append(statistics.median(values))
 
+    def comparisons(self) -> list[list[Measure]]:
         programs = [*NATIVE, *IN_PYTHON]
         return [
-            *(on(self.calls, program, case) for program in programs for case in CASES),
-            *(on(self.cold, program) for program in programs),
-            *(on(self.bare, *bare) for bare in self.bare_processes()),
-            *(on(self.threads, program, count) for program in SHARED for count in THREADS),
-            *(on(self.idle, count) for count in IDLE),
-            *(on(self.memory, program) for program in ("floor", CORE)),
-            on(self.wait),
+            *([partial(self.calls, program, case) for program in programs] for case in CASES),
+            [partial(self.cold, program) for program in programs],
+            [partial(self.bare, *bare) for bare in self.bare_processes()],
+            *([partial(self.threads, program, count) for program in SHARED] for count in THREADS),
+            [partial(self.idle, count) for count in IDLE],
+            [partial(self.memory, program) for program in ("floor", CORE)],
+            [self.wait],
         ]
 
-    def calls(self, program: str, case: str) -> None:
+    def calls(self, program: str, case: str) -> Seen:
         scheme, method = case.split()
         is_python = program in IN_PYTHON
         count = self.effort.calls_in_python if is_python else self.effort.calls
         command = self.server.command(program, scheme, "calls", method, count // 10, count)
         seen = run([*self.alone, *command])
-        self.values["wall", program, case].append(seen["wall_ns"] / 1000)
-        self.values["cpu", program, case].append(seen["cpu_ns"] / 1000)
+        return {
+            ("wall", program, case): seen["wall_ns"] / 1000,
+            ("cpu", program, case): seen["cpu_ns"] / 1000,
+        }
 
-    def cold(self, program: str) -> None:
+    def cold(self, program: str) -> Seen:
         command = self.server.command(program, "https", "calls", "get", 1, 0)
-        self.values["peak", program].append(run(command)["peak_kib"] / 1024)
-        pinned = [*self.alone, *command]
-        times = [wall_ms(pinned) for _ in range(self.effort.repeats)]
-        self.values["cold", program].append(statistics.median(times))
+        return {
+            ("peak", program): run(command)["peak_kib"] / 1024,
+            ("cold", program): wall_ms([*self.alone, *command]),
+        }
 
     def bare_processes(self) -> list[tuple[str, list[str]]]:
         return [
@@ -187,32 +201,30 @@ class Bench:
             *((name, [str(PYTHON), "-I", "-c", f"import {name}"]) for name in IMPORTS),
         ]
 
-    def bare(self, name: str, command: list[str]) -> None:
-        pinned = [*self.alone, *command]
-        times = [wall_ms(pinned) for _ in range(self.effort.repeats)]
-        self.values["bare", name].append(statistics.median(times))
+    def bare(self, name: str, command: list[str]) -> Seen:
+        return {("bare", name): wall_ms([*self.alone, *command])}
 
-    def threads(self, program: str, count: int) -> None:
+    def threads(self, program: str, count: int) -> Seen:
         milliseconds = round(self.effort.seconds * 1000)
         seen = run(self.open_server.command(program, "http", "threads", count, milliseconds))
-        self.values["threads", program, str(count)].append(seen["calls_per_s"])
+        return {("threads", program, str(count)): seen["calls_per_s"]}
 
-    def idle(self, count: int) -> None:
+    def idle(self, count: int) -> Seen:
         command = self.server.command(CORE, "http", "idle", count, self.effort.calls)
-        seen = run([*self.alone, *command])
-        self.values["idle", str(count)].append(seen["wall_ns"] / 1000)
+        return {("idle", str(count)): run([*self.alone, *command])["wall_ns"] / 1000}
 
-    def memory(self, program: str) -> None:
+    def memory(self, program: str) -> Seen:
         seen = run(self.open_server.command(program, "https", "memory", 5, 50))
-        self.values["memory", program].append(seen["kib_per_connection"])
+        return {("memory", program): seen["kib_per_connection"]}
 
-    def wait(self) -> None:
+    def wait(self) -> Seen:
         before = self.open_server.connections()
         seen = run(self.open_server.command(CORE, "https", "wait", 1000, 64))
-        self.values["wait", "s"].append(seen["wall_s"])
-        self.values["wait", "polls"].append(seen["polls"])
-        made = self.open_server.connections() - before
-        self.values["wait", "connections"].append(made)
+        return {
+            ("wait", "s"): seen["wall_s"],
+            ("wait", "polls"): seen["polls"],
+            ("wait", "connections"): self.open_server.connections() - before,
+        }
 
     def instructions(self) -> None:
         programs = [*NATIVE]

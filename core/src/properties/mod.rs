@@ -6,6 +6,7 @@
 mod answer;
 mod arguments;
 mod bodies;
+mod http;
 mod no_proxy;
 mod redaction;
 mod retry_after;
