@@ -165,15 +165,18 @@ class Bench:
             self.values[name].append(statistics.median(values))
 
     def comparisons(self) -> list[list[Measure]]:
+        def each(measure: Callable[..., Seen], *cases: tuple[object, ...]) -> list[Measure]:
+            return [partial(measure, *case) for case in cases]
+
         programs = [*NATIVE, *IN_PYTHON]
         return [
-            *([partial(self.calls, program, case) for program in programs] for case in CASES),
-            [partial(self.cold, program) for program in programs],
-            [partial(self.bare, *bare) for bare in self.bare_processes()],
-            *([partial(self.threads, program, count) for program in SHARED] for count in THREADS),
-            [partial(self.idle, count) for count in IDLE],
-            [partial(self.memory, program) for program in ("floor", CORE)],
-            [self.wait],
+            *[each(self.calls, *((program, case) for program in programs)) for case in CASES],
+            *[each(self.threads, *((program, count) for program in SHARED)) for count in THREADS],
+            each(self.cold, *((program,) for program in programs)),
+            each(self.bare, *self.bare_processes()),
+            each(self.idle, *((count,) for count in IDLE)),
+            each(self.memory, ("floor",), (CORE,)),
+            each(self.wait, ()),
         ]
 
     def calls(self, program: str, case: str) -> Seen:

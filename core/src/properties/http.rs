@@ -114,10 +114,19 @@ fn an_answer_is_read_alike_however_it_arrives() {
 #[test]
 fn an_answer_is_read_as_ureq_reads_it_or_refused() {
     check!().with_generator(Cases).for_each(|Case { input: Bytes(input), .. }| {
+        // A line may end without its carriage return: RFC 9112, section 2.2. ureq thinks so of some.
+        let lines = input.split(|byte| *byte == b'\n').rev().skip(1);
+        if lines.into_iter().any(|line| !line.ends_with(b"\r")) {
+            return;
+        }
         let Ok((answer, _)) = script::read([input.as_slice()]) else { return };
         if answer.is_success() {
             let Answer { status, body, .. } = answer;
-            assert_eq!((status, body), by_ureq(input).unwrap());
+            match by_ureq(input) {
+                Ok(by_ureq) => assert_eq!((status, body), by_ureq),
+                // ureq refuses a 100 that has headers.
+                Err(error) => assert!(error.to_string().contains("with 100-continue"), "{error}"),
+            }
         }
     });
 }
