@@ -252,7 +252,8 @@ wheel: wheel-zignsec wheel-sandbox
 wheel-zignsec: $(VENV)/.ready
 	rm -f target/wheels/zignsec-*.whl
 	PATH=$(CURDIR)/$(VENV)/bin:$$PATH $(MATURIN) --release $(RELEASE_FLAGS) --zig \
-		--compatibility manylinux2014 -m py/Cargo.toml --interpreter $(PYTHON) --out target/wheels
+		--compatibility manylinux2014 -m py/Cargo.toml --interpreter $(PYTHON) --compression-level 9 \
+		--out target/wheels
 
 wheel-sandbox: $(VENV)/.ready
 	rm -f target/wheels/zignsec_sandbox-*.whl
