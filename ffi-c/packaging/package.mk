@@ -1,6 +1,6 @@
 # The C library for others: builds it for release, installs it and packs it.
 
-.PHONY: c-library install dist deb size
+.PHONY: shared-library c-library install dist deb size
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 # As build.rs names the library.
@@ -16,8 +16,10 @@ NATIVE_STATIC_LIBS := target/release-static/native-static-libs
 RELEASE_FLAGS := --config \
 	'build.rustflags=["--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo"]'
 
-c-library:
+shared-library:
 	cargo rustc --quiet --release -p zignsec-c --crate-type cdylib $(RELEASE_FLAGS)
+
+c-library: shared-library
 	cargo rustc --quiet --profile release-static -p zignsec-c --crate-type staticlib \
 		$(RELEASE_FLAGS) -- --print native-static-libs=$(NATIVE_STATIC_LIBS)
 
@@ -57,6 +59,6 @@ dist:
 deb: dist
 	$(PACKAGING)/debian/build $(DIST)/$(RELEASE).tar.gz $(DIST)
 
-size: c-library
+size: shared-library
 	@strip --strip-unneeded -o target/release/stripped $(SHARED)
 	@echo "$(SHARED), stripped: $$(stat -c %s target/release/stripped) bytes"

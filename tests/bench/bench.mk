@@ -11,7 +11,7 @@ MEASURED_C = $(CC) -std=c11 -O2 $(WARNINGS) -Iinclude $(BENCH)/c/measure.c
 
 bench: yardsticks-in-c wheel-zignsec $(BENCH_VENV)/.ready
 	$(YARDSTICKS) --features others
-	cargo build --quiet --release -p zignsec-bench-core
+	cargo build --quiet --release -p zignsec-bench-core $(RELEASE_FLAGS)
 	$(MEASURED_C) $(BENCH)/c/libcurl.c -o target/bench/c/libcurl -lcurl -lcjson
 	$(BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-index \
 		target/wheels/zignsec-[0-9]*.whl
@@ -19,7 +19,7 @@ bench: yardsticks-in-c wheel-zignsec $(BENCH_VENV)/.ready
 
 # A program in C, with the library as it is shipped.
 .PHONY: yardsticks-in-c
-yardsticks-in-c: c-library
+yardsticks-in-c: shared-library
 	@mkdir -p target/bench/c
 	ln -sf libzignsec.so target/release/libzignsec.so.$(SOVERSION)
 	$(MEASURED_C) $(BENCH)/c/zignsec.c -o target/bench/c/zignsec \

@@ -65,7 +65,7 @@ class Effort:
     python_instructions: bool
 
 
-FULL = Effort(7, 2000, 300, 3, 0.2, python_instructions=True)
+FULL = Effort(5, 4000, 300, 3, 0.2, python_instructions=True)
 QUICK = Effort(3, 500, 60, 1, 0.1, python_instructions=False)
 
 

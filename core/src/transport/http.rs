@@ -15,7 +15,7 @@ use super::{Answer, Call};
 use crate::options::{Key, Settings};
 
 /// The largest answer that is read.
-pub(crate) const BODY_LIMIT: usize = 1024 * 1024;
+const BODY_LIMIT: usize = 1024 * 1024;
 /// More than any gateway sends.
 const HEADER_COUNT: usize = 100;
 

@@ -59,3 +59,40 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::script;
+
+    #[test]
+    fn what_idled_too_long_is_closed() {
+        let pool = Pool::new();
+        pool.keep(script::connection([]));
+        pool.keep(script::connection([]));
+        assert!(pool.take(Instant::now()).is_some());
+        assert!(pool.take(Instant::now() + IDLE_LIMIT).is_none());
+        assert!(pool.idle().is_empty());
+    }
+
+    #[test]
+    fn one_that_ended_or_brought_what_nobody_asked_for_is_closed() {
+        let pool = Pool::new();
+        pool.keep(script::connection([]));
+        pool.keep(script::connection([b"HTTP/1.1 408 Request Timeout\r\n\r\n".as_slice()]));
+        assert!(pool.take(Instant::now()).is_some());
+        assert!(pool.idle().is_empty());
+    }
+
+    #[test]
+    fn where_there_are_many_the_oldest_is_closed() {
+        let pool = Pool::new();
+        for _ in 0..IDLE_COUNT {
+            pool.keep(script::connection([]));
+        }
+        let next_to_oldest = pool.idle()[1].since;
+        pool.keep(script::connection([]));
+        assert_eq!(pool.idle().len(), IDLE_COUNT);
+        assert_eq!(pool.idle()[0].since, next_to_oldest);
+    }
+}

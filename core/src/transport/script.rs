@@ -15,8 +15,13 @@ struct Script(VecDeque<Vec<u8>>);
 pub(crate) fn read<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<(Answer, bool), Fault> {
+    http::answer(&mut connection(pieces))
+}
+
+/// A connection on which `pieces` arrive.
+pub(crate) fn connection<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Connection {
     let pieces = pieces.into_iter().filter(|piece| !piece.is_empty()).map(<[u8]>::to_vec);
-    http::answer(&mut Connection::new(Box::new(Script(pieces.collect()))))
+    Connection::new(Box::new(Script(pieces.collect())))
 }
 
 impl Read for Script {
