@@ -11,9 +11,11 @@ pub(crate) fn absolute(text: &str) -> Result<Uri, &'static str> {
     let (Some("http" | "https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(RULE);
     };
-    let after_user_info = authority.as_str().rsplit('@').next().unwrap_or_default();
-    let port = &after_user_info[authority.host().len()..];
-    if authority.host().is_empty() || (!port.is_empty() && authority.port_u16().is_none()) {
+    let host = authority.host();
+    // The parser takes `host:` and `host:99999`, and then tells no port.
+    let before_host = authority.as_str().strip_suffix(host);
+    let has_port = !before_host.is_some_and(|text| text.is_empty() || text.ends_with('@'));
+    if host.is_empty() || (has_port && authority.port().is_none()) {
         return Err(RULE);
     }
     Ok(uri)
@@ -136,6 +138,8 @@ mod tests {
             "https:///path",
             "https://example.com:99999",
             "https://example.com:",
+            "https://9:99999",
+            "https://u@9:99999",
             "https://:80",
             "https://exa mple.com",
             "https://example.com/\r\nx",
