@@ -9,13 +9,20 @@ YARDSTICKS := cargo build --quiet --release --locked --manifest-path $(BENCH)/Ca
 BENCH_VENV := target/bench/venv
 MEASURED_C = $(CC) -std=c11 -O2 $(WARNINGS) -Iinclude $(BENCH)/c/measure.c
 
-bench: yardsticks-in-c wheel-zignsec $(BENCH_VENV)/.ready
+bench: compared-with yardsticks-in-c wheel-zignsec $(BENCH_VENV)/.ready
 	$(YARDSTICKS) --features others
 	cargo build --quiet --release -p zignsec-bench-core $(RELEASE_FLAGS)
 	$(MEASURED_C) $(BENCH)/c/libcurl.c -o target/bench/c/libcurl -lcurl -lcjson
 	$(BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-index \
 		target/wheels/zignsec-[0-9]*.whl
 	$(BENCH_VENV)/bin/python $(BENCH)/bench.py $(if $(QUICK),--quick)
+
+.PHONY: compared-with
+compared-with:
+	@{ $(HAVE_COUNTERS) && printf '#include <curl/curl.h>\n#include <cjson/cJSON.h>\n' | $(CC) -E -; } \
+		>/dev/null 2>&1 || { echo 'make bench needs Python 3.10 or later, a C compiler, Valgrind, strace' \
+		'and the headers of libcurl and cJSON: apt install python3-venv gcc valgrind strace' \
+		'libcurl4-openssl-dev libcjson-dev'; exit 1; }
 
 # A program in C, with the library as it is shipped.
 .PHONY: yardsticks-in-c

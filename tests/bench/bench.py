@@ -2,8 +2,8 @@
 
 In each round everything is measured, in a new order. What is compared is measured one right after
 the other, since a machine's mood changes within seconds, and more than once, of which the best
-counts: moods only ever slow things down. A ratio is one of two measurements of the same round; what is
-told is the median of the rounds, with the lowest and the highest.
+counts: moods only ever slow things down. A ratio is one of two measurements of the same round; what
+is told is the median of the rounds, with the lowest and the highest.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Effort:
     python_instructions: bool
 
 
-FULL = Effort(5, 4000, 300, 3, 0.2, python_instructions=True)
-QUICK = Effort(3, 500, 60, 1, 0.1, python_instructions=False)
+FULL = Effort(5, 4000, 300, 2, 0.2, python_instructions=True)
+QUICK = Effort(2, 500, 60, 1, 0.1, python_instructions=False)
 
 
 @dataclass
