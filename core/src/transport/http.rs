@@ -1,6 +1,8 @@
 //! The part of HTTP/1.1 that the two calls need: a request out, an answer in.
 //!
-//! Messages are parsed by httparse; where they end is RFC 9112, section 6.3.
+//! Messages are parsed by httparse; where they end is RFC 9112, section 6.3. An agent such as ureq's
+//! does the same for any request and any answer, and takes twice the instructions of a whole call:
+//! `make bench`.
 
 use std::io::{self, Read};
 use std::mem::MaybeUninit;
