@@ -35,7 +35,7 @@ help:
 	@echo '                     the readers of what strangers send, each on random input for so long'
 	@echo '                     (in make test: 60 seconds)'
 	@echo 'make bench           what calls cost, beside other clients: a quarter of an hour;'
-	@echo '                     QUICK=1: 3 minutes, once it is built'
+	@echo '                     QUICK=1: a minute or two, once it is built'
 	@echo 'make counts          write what make test holds the cost of a call to'
 	@echo 'make header          write include/zignsec.h'
 	@echo 'make install         the C library into PREFIX, /usr/local by default, under DESTDIR'
