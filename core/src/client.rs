@@ -1,5 +1,4 @@
-//! The three steps of a phone two-factor check: open a session, (send the user there,) ask for
-//! the verdict.
+//! The client: start a session, send the user to its page, get the result.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,36 +7,47 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use crate::answer;
+use crate::config::{
+    self, AuthScheme, Env, Environment, Keys, Limits, Options, Settings, time_limit,
+};
+use crate::endpoint::Request;
 use crate::error::{Error, ErrorKind};
 use crate::log;
-use crate::options::{self, AuthScheme, Environ, Environment, Limits, Options};
 use crate::request::Phone2faRequest;
+use crate::response;
 use crate::retry::{self, Budget};
-use crate::session::{self, Session};
-use crate::transport::proxy;
-use crate::transport::{Answer, Bounds, Call, Failure, Scope, Stopped, Transport, Watch};
+use crate::session::{Session, is_valid_id};
+use crate::transport::{
+    self, Attempt, AttemptError, CancelSource, CancelToken, Cancelled, InterruptFn, Transport,
+};
 use crate::wait::{self, Wait, WaitOptions};
 
-/// A connection to the gateway, with its settings and keys.
+/// A client of the gateway, with its settings, keys and open connections.
 ///
-/// Make one and keep it: it holds connections open between calls. Threads share it freely, by
-/// reference or in an [`Arc`](std::sync::Arc). Its `Debug` output does not show the key.
+/// Create one and keep it: it reuses connections. Threads can share it, by reference or in an
+/// [`Arc`](std::sync::Arc). Its `Debug` output does not contain the key.
 pub struct Client {
-    /// What the duplicates of a client have in common.
-    transport: Arc<Transport>,
+    shared: Arc<Shared>,
     limits: Limits,
-    scope: Scope,
+    cancel: CancelSource,
+}
+
+/// What the duplicates of a client share.
+struct Shared {
+    keys: Keys,
+    auth_scheme: AuthScheme,
+    interrupt: Option<Arc<InterruptFn>>,
+    transport: Transport,
 }
 
 impl Client {
-    /// Starts to set up a client with an API key. An empty key counts as none: it is then read
-    /// from `ZIGNSEC_API_KEY`.
+    /// Starts to build a client with an API key. To read the key from the environment, use
+    /// [`ClientBuilder::new`].
     pub fn builder(api_key: impl Into<String>) -> ClientBuilder {
         ClientBuilder::new().api_key(api_key)
     }
 
-    /// A client set up from the environment alone: see [`ClientBuilder::new`].
+    /// Creates a client from environment variables only: see [`ClientBuilder::new`].
     ///
     /// # Errors
     ///
@@ -46,117 +56,114 @@ impl Client {
         ClientBuilder::new().build()
     }
 
-    /// Where the gateway is, without a slash at the end.
+    pub(crate) fn from_options(options: Options) -> Result<Self, Error> {
+        let Settings { keys, auth_scheme, limits, interrupt, transport } =
+            options.resolve(&Env::PROCESS)?;
+        let transport = Transport::new(transport);
+        let shared = Arc::new(Shared { keys, auth_scheme, interrupt, transport });
+        Ok(Self { shared, limits, cancel: CancelSource::default() })
+    }
+
+    /// The base URL of the gateway, without a trailing slash.
     #[must_use]
     pub fn base_url(&self) -> &str {
-        self.transport.settings.base_url.as_str()
+        self.shared.transport.config().base_url.as_str()
     }
 
-    /// The proxy that calls go through, as `scheme://host:port`, without its user and password.
+    /// The proxy, as `scheme://host:port`, without its user and password.
     #[must_use]
     pub fn proxy(&self) -> Option<String> {
-        self.transport.settings.proxy.as_ref().map(proxy::shown)
+        self.shared.transport.config().proxy.as_ref().map(config::display_without_login)
     }
 
-    /// Step 1: opens a session. Send the user to its [`redirect_url`](Session::redirect_url), and
-    /// remember its [`id`](Session::id) on your side, in their login.
+    /// Step 1: starts a session. Send the user to its [`redirect_url`](Session::redirect_url), and
+    /// store its [`id`](Session::id) on your server, with the user's login.
     ///
-    /// It is tried again only where no byte of the request left this process, or where the gateway
-    /// says when to come back (429 or 503 with `Retry-After`): a failure never opens two.
+    /// The request is repeated only if nothing was sent yet, or if the gateway returned 429 or 503
+    /// with `Retry-After`. So an error never creates two sessions.
     ///
-    /// Source: `POST /core/api/sessions/two_factor_auth/phone` of ZignSec's phone 2FA page.
+    /// Source: `POST /core/api/sessions/two_factor_auth/phone` in ZignSec's phone 2FA documentation.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) before anything is sent; any kind of a failed
-    /// call. Where [`in_doubt`](Error::in_doubt) is true, a session may have been opened.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) before anything is sent, or any other
+    /// kind. If [`in_doubt`](Error::in_doubt) is true, the gateway may have created a session.
     pub fn start_phone_2fa(&self, request: &Phone2faRequest) -> Result<Session, Error> {
         request.check()?;
-        let call = Call {
-            path: "core/api/sessions/two_factor_auth/phone".to_owned(),
-            csrf_token: request.csrf_header(),
-            body: Some(request.to_json()),
-            session_id: None,
-        };
-        self.call(&call, &self.watch()?, self.deadline()).map(|(session, _)| session)
+        let mut cancel = self.cancel_token()?;
+        self.call(&Request::Start(request), &mut cancel, self.deadline())
+            .map(|(session, _)| session)
     }
 
-    /// Step 3: asks how a session stands. [`Session::is_verified`] is the verdict.
+    /// Step 3: gets a session. [`Session::is_verified`] is the result.
     ///
-    /// Source: `GET /core/api/sessions/{session_id}` of ZignSec's phone 2FA page.
+    /// Use the session id that your server stored for the logged-in user, never one from a query
+    /// string or form.
+    ///
+    /// Source: `GET /core/api/sessions/{session_id}` in ZignSec's phone 2FA documentation.
     ///
     /// # Errors
     ///
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) before anything is sent;
-    /// [`NotFound`](crate::ErrorKind::NotFound) for an id that the gateway does not know;
-    /// [`Protocol`](crate::ErrorKind::Protocol) also where the answer is another session's; any kind of a
-    /// failed call.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the gateway does not know the id;
+    /// [`Protocol`](crate::ErrorKind::Protocol) also if the response is for a different session; or
+    /// any other kind.
     pub fn get_session(&self, session_id: &str) -> Result<Session, Error> {
-        #[cfg(feature = "__panic")]
-        assert_ne!(session_id, "panic", "a test asked for this");
-        self.look_up(session_id, &self.watch()?, self.deadline()).map(|(session, _)| session)
+        let mut cancel = self.cancel_token()?;
+        self.fetch_session(session_id, &mut cancel, self.deadline()).map(|(session, _)| session)
     }
 
-    /// Step 3, until there is a verdict: asks again and again, and blocks, until the session is
-    /// [final](Session::is_final). A poll that fails as time may heal is not the end; a pause is at
-    /// least what the gateway asks for.
+    /// Step 3, repeated: polls a session until it is [final](Session::is_final). Blocks until then.
+    /// Temporary errors while polling do not end the wait. If the gateway returns `Retry-After`, the
+    /// next pause is at least that long.
     ///
     /// # Errors
     ///
-    /// [`WaitTimeout`](crate::ErrorKind::WaitTimeout) with the last status and the last poll that
-    /// failed; [`Cancelled`](crate::ErrorKind::Cancelled) where the caller stopped it;
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a time of zero or of more than 49 days;
-    /// those of [`get_session`](Self::get_session) that time does not heal.
+    /// [`WaitTimeout`](crate::ErrorKind::WaitTimeout) with the last status and the last error of a
+    /// poll; [`Cancelled`](crate::ErrorKind::Cancelled) if the caller cancelled the wait;
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a time of zero or more than 49 days;
+    /// and the permanent errors of [`get_session`](Self::get_session).
     pub fn wait_for_session(
         &self,
         session_id: &str,
         options: &WaitOptions<'_>,
     ) -> Result<Session, Error> {
-        let watch = self.watch()?;
-        wait::wait(options, &watch, |end| {
-            self.look_up(session_id, &watch, self.deadline().min(end))
+        wait::wait(options, &mut self.cancel_token()?, |cancel, end| {
+            self.fetch_session(session_id, cancel, self.deadline().min(end))
         })
     }
 
-    /// One poll of a [`Wait`]: the session, or `None` where the poll failed as time may heal. Sleep
-    /// for [`Wait::pause`] before the next one.
-    ///
-    /// # Errors
-    ///
-    /// As [`wait_for_session`](Self::wait_for_session).
-    pub fn poll(&self, wait: &mut Wait, session_id: &str) -> Result<Option<Session>, Error> {
-        let watch = self.watch()?;
-        wait.poll(|end| self.look_up(session_id, &watch, self.deadline().min(end)))
+    /// One poll of a wait in steps.
+    pub(crate) fn poll(&self, wait: &mut Wait, session_id: &str) -> Result<Option<Session>, Error> {
+        let mut cancel = self.cancel_token()?;
+        wait.poll(|end| self.fetch_session(session_id, &mut cancel, self.deadline().min(end)))
     }
 
-    /// Stops the calls in flight on this client, from any thread: they fail as
-    /// [`Cancelled`](crate::ErrorKind::Cancelled) within a tenth of a second. Later calls are not
-    /// touched. It takes no lock, so a signal handler may call it.
+    /// Cancels all running calls of this client: they fail as
+    /// [`Cancelled`](crate::ErrorKind::Cancelled) within 100 ms. The client stays usable. Any thread
+    /// may call it, and so may a signal handler: it takes no lock.
     pub fn cancel(&self) {
-        self.scope.cancel();
+        self.cancel.cancel();
     }
 
-    /// [Cancels](Self::cancel) the calls in flight on this client and refuses later ones as
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument); no call slips through in between. Its
-    /// duplicates go on, and connections are kept until the last of them is dropped.
-    pub fn close(&self) {
-        self.scope.close();
+    pub(crate) fn close(&self) {
+        self.cancel.close();
     }
 
-    /// Another client with the same settings, keys and connections, whose calls are
-    /// [cancelled](Self::cancel) apart from those of this one.
+    /// Another client with the same settings, keys and connections. [`cancel`](Self::cancel) affects
+    /// the calls of one client only, not those of its duplicates.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        Self { transport: self.transport.clone(), limits: self.limits, scope: Scope::default() }
+        Self { shared: self.shared.clone(), limits: self.limits, cancel: CancelSource::default() }
     }
 
-    /// The same client with another limit for a whole call.
+    /// The same client with another time limit for a whole call.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument): a limit of zero or of more than 49 days.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument): a limit of zero or more than 49 days.
     pub fn with_timeout(mut self, limit: Duration) -> Result<Self, Error> {
-        self.limits.call = options::limit("timeout", Some(limit), 0)?;
+        self.limits.call = time_limit("timeout", Some(limit), limit)?;
         Ok(self)
     }
 
@@ -167,106 +174,110 @@ impl Client {
         self
     }
 
-    fn look_up(
+    fn fetch_session(
         &self,
         session_id: &str,
-        watch: &Watch,
+        cancel: &mut CancelToken,
         deadline: Instant,
     ) -> Result<(Session, u32), Error> {
-        if !session::is_id(session_id) {
+        if !is_valid_id(session_id) {
             return Err(Error::invalid_argument(
                 "session_id",
                 "must be 1 to 64 letters, digits and hyphens",
             ));
         }
-        let call = Call {
-            path: ["core/api/sessions/", session_id].concat(),
-            csrf_token: None,
-            body: None,
-            session_id: Some(session_id),
-        };
-        self.call(&call, watch, deadline)
+        self.call(&Request::Get { session_id }, cancel, deadline)
     }
 
-    fn watch(&self) -> Result<Watch, Error> {
-        self.scope
-            .watch(self.transport.settings.interrupt.clone())
-            .ok_or_else(|| Error::invalid_argument("the client", "is closed"))
+    fn cancel_token(&self) -> Result<CancelToken, Error> {
+        let token = self.cancel.token(self.shared.interrupt.clone());
+        token.ok_or_else(|| Error::new(ErrorKind::Closed, "the client is closed"))
     }
 
     fn deadline(&self) -> Instant {
         Instant::now() + self.limits.call
     }
 
-    /// Makes a call, and makes it again where that is safe and can help. Tells the session that
-    /// answers it, and how many attempts that took.
+    /// Sends a request, and repeats it while that is safe and may help. Returns the session and the
+    /// number of attempts.
     fn call(
         &self,
-        call: &Call<'_>,
-        watch: &Watch,
+        request: &Request<'_>,
+        cancel: &mut CancelToken,
         deadline: Instant,
     ) -> Result<(Session, u32), Error> {
-        const UNKNOWN_KEY: u16 = 401;
-        let keys = &self.transport.settings.keys;
-        let (mut key, mut other) = keys.in_turn();
-        let bounds = Bounds { limits: &self.limits, deadline, watch };
+        const UNAUTHORIZED: u16 = 401;
+        let Shared { keys, auth_scheme, transport, .. } = &*self.shared;
+        let (mut key, mut other_key) = keys.ordered();
+        let (path, body) = (request.path(), request.body());
         let mut budget = Budget::new(deadline, self.limits.retries);
         let mut attempts = 0;
-        let mut broken = false;
+        let mut connection_failed = false;
         loop {
             attempts += 1;
             let begun = Instant::now();
-            let outcome = self.transport.send(call, key, &bounds, broken);
-            log::attempt(call, attempts, &outcome, begun.elapsed());
-            let result = outcome.result;
-            if let Ok(answer) = &result {
-                if answer.status != UNKNOWN_KEY {
-                    keys.keep(key);
-                } else if let Some(second) = other.take() {
-                    // With the keys of an account tried in turn, one can be replaced with no
-                    // downtime.
+            let mut attempt = Attempt::new(
+                cancel.clone(),
+                begun + self.limits.connect,
+                deadline.min(begun + self.limits.attempt),
+            );
+            let message = transport::Request {
+                method: request.method(),
+                path: &path,
+                key_header: auth_scheme.header(),
+                key: key.as_str(),
+                csrf_token: request.csrf_token(),
+                body: body.as_deref(),
+            };
+            let sent = transport.send(&mut attempt, &message, connection_failed);
+            log::attempt(request, attempts, &sent, begun.elapsed());
+            let result = sent.result;
+            if let Ok(response) = &result {
+                if response.status != UNAUTHORIZED {
+                    keys.mark_working(key);
+                } else if let Some(second) = other_key.take() {
+                    // Two keys allow one of them to be replaced without downtime.
                     key = second;
                     continue;
                 }
             }
-            broken = result.is_err();
-            let is_safe = retry::is_safe(call, &result);
-            let error = match self.read(call, result) {
-                Ok(session) => return Ok((session, attempts)),
-                Err(error) => error.with_attempts(attempts).with_transient(is_safe),
+            connection_failed = result.is_err();
+            let is_retryable = retry::is_retryable(request, &result);
+            let session = match result {
+                Ok(response) => response::read(request, &response, &keys.secrets()),
+                Err(error) => Err(self.no_response(request, error)),
             };
-            if !is_safe {
+            let error = match session {
+                Ok(session) => return Ok((session, attempts)),
+                Err(error) => error.with_attempts(attempts).with_transient(is_retryable),
+            };
+            if !is_retryable {
                 return Err(error);
             }
             let Some(pause) = budget.pause(error.retry_after()) else {
                 return Err(error);
             };
-            watch.pause(pause).map_err(|stopped| Error::from(stopped).with_attempts(attempts))?;
+            cancel
+                .sleep(pause)
+                .map_err(|cancelled| Error::from(cancelled).with_attempts(attempts))?;
         }
     }
 
-    /// What an attempt came to: a session, or an error.
-    fn read(&self, call: &Call<'_>, result: Result<Answer, Failure>) -> Result<Session, Error> {
-        match result {
-            Ok(answer) => answer::read(call, &answer, &self.transport.settings.keys.secrets()),
-            Err(failure) => Err(self.failed(call, failure)),
-        }
-    }
-
-    /// No answer came.
-    fn failed(&self, call: &Call<'_>, failure: Failure) -> Error {
-        let what = format!("{}: {}", self.base_url(), failure.what);
-        let error = Error::failed(failure.kind, what, call.creates() && failure.sent);
-        match failure.source {
-            Some(source) => error.with_source(source),
-            None => error,
+    /// The error of an attempt that got no response.
+    fn no_response(&self, request: &Request<'_>, error: AttemptError) -> Error {
+        let what = format!("{}: {}", self.base_url(), error.message);
+        let in_doubt = request.creates() && error.sent;
+        let failed = Error::failed(error.kind, what, in_doubt);
+        match error.source {
+            Some(source) => failed.with_source(source),
+            None => failed,
         }
     }
 }
 
-impl From<Stopped> for Error {
-    fn from(stopped: Stopped) -> Self {
-        Self::failed(ErrorKind::Cancelled, stopped, false)
+impl From<Cancelled> for Error {
+    fn from(cancelled: Cancelled) -> Self {
+        Self::failed(ErrorKind::Cancelled, cancelled, false)
     }
 }
 
@@ -276,52 +287,52 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Sets up a [`Client`]. Nothing is checked before [`build`](Self::build).
+/// Builds a [`Client`]. All settings are checked by [`build`](Self::build).
 ///
-/// An empty text counts as not given.
+/// An empty string counts as not set, except for a key.
 #[derive(Clone, Default)]
 pub struct ClientBuilder {
     options: Options,
 }
 
 impl ClientBuilder {
-    /// A client that takes everything from the environment:
+    /// A builder for a client that reads all settings from environment variables:
     ///
-    /// - `ZIGNSEC_API_KEY`, and `ZIGNSEC_SECONDARY_API_KEY` beside it;
+    /// - `ZIGNSEC_API_KEY` and, beside it, `ZIGNSEC_SECONDARY_API_KEY`;
     /// - `ZIGNSEC_BASE_URL`, else `ZIGNSEC_ENVIRONMENT`: `test`, the default, or `production`;
     /// - `SSL_CERT_FILE` and `SSL_CERT_DIR`, else `REQUESTS_CA_BUNDLE`, else `CURL_CA_BUNDLE`;
-    /// - `HTTPS_PROXY`, else `ALL_PROXY`, and `NO_PROXY`; their lower-case spelling wins.
+    /// - `HTTPS_PROXY`, else `ALL_PROXY`, and `NO_PROXY`; the lower-case spelling wins.
     ///
-    /// They are read by [`build`](Self::build) and never again.
+    /// They are read only by [`build`](Self::build).
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The API key: visible ASCII, sent as it is.
+    /// The API key: visible ASCII, sent unchanged. It must not be empty.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.options.api_key = Some(Zeroizing::new(key.into()));
         self
     }
 
-    /// The account's other key. It is tried once where the gateway answers 401 to the one in use,
-    /// and kept if that helps.
+    /// The account's second key, for key rotation. If the gateway returns 401 for one key, the other
+    /// one is tried once, and kept if it works.
     #[must_use]
     pub fn secondary_api_key(mut self, key: impl Into<String>) -> Self {
         self.options.secondary_api_key = Some(Zeroizing::new(key.into()));
         self
     }
 
-    /// Where the gateway is: https, or http to loopback. A path stays in front of the endpoints.
-    /// It wins over [`environment`](Self::environment).
+    /// The base URL of the gateway: https, or http to loopback. The paths of the endpoints are
+    /// appended to its path. It takes precedence over [`environment`](Self::environment).
     #[must_use]
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.options.base_url = Some(url.into());
         self
     }
 
-    /// Which of ZignSec's gateways to talk to.
+    /// Which of ZignSec's gateways to use.
     #[must_use]
     pub fn environment(mut self, environment: Environment) -> Self {
         self.options.environment = Some(environment);
@@ -331,11 +342,11 @@ impl ClientBuilder {
     /// Which header carries the key.
     #[must_use]
     pub fn auth_scheme(mut self, scheme: AuthScheme) -> Self {
-        self.options.auth_scheme = scheme;
+        self.options.auth_scheme = Some(scheme);
         self
     }
 
-    /// The limit for name look-up, TCP, proxy and TLS together; it runs inside that of the
+    /// The time limit for DNS, TCP, proxy and TLS together, which is part of the limit for the
     /// attempt. The default is 5 seconds.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
@@ -343,7 +354,7 @@ impl ClientBuilder {
         self
     }
 
-    /// The limit for one attempt, from look-up to the last byte of the answer. The default is 10
+    /// The time limit for one attempt, from DNS to the last byte of the response. The default is 10
     /// seconds.
     #[must_use]
     pub fn attempt_timeout(mut self, limit: Duration) -> Self {
@@ -351,44 +362,50 @@ impl ClientBuilder {
         self
     }
 
-    /// The limit for a whole call. The default is 30 seconds.
+    /// The time limit for a whole call: all attempts and the pauses between them. The default is 30
+    /// seconds.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.options.timeout = Some(limit);
         self
     }
 
-    /// How many more attempts a call may make where that is safe and can help. The default is 2.
-    /// The limit for the whole call is for all of them and the pauses between, which are random and
-    /// grow from 0.25 to 8 seconds, or are as long as the gateway asks for (`Retry-After`).
+    /// How many more attempts a call may make if that is safe and may help. The default is 2. The
+    /// pauses between attempts are random; their upper bound grows from 0.25 to 8 seconds. If the
+    /// gateway returns `Retry-After`, the pause is at least that long.
     #[must_use]
     pub fn max_retries(mut self, count: u32) -> Self {
         self.options.max_retries = Some(count);
         self
     }
 
-    /// A PEM file with the certificates to trust, in place of every other.
+    /// A PEM file with the certificates to trust, instead of all others.
     #[must_use]
     pub fn ca_file(mut self, file: impl Into<PathBuf>) -> Self {
-        self.options.ca_file = given(file.into());
+        self.options.ca_file = Some(file.into());
         self
     }
 
-    /// PEM files with the certificate chain and the private key to show to the gateway (mutual
-    /// TLS).
+    /// PEM files with the client's certificate chain and private key, for mutual TLS.
     #[must_use]
     pub fn client_cert(mut self, cert: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        self.options.client_cert_file = given(cert.into());
-        self.options.client_key_file = given(key.into());
+        self.options.client_cert_file = Some(cert.into());
+        self.options.client_key_file = Some(key.into());
         self
     }
 
-    /// The URL of an http or https proxy, or `none` for a direct connection whatever the
-    /// environment says. Loopback is always reached directly.
+    /// The URL of an http or https proxy; `none` means [`no_proxy`](Self::no_proxy). Loopback is
+    /// always reached directly.
     #[must_use]
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.options.proxy = Some(Zeroizing::new(url.into()));
         self
+    }
+
+    /// Connects directly, whatever the environment says.
+    #[must_use]
+    pub fn no_proxy(self) -> Self {
+        self.proxy(config::DIRECT)
     }
 
     /// The header `user-agent`. The default is `zignsec/` and the version.
@@ -398,35 +415,28 @@ impl ClientBuilder {
         self
     }
 
-    /// What to ask while a call is blocked, on its own thread and about 20 times a second: where it
-    /// says true, the call fails as [`Cancelled`](crate::ErrorKind::Cancelled). For a host that has
-    /// its own way to be interrupted, such as a language's signal handling.
+    /// A function that is called while a call blocks, on the thread of the call and about 20 times a
+    /// second. If it returns true, the call fails as [`Cancelled`](crate::ErrorKind::Cancelled). Use
+    /// it if the host program has its own way to interrupt, such as the signal handling of a
+    /// language.
     #[must_use]
-    pub fn interrupt(mut self, hook: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        self.options.interrupt = Some(Arc::new(hook));
+    pub fn interrupt(mut self, interrupt: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.options.interrupt = Some(Arc::new(interrupt));
         self
     }
 
-    /// Checks every setting and makes the client. Nothing is sent.
+    /// Checks all settings and creates the client. Nothing is sent.
     ///
     /// # Errors
     ///
-    /// [`Configuration`](crate::ErrorKind::Configuration), which names the setting: no key or a malformed
-    /// one, a bad base URL, plain http to a host that is not loopback, an unreadable file, a
-    /// certificate and key that do not belong together, a proxy that is not supported.
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument): a time limit of zero or of more than 49 days.
+    /// [`Configuration`](crate::ErrorKind::Configuration), which names the setting: a missing or
+    /// invalid key, an invalid base URL, plain http to a host that is not loopback, an unreadable
+    /// file, a certificate and key that do not match, an unsupported proxy.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument): a time limit of zero or more than 49
+    /// days.
     pub fn build(self) -> Result<Client, Error> {
-        let settings = self.options.settle(&Environ::PROCESS)?;
-        Ok(Client {
-            limits: settings.limits,
-            transport: Arc::new(Transport::new(settings)),
-            scope: Scope::default(),
-        })
+        Client::from_options(self.options)
     }
-}
-
-fn given(file: PathBuf) -> Option<PathBuf> {
-    (!file.as_os_str().is_empty()).then_some(file)
 }
 
 impl fmt::Debug for ClientBuilder {

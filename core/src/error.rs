@@ -1,51 +1,52 @@
-//! What went wrong, how much of it reached the gateway, and what to try.
+//! Errors: what failed, whether the gateway may have acted on the request, and what to do.
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-/// What sort of failure an [`Error`] is.
+/// The kind of an [`Error`].
 ///
 /// The numbers are frozen: they are the `zs_result` of the C library and the `code` of the Python
 /// exceptions. New ones may be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An argument is malformed. Nothing was sent.
+    /// An argument is invalid. Nothing was sent.
     InvalidArgument = 1,
-    /// The client cannot be set up: no key, an unreadable file, plain http to a host that is not
-    /// loopback. Nothing was sent.
+    /// A setting of the client is missing or invalid: no key, an unreadable file, plain http to a
+    /// host that is not loopback. Nothing was sent.
     Configuration = 2,
-    /// Name look-up, TCP or a proxy failed. Nothing was sent.
+    /// The client was closed. Nothing was sent. Only clients of language bindings can be closed.
+    Closed = 3,
+    /// DNS, TCP or a proxy failed. Nothing was sent.
     Connect = 10,
-    /// The TLS handshake or a certificate was refused, or the peer sent a TLS alert.
+    /// The TLS handshake failed, a certificate was rejected, or the peer sent a TLS alert.
     Tls = 11,
-    /// A time limit ran out.
+    /// A time limit was exceeded.
     Timeout = 12,
-    /// The connection broke after the request began.
+    /// The connection was lost after the first byte of the request was sent.
     Io = 13,
-    /// The answer is not one of the gateway's: not HTTP, too large, not JSON, no id.
+    /// The response is invalid: not HTTP, too large, not JSON, or without an id.
     Protocol = 14,
-    /// The gateway refused the request: 400, 409, 422, or a 4xx without a kind of its own.
+    /// The gateway refused the request: 400, 409, 422, or a 4xx not listed here.
     InvalidRequest = 20,
-    /// 401: the gateway does not know the API key.
+    /// 401: the gateway does not accept the API key.
     Authentication = 21,
-    /// 403: the key may not do this.
+    /// 403: the key has no permission for this.
     Permission = 22,
-    /// 404: the gateway knows no such session.
+    /// 404: the gateway does not know the session.
     NotFound = 23,
     /// 429: too many requests.
     RateLimited = 24,
     /// 5xx: the gateway failed.
     Server = 25,
-    /// An HTTP status that has no place in this protocol: 101, 3xx and others.
+    /// An HTTP status that this protocol does not use: 101, 3xx and others.
     UnexpectedStatus = 26,
-    /// The session was not final in time.
+    /// The session did not become final in time.
     WaitTimeout = 30,
-    /// The caller stopped the call.
+    /// The caller cancelled the call.
     Cancelled = 31,
-    /// The signature of a webhook is missing, malformed, wrong or stale.
+    /// The signature of a webhook is missing, malformed, wrong, or outside the tolerance.
     WebhookSignature = 40,
     /// A bug in this library, caught.
     Internal = 99,
@@ -71,12 +72,12 @@ impl ErrorKind {
         }
     }
 
-    /// What a reader of the message may try.
+    /// What the reader of the message can do.
     fn advice(self) -> Option<&'static str> {
         match self {
             Self::Connect => Some("check the base URL, the network and the proxy"),
             Self::Timeout => Some("try again, or raise the time limits"),
-            Self::Authentication => Some("check the API key, and that it is of this environment"),
+            Self::Authentication => Some("check the API key and the environment it is for"),
             Self::Permission => Some("ask ZignSec whether the key may use phone 2FA"),
             Self::NotFound => Some("check the session id and the environment"),
             Self::RateLimited => Some("wait before the next call"),
@@ -91,40 +92,47 @@ impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::InvalidArgument => "invalid argument",
-            Self::Configuration => "configuration",
+            Self::Configuration => "invalid configuration",
+            Self::Closed => "client closed",
             Self::Connect => "cannot connect",
-            Self::Tls => "TLS failed",
+            Self::Tls => "TLS error",
             Self::Timeout => "timed out",
-            Self::Io => "the connection broke",
-            Self::Protocol => "bad answer",
+            Self::Io => "connection lost",
+            Self::Protocol => "invalid response",
             Self::InvalidRequest => "invalid request",
-            Self::Authentication => "not authenticated",
-            Self::Permission => "not permitted",
+            Self::Authentication => "authentication failed",
+            Self::Permission => "permission denied",
             Self::NotFound => "not found",
             Self::RateLimited => "rate limited",
-            Self::Server => "the gateway failed",
+            Self::Server => "server error",
             Self::UnexpectedStatus => "unexpected HTTP status",
-            Self::WaitTimeout => "the session is not final",
+            Self::WaitTimeout => "timed out waiting for the session",
             Self::Cancelled => "cancelled",
-            Self::WebhookSignature => "webhook signature",
+            Self::WebhookSignature => "invalid webhook signature",
             Self::Internal => "internal error",
         })
     }
 }
 
-/// A failed call.
+/// The error of a failed call.
 ///
-/// Its text (`Display`) says what failed, the deepest cause that is known, and what to try. It never
-/// holds the API key, a whole phone number or a URL's query, so it can be logged. The
-/// [body](Error::body) is the gateway's own text and can hold personal data.
+/// Its text (`Display`) says what failed, the deepest known cause, and what to do. It never contains
+/// the API key, a whole phone number or the query of a URL, so it can be logged. The
+/// [body](Error::body) is text of the gateway and can contain personal data.
 ///
 /// ```
-/// use zignsec::{ErrorKind, Phone2faRequest};
+/// use zignsec::{Client, ErrorKind, Phone2faRequest};
 ///
-/// let error = Phone2faRequest::new("0701740605", "https://a.example", "https://b.example")
-///     .unwrap_err();
+/// # fn main() -> Result<(), zignsec::Error> {
+/// let client = Client::builder("your-API-key").build()?;
+/// let request = Phone2faRequest::new("0701740605")
+///     .redirect_success("https://a.example")
+///     .redirect_failure("https://b.example");
+/// let error = client.start_phone_2fa(&request).unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::InvalidArgument);
 /// assert_eq!(error.attempts(), 0);
+/// # Ok(())
+/// # }
 /// ```
 // Boxed: an error is far larger than what most calls return.
 pub struct Error(Box<Details>);
@@ -143,9 +151,7 @@ struct Details {
 }
 
 impl Error {
-    /// An error of a kind and with a message of your own, for language bindings and for tests of
-    /// code that handles errors.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Details {
             kind,
             message: message.into(),
@@ -160,19 +166,6 @@ impl Error {
         }))
     }
 
-    /// Runs `call` and turns a panic in it into an [`Internal`](ErrorKind::Internal) error, for
-    /// language bindings: a panic must not reach their callers. What the panic said goes to the
-    /// panic hook alone, since it could hold anything.
-    ///
-    /// # Errors
-    ///
-    /// Those of `call`, and `Internal`.
-    pub fn catch_panic<T>(call: impl FnOnce() -> Result<T, Self>) -> Result<T, Self> {
-        catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
-            Err(Self::new(ErrorKind::Internal, "a bug in zignsec; please report it"))
-        })
-    }
-
     pub(crate) fn invalid_argument(name: &str, rule: &str) -> Self {
         Self::new(ErrorKind::InvalidArgument, format!("{name} {rule}"))
     }
@@ -181,10 +174,10 @@ impl Error {
         Self::new(ErrorKind::Configuration, message)
     }
 
-    /// A call that failed: `what` happened, then what to make of it.
+    /// The error of a failed call: `what` happened, then what to do.
     pub(crate) fn failed(kind: ErrorKind, what: impl fmt::Display, in_doubt: bool) -> Self {
         let advice = if in_doubt {
-            Some("a session may have been opened, and trying again may open another")
+            Some("the gateway may have created a session; a retry may create a second one")
         } else {
             kind.advice()
         };
@@ -233,32 +226,32 @@ impl Error {
         self
     }
 
-    /// The sort of failure.
+    /// The kind.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// What failed, why, and what to try: the same text as `Display`.
+    /// What failed, why, and what to do: the same text as `Display`.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The HTTP status of the answer, where there was one.
+    /// The HTTP status of the response, if there was one.
     #[must_use]
     pub fn http_status(&self) -> Option<u16> {
         self.0.http_status
     }
 
-    /// The body of the answer, where there was one, cut at 64 KiB. Bytes that are not UTF-8, and
-    /// NUL, stand as U+FFFD. It is the gateway's own text and can hold personal data.
+    /// The body of the response, if there was one, truncated at 64 KiB. Bytes that are not UTF-8, and
+    /// NUL, are replaced by U+FFFD. It is text of the gateway and can contain personal data.
     #[must_use]
     pub fn body(&self) -> Option<&str> {
         self.0.body.as_deref()
     }
 
-    /// The first of the headers `x-request-id`, `x-correlation-id` and `request-id` of the answer.
+    /// The first of the headers `x-request-id`, `x-correlation-id` and `request-id` of the response.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
@@ -270,20 +263,20 @@ impl Error {
         self.0.retry_after
     }
 
-    /// How many attempts were begun: 0 where a check refused the call before anything was sent.
+    /// How many attempts were started: 0 if a check refused the call before anything was sent.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// Whether the same call, made again later, may end otherwise and can do no harm.
+    /// Whether repeating the same call later is safe and may succeed.
     pub(crate) fn is_transient(&self) -> bool {
         self.0.is_transient
     }
 
-    /// Whether a session may exist at the gateway that this call did not hand out. Only ever true
-    /// for [`Client::start_phone_2fa`](crate::Client::start_phone_2fa). A caller who tries again
-    /// may then open a second session; nothing is sent to the user before they open its page.
+    /// Whether the gateway may have created a session although the call failed. Only true for
+    /// [`Client::start_phone_2fa`](crate::Client::start_phone_2fa). A retry may then create a second
+    /// session; nothing is sent to the user before they open its page.
     #[must_use]
     pub fn in_doubt(&self) -> bool {
         self.0.in_doubt
@@ -297,7 +290,7 @@ impl fmt::Display for Error {
 }
 
 impl fmt::Debug for Error {
-    // The body is left out: the gateway may echo a phone number in it.
+    // Without the body: it may contain a phone number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Details {
             kind,
@@ -335,20 +328,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_can_cross_threads_and_outlive_its_call() {
+    fn an_error_is_send_sync_and_static() {
         fn check<T: Send + Sync + 'static>() {}
         check::<Error>();
     }
 
     #[test]
-    fn a_panic_becomes_an_error_that_does_not_repeat_it() {
-        let error = Error::catch_panic(|| -> Result<(), Error> { panic!("secret") }).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Internal);
-        assert!(!format!("{error:?}").contains("secret"));
-    }
-
-    #[test]
-    fn the_body_of_an_answer_is_not_in_the_debug_output() {
+    fn debug_output_does_not_contain_the_body() {
         let error = Error::failed(ErrorKind::Server, "500", true).with_http(
             500,
             "+46701740605".to_owned(),

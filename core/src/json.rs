@@ -1,18 +1,18 @@
-//! JSON that any reader can read, read once.
+//! JSON that every parser accepts, parsed once.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Reads a text that is one JSON value. Refuses what JSON allows and readers of it do not: more than
-/// 127 levels, numbers beyond a double, halves of surrogate pairs. What a session is read from is
-/// handed on as it is, to languages whose own readers would fail, each at another place.
-pub(crate) fn read(text: &str) -> Result<Value<'_>, serde_json::Error> {
+/// Parses one JSON value. Refuses what JSON allows but some parsers do not: more than 127 levels,
+/// numbers beyond the range of a double, lone surrogates. The JSON of a session is passed on
+/// unchanged to other languages, whose parsers must accept it.
+pub(crate) fn parse(text: &str) -> Result<Value<'_>, serde_json::Error> {
     serde_json::from_str(text)
 }
 
-/// As much of a JSON value as this library has a use for. Text without escapes is borrowed.
+/// The parts of a JSON value that this library uses. Text without escapes is borrowed.
 pub(crate) enum Value<'a> {
     Null,
     Text(Cow<'a, str>),
@@ -20,22 +20,22 @@ pub(crate) enum Value<'a> {
     List {
         is_empty: bool,
     },
-    /// A number or a truth value.
+    /// A number or a boolean.
     Other,
 }
 
-/// The fields of an object, in their order.
+/// The fields of an object, in the order of the text.
 pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
 
-/// A key stands twice, and which of the two counts must not be a question.
-pub(crate) struct Repeated;
+/// A key occurs twice. Parsers disagree on which of the two counts.
+pub(crate) struct DuplicateKey;
 
 impl<'a> Object<'a> {
-    pub(crate) fn get(&self, name: &str) -> Result<Option<&Value<'a>>, Repeated> {
+    pub(crate) fn get(&self, name: &str) -> Result<Option<&Value<'a>>, DuplicateKey> {
         let mut found = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
         match (found.next(), found.next()) {
             (first, None) => Ok(first),
-            (_, Some(_)) => Err(Repeated),
+            (_, Some(_)) => Err(DuplicateKey),
         }
     }
 
@@ -46,9 +46,9 @@ impl<'a> Object<'a> {
 
 impl<'de> Deserialize<'de> for Value<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ReadValue;
+        struct ValueVisitor;
 
-        impl<'de> Visitor<'de> for ReadValue {
+        impl<'de> Visitor<'de> for ValueVisitor {
             type Value = Value<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,12 +92,12 @@ impl<'de> Deserialize<'de> for Value<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
-                // More than the gateway's objects have.
-                const COMMON: usize = 8;
+                // The gateway's objects have fewer fields.
+                const CAPACITY: usize = 8;
                 let mut fields = Vec::new();
                 while let Some((Key(key), value)) = map.next_entry()? {
                     if fields.is_empty() {
-                        fields.reserve(COMMON);
+                        fields.reserve(CAPACITY);
                     }
                     fields.push((key, value));
                 }
@@ -105,18 +105,18 @@ impl<'de> Deserialize<'de> for Value<'de> {
             }
         }
 
-        deserializer.deserialize_any(ReadValue)
+        deserializer.deserialize_any(ValueVisitor)
     }
 }
 
-/// The key of a field. Serde's own `Cow` is never borrowed.
+/// The key of a field. Serde never borrows a plain `Cow`.
 struct Key<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ReadKey;
+        struct KeyVisitor;
 
-        impl<'de> Visitor<'de> for ReadKey {
+        impl<'de> Visitor<'de> for KeyVisitor {
             type Value = Key<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,7 +132,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
             }
         }
 
-        deserializer.deserialize_str(ReadKey)
+        deserializer.deserialize_str(KeyVisitor)
     }
 }
 
@@ -145,18 +145,18 @@ mod tests {
     }
 
     #[test]
-    fn what_every_reader_can_read_is_let_through() {
+    fn json_that_every_parser_accepts_is_accepted() {
         for text in ["null", " true ", "-1", "1.5e308", r#""\ud83d\ude00""#, r#"{"a":[{},"b",1]}"#]
         {
-            if let Err(error) = read(text) {
+            if let Err(error) = parse(text) {
                 panic!("{text}: {error}");
             }
         }
-        assert!(read(&nested(127)).is_ok());
+        assert!(parse(&nested(127)).is_ok());
     }
 
     #[test]
-    fn what_some_readers_cannot_read_is_refused() {
+    fn json_that_some_parsers_refuse_is_refused() {
         let long = "1".repeat(400);
         for text in [
             nested(128).as_str(),
@@ -168,19 +168,19 @@ mod tests {
             "{} x",
             "",
         ] {
-            assert!(read(text).is_err(), "{}", &text[..text.len().min(20)]);
+            assert!(parse(text).is_err(), "{}", &text[..text.len().min(20)]);
         }
     }
 
     #[test]
-    fn a_field_is_found_unless_it_stands_twice() {
-        let Ok(Value::Object(object)) = read(r#"{"a": "x", "\u0062": [], "c": 1, "\u0063": 2}"#)
+    fn a_field_is_found_unless_its_key_is_duplicated() {
+        let Ok(Value::Object(object)) = parse(r#"{"a": "x", "\u0062": [], "c": 1, "\u0063": 2}"#)
         else {
-            panic!("not read");
+            panic!("not parsed");
         };
         assert!(matches!(object.get("a"), Ok(Some(Value::Text(Cow::Borrowed("x"))))));
         assert!(matches!(object.get("b"), Ok(Some(Value::List { is_empty: true }))));
-        assert!(matches!(object.get("c"), Err(Repeated)));
+        assert!(matches!(object.get("c"), Err(DuplicateKey)));
         assert!(matches!(object.get("d"), Ok(None)));
     }
 }

@@ -1,78 +1,83 @@
-//! Puts a user through ZignSec's phone two-factor check, in three steps:
+//! Client for ZignSec's phone two-factor authentication. A check takes three steps:
 //!
-//! 1. [`Client::start_phone_2fa`] opens a session and gives its
+//! 1. [`Client::start_phone_2fa`] starts a session and returns its
 //!    [`redirect_url`](Session::redirect_url).
-//! 2. You send the user there. They get a code by SMS and type it on ZignSec's page.
-//! 3. [`Client::get_session`] tells what came of it: [`Session::is_verified`].
+//! 2. You send the user there. They receive a code by SMS and enter it on ZignSec's page.
+//! 3. [`Client::get_session`] returns the result: [`Session::is_verified`].
 //!
 //! ```no_run
 //! use zignsec::{Client, Phone2faRequest};
 //!
 //! # fn main() -> Result<(), zignsec::Error> {
-//! let client = Client::builder("your API key").build()?;
+//! let client = Client::builder("your-API-key").build()?;
 //!
-//! let request = Phone2faRequest::new(
-//!     "+46701740605",
-//!     "https://example.com/signed-in",
-//!     "https://example.com/try-again",
-//! )?;
+//! let request = Phone2faRequest::new("+46701740605")
+//!     .redirect_success("https://example.com/signed-in")
+//!     .redirect_failure("https://example.com/try-again");
 //! let session = client.start_phone_2fa(&request)?;
 //! println!("send the user to {}", session.redirect_url().unwrap_or_default());
 //!
 //! // Later, when the user is back:
 //! let session = client.get_session(session.id())?;
 //! if session.is_verified() {
-//!     println!("{} is theirs", session.id());
+//!     println!("session {} is verified", session.id());
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! A user who arrives at `redirect_success` proves nothing, since anybody can open that address:
-//! only [`Client::get_session`], asked for an id that your own server remembered, does.
+//! Trust only [`Session::is_verified`]. Do not rely on the user reaching `redirect_success`: anyone
+//! can open that URL. Use the session id that your server stored for the logged-in user.
 //!
-//! Where the gateway reports a session's changes to a server of yours, [`webhook::verify`] tells whether
-//! a report is the gateway's.
+//! If the gateway reports changes of a session to your server, [`webhook::verify`] checks that the
+//! report is from the gateway.
 //!
 //! # Blocking, threads and time
 //!
-//! Every call blocks until it has an answer or an [`Error`], at the longest for the client's
-//! [timeout](ClientBuilder::timeout). [`Client::cancel`] ends it sooner, from another thread. A
-//! [`Client`] is shared by threads freely.
+//! Every call blocks until it returns a session or an [`Error`], for at most the client's
+//! [timeout](ClientBuilder::timeout). [`Client::cancel`] ends it earlier, from another thread. Threads
+//! can share a [`Client`].
 //!
-//! After a fork both processes go on with the clients they have. The child opens connections of its
-//! own, and leaves its parent's alone.
+//! After a fork, both processes can use the clients they have. The child opens its own connections
+//! and does not use those of its parent.
 //!
-//! # What is logged
+//! # Logging
 //!
-//! One line for each attempt, through the crate [`log`](https://docs.rs/log) and under the target
-//! `zignsec`: at the level `debug` where it was answered with a 2xx, else at `warn`. Keys are never in
-//! it, ids only by their beginning, phone numbers not at all. And one at `debug` where the system's
-//! certificates are read.
+//! Each attempt is logged as one line through the crate [`log`](https://docs.rs/log), with the target
+//! `zignsec`: at level `debug` on success (2xx), at `warn` on failure. Keys and phone numbers are never
+//! logged; of a session id only the beginning. Reading the system's certificates is logged at `debug`.
 
 #![forbid(unsafe_code)]
 
-mod answer;
+#[doc(hidden)]
+pub mod bindings;
 mod client;
+mod config;
+mod decode;
+mod endpoint;
 mod error;
+mod header;
 mod json;
 mod log;
-mod options;
 #[cfg(test)]
 mod properties;
+mod random;
 mod redact;
 mod request;
+mod response;
 mod retry;
 mod session;
+mod status;
 mod transport;
 mod url;
 mod wait;
 pub mod webhook;
 
 pub use client::{Client, ClientBuilder};
+pub use config::{AuthScheme, Environment};
 pub use error::{Error, ErrorKind};
-pub use options::{AuthScheme, Environment};
 pub use request::Phone2faRequest;
-pub use session::{RequestData, Session, SessionStatus};
-pub use wait::{Wait, WaitOptions};
+pub use session::{RequestData, Session};
+pub use status::SessionStatus;
+pub use wait::WaitOptions;
 pub use webhook::{Tolerance, WebhookEvent};

@@ -1,9 +1,9 @@
-//! What may be shown of what must not be: keys, phone numbers and the private parts of URLs.
+//! Redaction: removes keys, phone numbers and the private parts of URLs from text that is shown.
 
 /// A phone number as it may be logged: `+46*****954`.
 pub(crate) fn phone(number: &str) -> String {
     const SHOWN_AT_EACH_END: usize = 3;
-    // Of a short number both ends would be nearly all of it.
+    // Both ends of a short number would be nearly all of it.
     const SHORTEST_WITH_BOTH_ENDS: usize = 10;
     let characters: Vec<char> = number.chars().filter(|c| *c == '+' || c.is_numeric()).collect();
     let start: String = characters.iter().take(SHOWN_AT_EACH_END).collect();
@@ -14,17 +14,17 @@ pub(crate) fn phone(number: &str) -> String {
     format!("{start}*****{end}")
 }
 
-/// Somebody else's text (the gateway's) as it may stand in a message: without `secrets`, phone
-/// numbers, the user info, query and fragment of URLs, and what cannot be seen.
+/// Redacts untrusted text (the gateway's) for a message: removes `secrets`, phone numbers, invisible
+/// characters, and the user info, query and fragment of URLs.
 pub(crate) fn text(text: &str, secrets: &[&str]) -> String {
-    // An escape or an invisible character would keep a secret from being known for what it is. A
-    // secret may look like an escape itself.
+    // An escape or an invisible character inside a secret would hide it from the search. A secret may
+    // itself look like an escape, so keys are removed before and after unescaping.
     let mut plain = unescaped(&keys(text, secrets));
     plain.retain(|c| !c.is_control() && !is_invisible(c));
     phone_numbers(&urls(&keys(&plain, secrets)))
 }
 
-/// The text with what JSON, or JSON within JSON, may have escaped in a key, number or URL.
+/// Resolves the escapes that JSON, or JSON within JSON, may use in a key, number or URL.
 fn unescaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -47,7 +47,7 @@ fn unescaped(text: &str) -> String {
     out
 }
 
-/// What turns or hides the text around it.
+/// Whether a character is invisible or changes the direction of the text.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -56,7 +56,8 @@ fn is_invisible(c: char) -> bool {
     )
 }
 
-/// Replaces each secret, the longest that stands at a place: one key may begin like another.
+/// Replaces each secret. If several match at one position, the longest is replaced: one key may be the
+/// prefix of another.
 fn keys(text: &str, secrets: &[&str]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -72,7 +73,7 @@ fn keys(text: &str, secrets: &[&str]) -> String {
     out
 }
 
-/// Cuts `user:password@` and everything from `?` or `#` on out of each URL.
+/// Removes `user:password@` and everything from `?` or `#` on from each URL.
 fn urls(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -93,8 +94,8 @@ fn urls(text: &str) -> String {
     out
 }
 
-/// Masks what could be a phone number: seven digits or more, however they are spaced. An id or a
-/// date that looks like one is masked too: better than the other way round.
+/// Masks what could be a phone number: seven digits or more, with any separators. An id or a date that
+/// looks like one is masked too.
 fn phone_numbers(text: &str) -> String {
     const FEWEST_DIGITS: usize = 7;
     fn separates(c: char) -> bool {
@@ -126,14 +127,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_phone_number_keeps_its_country_and_its_end() {
+    fn a_masked_phone_number_keeps_its_country_and_its_end() {
         assert_eq!(phone("+46703339954"), "+46*****954");
         assert_eq!(phone("+4670333"), "+46*****");
         assert_eq!(phone(""), "*****");
     }
 
     #[test]
-    fn text_of_others_loses_keys_numbers_and_private_parts_of_urls() {
+    fn untrusted_text_loses_keys_numbers_and_private_parts_of_urls() {
         for (given, shown) in [
             ("key k-1 is unknown", "key [key] is unknown"),
             ("key k-12 is unknown", "key [key] is unknown"),

@@ -1,27 +1,29 @@
-//! What is sent to open a session, checked before anything is sent.
+//! The data of a new session, checked before it is sent.
 
 use std::fmt;
 
 use serde::Serialize;
 
+use crate::config::defaults;
 use crate::error::Error;
+use crate::header::is_header_value;
 use crate::{redact, url};
 
-/// A phone two-factor session to open: step 1 of 3.
+/// The data of a new phone two-factor session: step 1 of 3.
+///
+/// The phone number and both redirect URLs are required. All values are checked when the request is
+/// sent, by [`Client::start_phone_2fa`](crate::Client::start_phone_2fa).
 ///
 /// ```
 /// # use zignsec::Phone2faRequest;
-/// let request = Phone2faRequest::new(
-///     "+46701740605",
-///     "https://example.com/signed-in",
-///     "https://example.com/try-again",
-/// )?
-/// .locale("Se")
-/// .relay_state("order 66");
-/// # Ok::<(), zignsec::Error>(())
+/// let request = Phone2faRequest::new("+46701740605")
+///     .redirect_success("https://example.com/signed-in")
+///     .redirect_failure("https://example.com/try-again")
+///     .locale("Se")
+///     .relay_state("order 66");
 /// ```
 ///
-/// `Debug` shows the phone number masked and nothing else.
+/// `Debug` output contains only the masked phone number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Phone2faRequest {
     phone_number: String,
@@ -34,87 +36,91 @@ pub struct Phone2faRequest {
 }
 
 impl Phone2faRequest {
-    /// A request for the user behind `phone_number`, in E.164 form: `+`, then 7 to 15 digits, the
-    /// first not 0. The gateway sends the user to `redirect_success` or `redirect_failure`, both
-    /// absolute http or https URLs, when they are done.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument), which names the argument.
-    pub fn new(
-        phone_number: impl Into<String>,
-        redirect_success: impl Into<String>,
-        redirect_failure: impl Into<String>,
-    ) -> Result<Self, Error> {
-        let request = Self {
+    /// A request for the user with this phone number, in E.164 form: `+`, then 7 to 15 digits, the
+    /// first of which is not 0.
+    pub fn new(phone_number: impl Into<String>) -> Self {
+        Self {
             phone_number: phone_number.into(),
-            redirect_success: redirect_success.into(),
-            redirect_failure: redirect_failure.into(),
-            locale: "En".to_owned(),
+            redirect_success: String::new(),
+            redirect_failure: String::new(),
+            locale: defaults::LOCALE.to_owned(),
             relay_state: None,
             webhook: None,
             csrf_token: None,
-        };
-        if !is_e164(&request.phone_number) {
+        }
+    }
+
+    /// The URL to which the gateway sends the user after success: an absolute http or https URL.
+    /// Required.
+    #[must_use]
+    pub fn redirect_success(mut self, url: impl Into<String>) -> Self {
+        self.redirect_success = url.into();
+        self
+    }
+
+    /// The URL to which the gateway sends the user in all other cases: an absolute http or https
+    /// URL. Required.
+    #[must_use]
+    pub fn redirect_failure(mut self, url: impl Into<String>) -> Self {
+        self.redirect_failure = url.into();
+        self
+    }
+
+    /// The language of the gateway's page. The default is `En`, the only value that ZignSec
+    /// documents; its other products use country-like words (`Se`, `Da`). Empty means the default.
+    #[must_use]
+    pub fn locale(mut self, locale: impl Into<String>) -> Self {
+        self.locale = non_empty(locale.into()).unwrap_or_else(|| defaults::LOCALE.to_owned());
+        self
+    }
+
+    /// Any text of yours, which the session carries. Empty means none.
+    #[must_use]
+    pub fn relay_state(mut self, relay_state: impl Into<String>) -> Self {
+        self.relay_state = non_empty(relay_state.into());
+        self
+    }
+
+    /// The URL to which the gateway reports changes of the session: an absolute http or https URL.
+    /// See [`webhook`](crate::webhook). Empty means none.
+    #[must_use]
+    pub fn webhook(mut self, url: impl Into<String>) -> Self {
+        self.webhook = non_empty(url.into());
+        self
+    }
+
+    /// The header `x-csrf-token`: printable ASCII. The gateway's documentation shows it; no known
+    /// integration sends it. Empty means none.
+    #[must_use]
+    pub fn csrf_token(mut self, csrf_token: impl Into<String>) -> Self {
+        self.csrf_token = non_empty(csrf_token.into());
+        self
+    }
+
+    /// Checks all values.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if !is_e164(&self.phone_number) {
             return Err(Error::invalid_argument(
                 "phone_number",
                 "must be + and 7 to 15 digits, the first not 0, such as +46701740699",
             ));
         }
-        check_url("redirect_success", &request.redirect_success)?;
-        check_url("redirect_failure", &request.redirect_failure)?;
-        Ok(request)
-    }
-
-    /// The language of the gateway's page. The default is `En`, the one word that ZignSec
-    /// documents; its other products take country-like words (`Se`, `Da`). Empty is the default.
-    #[must_use]
-    pub fn locale(mut self, locale: impl Into<String>) -> Self {
-        let locale = locale.into();
-        self.locale = if locale.is_empty() { "En".to_owned() } else { locale };
-        self
-    }
-
-    /// Text of your own that the session carries. Empty is none.
-    #[must_use]
-    pub fn relay_state(mut self, relay_state: impl Into<String>) -> Self {
-        self.relay_state = present(relay_state.into());
-        self
-    }
-
-    /// Where the gateway reports changes of the session: an absolute http or https URL, checked
-    /// when the request is sent. Empty is none.
-    #[must_use]
-    pub fn webhook(mut self, webhook: impl Into<String>) -> Self {
-        self.webhook = present(webhook.into());
-        self
-    }
-
-    /// The header `x-csrf-token`: printable ASCII, checked when the request is sent. The gateway's
-    /// page shows it; no known integration sends it. Empty is none.
-    #[must_use]
-    pub fn csrf_token(mut self, csrf_token: impl Into<String>) -> Self {
-        self.csrf_token = present(csrf_token.into());
-        self
-    }
-
-    /// What the setters took without a look.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+        check_url("redirect_success", &self.redirect_success)?;
+        check_url("redirect_failure", &self.redirect_failure)?;
         if let Some(webhook) = &self.webhook {
             check_url("webhook", webhook)?;
         }
-        let token = self.csrf_token.as_deref().unwrap_or_default();
-        if !is_printable_ascii(token) || token.len() > LONGEST_HEADER {
+        if !is_header_value(self.csrf_token.as_deref().unwrap_or_default()) {
             return Err(Error::invalid_argument(
                 "csrf_token",
-                "must be printable ASCII, at most 4096 characters of it",
+                "must be printable ASCII, at most 4096 characters",
             ));
         }
         let relay_state = self.relay_state.as_deref().unwrap_or_default();
         for (name, text) in [("locale", self.locale.as_str()), ("relay_state", relay_state)] {
-            // The gateway would tell it back, and C would see the text end there.
+            // The gateway returns both, and a C string would end at the NUL.
             if text.contains('\0') {
-                return Err(Error::invalid_argument(name, "must not hold U+0000"));
+                return Err(Error::invalid_argument(name, "must not contain NUL"));
             }
         }
         Ok(())
@@ -124,7 +130,7 @@ impl Phone2faRequest {
         self.csrf_token.as_deref()
     }
 
-    /// The body of the POST, field by field as the gateway's page shows it.
+    /// The body of the POST, as in the gateway's documentation.
     pub(crate) fn to_json(&self) -> String {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -149,7 +155,7 @@ impl Phone2faRequest {
             relay_state: self.relay_state.as_deref(),
             webhook: self.webhook.as_deref(),
         })
-        .expect("strings always serialize")
+        .expect("strings can always be serialized")
     }
 }
 
@@ -161,12 +167,9 @@ impl fmt::Debug for Phone2faRequest {
     }
 }
 
-fn present(text: String) -> Option<String> {
+fn non_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
-
-/// The longest value of a header. All of a request's head must fit one buffer of the transport.
-pub(crate) const LONGEST_HEADER: usize = 4096;
 
 fn is_e164(number: &str) -> bool {
     number.strip_prefix('+').is_some_and(|digits| {
@@ -174,10 +177,6 @@ fn is_e164(number: &str) -> bool {
             && !digits.starts_with('0')
             && digits.bytes().all(|digit| digit.is_ascii_digit())
     })
-}
-
-pub(crate) fn is_printable_ascii(text: &str) -> bool {
-    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 fn check_url(name: &str, text: &str) -> Result<(), Error> {
@@ -188,18 +187,15 @@ fn check_url(name: &str, text: &str) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    fn page_example() -> Phone2faRequest {
-        Phone2faRequest::new(
-            "+46703339954",
-            "https://my_success_url.com",
-            "https://my_failure_url.com",
-        )
-        .unwrap()
+    fn documented_example() -> Phone2faRequest {
+        Phone2faRequest::new("+46703339954")
+            .redirect_success("https://my_success_url.com")
+            .redirect_failure("https://my_failure_url.com")
     }
 
     #[test]
-    fn the_body_is_that_of_the_gateways_page() {
-        let body = page_example()
+    fn the_body_is_the_documented_one() {
+        let body = documented_example()
             .relay_state("Tulasi_V5_SMS")
             .webhook("https://webhook.site/zignsec")
             .to_json();
@@ -215,16 +211,23 @@ mod tests {
     }
 
     #[test]
-    fn empty_options_are_left_out() {
-        let request = page_example().locale("").relay_state("").webhook("").csrf_token("");
-        assert_eq!(request, page_example());
+    fn empty_values_are_omitted() {
+        let request = documented_example().locale("").relay_state("").webhook("").csrf_token("");
+        assert_eq!(request, documented_example());
         let body: serde_json::Value = serde_json::from_str(&request.to_json()).unwrap();
         assert_eq!(body.as_object().unwrap().len(), 4);
     }
 
     #[test]
+    fn a_missing_redirect_is_an_error_that_names_it() {
+        let request = Phone2faRequest::new("+46703339954").redirect_success("https://a.example");
+        let error = request.check().unwrap_err();
+        assert!(error.message().starts_with("redirect_failure must be"), "{error}");
+    }
+
+    #[test]
     fn debug_masks_the_phone_number() {
-        let shown = format!("{:?}", page_example());
+        let shown = format!("{:?}", documented_example());
         assert!(shown.contains("+46*****954") && !shown.contains("46703339954"), "{shown}");
     }
 }

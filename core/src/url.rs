@@ -1,10 +1,14 @@
-//! The URLs that this library takes and gives: absolute, and safe to connect to or to redirect to.
+//! URLs: absolute, and safe to connect to or to redirect to.
+//!
+//! They are parsed by the `http` crate, which ureq uses too. The `url` crate would add the tables of
+//! internationalised domain names to every program; a property test compares the two.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ureq::http::Uri;
 
-/// Parses an absolute http or https URL. The error is a rule that reads on from the URL's name.
+/// Parses an absolute http or https URL. The error is a rule; it continues a sentence that names the
+/// URL.
 pub(crate) fn absolute(text: &str) -> Result<Uri, &'static str> {
     const RULE: &str = "must be an absolute http or https URL, such as https://example.com/path";
     let uri: Uri = text.parse().map_err(|_| RULE)?;
@@ -12,7 +16,7 @@ pub(crate) fn absolute(text: &str) -> Result<Uri, &'static str> {
         return Err(RULE);
     };
     let host = authority.host();
-    // The parser takes `host:` and `host:99999`, and then tells no port.
+    // The parser accepts `host:` and `host:99999`, and returns no port for them.
     let before_host = authority.as_str().strip_suffix(host);
     let has_port = !before_host.is_some_and(|text| text.is_empty() || text.ends_with('@'));
     if host.is_empty() || (has_port && authority.port().is_none()) {
@@ -21,28 +25,28 @@ pub(crate) fn absolute(text: &str) -> Result<Uri, &'static str> {
     Ok(uri)
 }
 
-/// Whether the host of a URL names this machine: `localhost`, `*.localhost`, 127.0.0.0/8, `[::1]`.
+/// Whether the host of a URL is loopback: `localhost`, `*.localhost`, 127.0.0.0/8 or `[::1]`.
 pub(crate) fn is_loopback(host: &str) -> bool {
     is_loopback_name(host)
         || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
         || ip_v6(host).is_some_and(|address| address.is_loopback())
 }
 
-/// Whether the host is a name, not an address, that always means this machine.
+/// Whether the host is `localhost` or `*.localhost`.
 pub(crate) fn is_loopback_name(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
     host == "localhost" || host.ends_with(".localhost")
 }
 
-/// The address in `[::1]`.
+/// The IPv6 address in brackets, such as `[::1]`.
 pub(crate) fn ip_v6(host: &str) -> Option<Ipv6Addr> {
     host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
-/// Where the gateway is: a checked URL that endpoints are appended to.
+/// The URL of the gateway, to which the paths of the endpoints are appended.
 #[derive(Clone, Debug)]
 pub(crate) struct BaseUrl {
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     text: String,
     authority: String,
     host: String,
@@ -53,24 +57,24 @@ pub(crate) struct BaseUrl {
 
 impl BaseUrl {
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
-        // All of a request's head must fit one buffer of the transport.
-        const LONGEST: usize = 2048;
-        if text.len() > LONGEST {
+        // Servers commonly refuse request lines of more than 8 KiB.
+        const MAX_LENGTH: usize = 2048;
+        if text.len() > MAX_LENGTH {
             return Err("must not be longer than 2048 characters");
         }
         let uri = absolute(text)?;
         let host = uri.host().unwrap_or_default().to_owned();
         let https = uri.scheme_str() == Some("https");
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-            return Err("must not hold a user name or password");
+            return Err("must not contain a user name or password");
         }
-        // The parser drops a fragment without a word.
+        // The parser drops fragments.
         if uri.query().is_some() || text.contains('#') {
-            return Err("must not hold a query or a fragment");
+            return Err("must not contain a query or a fragment");
         }
         if !https && !is_loopback(&host) {
-            return Err("must be https: plain http is only for loopback, and would show the API \
-                        key to the network");
+            return Err("must be https: plain http is allowed only for loopback, because it \
+                        sends the API key unencrypted");
         }
         let default_port = if https { 443 } else { 80 };
         let port = uri.port_u16().unwrap_or(default_port);
@@ -78,12 +82,12 @@ impl BaseUrl {
         Ok(Self { text: text.trim_end_matches('/').to_owned(), authority, host, port, https, uri })
     }
 
-    /// What stands in front of every path: its own path without a slash at the end.
+    /// The path of the base URL, without a trailing slash. The paths of the endpoints follow it.
     pub(crate) fn path(&self) -> &str {
         self.uri.path().trim_end_matches('/')
     }
 
-    /// Host and port as the header `host` has them: without the port that goes without saying.
+    /// Host and port for the header `host`: without the default port.
     pub(crate) fn authority(&self) -> &str {
         &self.authority
     }
@@ -118,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_to_redirect_to_is_absolute_and_http() {
+    fn a_redirect_url_is_absolute_and_http() {
         for good in [
             "https://my_success_url.com",
             "http://example.com/a/b?c=d#e",
@@ -180,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_in_the_base_url_stays_in_front() {
+    fn a_path_in_the_base_url_is_kept() {
         for (text, path) in [
             ("https://gateway.example/zs//", "/zs"),
             ("https://gateway.example/", ""),
@@ -191,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_port_is_named_where_it_is_not_the_schemes_own() {
+    fn the_authority_contains_the_port_unless_it_is_the_default() {
         for (text, authority) in [
             ("https://gateway.example:443", "gateway.example"),
             ("https://gateway.example:80", "gateway.example:80"),

@@ -1,16 +1,17 @@
-//! Asking again and again how a session stands, until that is final.
+//! Polls a session until it is final.
 
 use std::fmt;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use crate::config::{defaults, time_limit};
 use crate::error::{Error, ErrorKind};
-use crate::options;
-use crate::retry;
-use crate::session::{Session, SessionStatus};
-use crate::transport::Watch;
+use crate::random::random;
+use crate::session::Session;
+use crate::status::SessionStatus;
+use crate::transport::CancelToken;
 
-/// How to wait for a session. Nothing is checked before
+/// How to wait for a session. The values are checked by
 /// [`Client::wait_for_session`](crate::Client::wait_for_session).
 ///
 /// ```
@@ -34,24 +35,23 @@ pub struct WaitOptions<'a> {
 type OnPoll<'a> = dyn Fn(&Session, Duration) -> ControlFlow<()> + 'a;
 
 impl<'a> WaitOptions<'a> {
-    /// How long to wait for the end. The default is 300 seconds.
+    /// The longest time to wait. The default is 300 seconds.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
     }
 
-    /// The time between two polls; each pause differs from it by up to a fifth, so that many
-    /// clients do not ask at once. The default is 2 seconds.
+    /// The time between two polls. Each pause differs from it by up to 20 %, so that many clients do
+    /// not poll at the same time. The default is 2 seconds.
     #[must_use]
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = Some(interval);
         self
     }
 
-    /// What to call after each poll that was answered, with the session and the time since the
-    /// start of the wait. It may stop the wait, which then fails as
-    /// [`Cancelled`](ErrorKind::Cancelled).
+    /// A function that is called after each response, with the session and the time since the start
+    /// of the wait. It can cancel the wait, which then fails as [`Cancelled`](ErrorKind::Cancelled).
     #[must_use]
     pub fn on_poll(mut self, on_poll: impl Fn(&Session, Duration) -> ControlFlow<()> + 'a) -> Self {
         self.on_poll = Box::new(on_poll);
@@ -78,39 +78,40 @@ impl fmt::Debug for WaitOptions<'_> {
     }
 }
 
-/// Polls until the session is final or the time is up. `look_up` makes one lookup that ends by the
-/// deadline it is given, and tells how many attempts it took.
+/// Polls until the session is final or the time is up. `fetch` makes one lookup that ends at the
+/// given deadline, and returns the session and the number of its attempts.
 pub(crate) fn wait(
     options: &WaitOptions<'_>,
-    watch: &Watch,
-    look_up: impl Fn(Instant) -> Result<(Session, u32), Error>,
+    cancel: &mut CancelToken,
+    fetch: impl Fn(&mut CancelToken, Instant) -> Result<(Session, u32), Error>,
 ) -> Result<Session, Error> {
     let mut wait = Wait::begin(options)?;
     loop {
-        if let Some(session) = wait.poll(&look_up)? {
+        if let Some(session) = wait.poll(|deadline| fetch(cancel, deadline))? {
             let flow = (options.on_poll)(&session, wait.elapsed());
             if session.is_final() {
                 return Ok(session);
             }
             if flow.is_break() {
-                return Err(wait.stopped());
+                return Err(wait.cancelled());
             }
         }
-        watch.pause(wait.pause()?).map_err(|_| wait.stopped())?;
+        cancel.sleep(wait.pause()?).map_err(|_| wait.cancelled())?;
     }
 }
 
-/// A wait in steps, for a program that sleeps in its own way, such as one with an event loop.
-/// [`Client::wait_for_session`](crate::Client::wait_for_session) is made of the same steps.
+/// A wait in single steps, for a caller that sleeps by other means, such as an event loop.
+/// [`Client::wait_for_session`](crate::Client::wait_for_session) uses the same steps.
 ///
 /// ```no_run
-/// # use zignsec::{Client, Error, Session, Wait, WaitOptions};
+/// # use zignsec::bindings::{self, Wait};
+/// # use zignsec::{Client, Error, Session, WaitOptions};
 /// # async fn sleep(_: std::time::Duration) {}
 /// # async fn wait(client: &Client, session_id: &str) -> Result<Session, Error> {
 /// let mut wait = Wait::begin(&WaitOptions::default())?;
 /// loop {
-///     // This blocks: give it to a thread.
-///     if let Some(session) = client.poll(&mut wait, session_id)? {
+///     // This blocks: run it in a thread.
+///     if let Some(session) = bindings::poll(client, &mut wait, session_id)? {
 ///         if session.is_final() {
 ///             return Ok(session);
 ///         }
@@ -127,23 +128,23 @@ pub struct Wait {
     deadline: Instant,
     attempts: u32,
     last_status: Option<SessionStatus>,
-    last_failure: Option<Error>,
-    /// How long the gateway asked to wait, in the last poll.
-    asked: Duration,
-    /// No poll comes after the last pause.
+    last_error: Option<Error>,
+    /// The `Retry-After` of the last poll.
+    retry_after: Duration,
+    /// The time for polls is used up; the last pause has begun.
     is_over: bool,
 }
 
 impl Wait {
-    /// Begins to wait now. Of the options, `on_poll` is for the caller to call, with
+    /// Starts to wait now. The caller itself calls the `on_poll` of the options, with
     /// [`elapsed`](Self::elapsed).
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a time of zero or of more than 49 days.
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for a time of zero or more than 49 days.
     pub fn begin(options: &WaitOptions<'_>) -> Result<Self, Error> {
-        let timeout = options::limit("timeout", options.timeout, 300)?;
-        let interval = options::limit("poll_interval", options.poll_interval, 2)?;
+        let timeout = time_limit("timeout", options.timeout, defaults::WAIT_TIMEOUT)?;
+        let interval = time_limit("poll_interval", options.poll_interval, defaults::POLL_INTERVAL)?;
         let begun = Instant::now();
         Ok(Self {
             timeout,
@@ -152,30 +153,30 @@ impl Wait {
             deadline: begun + timeout,
             attempts: 0,
             last_status: None,
-            last_failure: None,
-            asked: Duration::ZERO,
+            last_error: None,
+            retry_after: Duration::ZERO,
             is_over: false,
         })
     }
 
-    /// The time since the wait began.
+    /// The time since the start of the wait.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.begun.elapsed()
     }
 
-    /// One poll: a session, or nothing where it failed in a way that time may heal.
+    /// One poll: a session, or `None` after a transient failure.
     pub(crate) fn poll(
         &mut self,
-        look_up: impl FnOnce(Instant) -> Result<(Session, u32), Error>,
+        fetch: impl FnOnce(Instant) -> Result<(Session, u32), Error>,
     ) -> Result<Option<Session>, Error> {
         if self.is_over {
             return Err(self.timed_out());
         }
-        match look_up(self.deadline) {
+        match fetch(self.deadline) {
             Ok((session, attempts)) => {
                 self.attempts += attempts;
-                self.asked = Duration::ZERO;
+                self.retry_after = Duration::ZERO;
                 self.last_status = Some(session.status());
                 Ok(Some(session))
             }
@@ -184,8 +185,8 @@ impl Wait {
                 if !error.is_transient() {
                     return Err(error.with_attempts(self.attempts));
                 }
-                self.asked = error.retry_after().unwrap_or_default();
-                self.last_failure = Some(error);
+                self.retry_after = error.retry_after().unwrap_or_default();
+                self.last_error = Some(error);
                 Ok(None)
             }
         }
@@ -195,41 +196,41 @@ impl Wait {
     ///
     /// # Errors
     ///
-    /// [`WaitTimeout`](ErrorKind::WaitTimeout) where the gateway asks for a pause that outlasts the
-    /// wait. Once the time is up, it is the next poll that fails so.
+    /// [`WaitTimeout`](ErrorKind::WaitTimeout) if the gateway asks for a pause longer than the rest of
+    /// the wait. If the time is up, the next poll returns this error.
     pub fn pause(&mut self) -> Result<Duration, Error> {
-        // The last pause is cut so short that a poll fits behind it: what happens until then counts.
+        // The last pause is shortened so that one more poll fits after it.
         let last_poll = Duration::from_millis(500).min(self.timeout / 4);
         let left = self.deadline.saturating_duration_since(Instant::now());
         let room = left.saturating_sub(last_poll);
-        if self.asked > room {
+        if self.retry_after > room {
             return Err(self.timed_out());
         }
         if room.is_zero() {
             self.is_over = true;
             return Ok(left);
         }
-        let jitter = 0.8 + 0.4 * retry::random();
-        Ok(self.interval.mul_f64(jitter).max(self.asked).min(room))
+        let jitter = 0.8 + 0.4 * random();
+        Ok(self.interval.mul_f64(jitter).max(self.retry_after).min(room))
     }
 
-    /// The error of a wait that its caller stopped, in `on_poll` or between two polls.
+    /// The error of a wait that the caller cancelled, in `on_poll` or between two polls.
     #[must_use]
-    pub fn stopped(&self) -> Error {
-        Error::new(ErrorKind::Cancelled, "the wait was stopped").with_attempts(self.attempts)
+    pub fn cancelled(&self) -> Error {
+        Error::new(ErrorKind::Cancelled, "the wait was cancelled").with_attempts(self.attempts)
     }
 
     fn timed_out(&self) -> Error {
         let status = match self.last_status {
-            Some(status) => format!("its last status is {}", status.as_str()),
-            None => "no poll was answered".to_owned(),
+            Some(status) => format!("the last status is {}", status.as_str()),
+            None => "no poll succeeded".to_owned(),
         };
         let message = format!("the session is not final after {:?}; {status}", self.timeout);
-        let error = match &self.last_failure {
+        let error = match &self.last_error {
             None => Error::new(ErrorKind::WaitTimeout, message),
-            Some(failure) => {
-                let message = format!("{message}; the last poll that failed: {failure}");
-                Error::new(ErrorKind::WaitTimeout, message).with_retry_after(failure.retry_after())
+            Some(last) => {
+                let message = format!("{message}; the last error of a poll: {last}");
+                Error::new(ErrorKind::WaitTimeout, message).with_retry_after(last.retry_after())
             }
         };
         error.with_attempts(self.attempts)

@@ -59,9 +59,10 @@ fn builder(host: &str) -> Option<ClientBuilder> {
 
 fn start(builder: ClientBuilder) -> Result<(), zignsec::Error> {
     let client = builder.build().unwrap();
-    let request =
-        Phone2faRequest::new("+46701740605", "https://a.example/ok", "https://a.example/no");
-    client.start_phone_2fa(&request.unwrap()).map(drop)
+    let request = Phone2faRequest::new("+46701740605")
+        .redirect_success("https://a.example/ok")
+        .redirect_failure("https://a.example/no");
+    client.start_phone_2fa(&request).map(drop)
 }
 
 #[test]

@@ -12,8 +12,9 @@ fn client(sandbox: &Sandbox) -> Client {
 }
 
 fn page_example() -> Phone2faRequest {
-    Phone2faRequest::new("+46703339954", "https://my_success_url.com", "https://my_failure_url.com")
-        .unwrap()
+    Phone2faRequest::new("+46703339954")
+        .redirect_success("https://my_success_url.com")
+        .redirect_failure("https://my_failure_url.com")
         .relay_state("Tulasi_V5_SMS")
         .webhook("https://webhook.site/zignsec")
 }

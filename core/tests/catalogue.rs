@@ -58,7 +58,9 @@ fn client(sandbox: &Sandbox, expected: &str) -> Client {
 }
 
 fn request(phone_number: &str) -> Phone2faRequest {
-    Phone2faRequest::new(phone_number, "https://a.example/ok", "https://a.example/no").unwrap()
+    Phone2faRequest::new(phone_number)
+        .redirect_success("https://a.example/ok")
+        .redirect_failure("https://a.example/no")
 }
 
 fn told(outcome: Result<Session, Error>) -> String {

@@ -87,7 +87,9 @@ const ACCEPTED: &str = "+46701740606";
 
 fn open(client: &Client, phone_number: &str) -> Result<Session, Error> {
     let (ok, no) = ("https://a.example/ok", "https://a.example/no");
-    client.start_phone_2fa(&Phone2faRequest::new(phone_number, ok, no).unwrap())
+    client.start_phone_2fa(
+        &Phone2faRequest::new(phone_number).redirect_success(ok).redirect_failure(no),
+    )
 }
 
 /// A port of our own, and what holds it as it is.

@@ -18,7 +18,9 @@ use zignsec_sandbox::{Fault, Sandbox, ScriptedAnswer};
 const PROMPT: Duration = Duration::from_millis(100);
 
 fn request() -> Phone2faRequest {
-    Phone2faRequest::new("+46701740605", "https://a.example/ok", "https://a.example/no").unwrap()
+    Phone2faRequest::new("+46701740605")
+        .redirect_success("https://a.example/ok")
+        .redirect_failure("https://a.example/no")
 }
 
 /// Cancels a call once it blocks, and tells how it ended.

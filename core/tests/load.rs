@@ -15,7 +15,10 @@ use zignsec_sandbox::Sandbox;
 
 fn request(relay_state: &str) -> Phone2faRequest {
     let (ok, no) = ("https://a.example/ok", "https://a.example/no");
-    Phone2faRequest::new("+46701740605", ok, no).unwrap().relay_state(relay_state)
+    Phone2faRequest::new("+46701740605")
+        .redirect_success(ok)
+        .redirect_failure(no)
+        .relay_state(relay_state)
 }
 
 #[test]

@@ -13,12 +13,10 @@ fn each_attempt_is_one_line_without_a_secret() {
     capture::start();
     let sandbox = Sandbox::start().unwrap();
     let client = Client::builder(sandbox.api_key()).base_url(sandbox.url()).build().unwrap();
-    let request = Phone2faRequest::new(
-        "+46701740605",
-        "https://a.example/ok?token=t",
-        "https://a.example/no",
-    );
-    let id = client.start_phone_2fa(&request.unwrap()).unwrap().id().to_owned();
+    let request = Phone2faRequest::new("+46701740605")
+        .redirect_success("https://a.example/ok?token=t")
+        .redirect_failure("https://a.example/no");
+    let id = client.start_phone_2fa(&request).unwrap().id().to_owned();
     let echo = format!("{} and +46701740605", sandbox.api_key());
     sandbox.arm(Fault::Answer(ScriptedAnswer::new(503, echo)), 1).unwrap();
     client.get_session(&id).unwrap();
@@ -26,8 +24,8 @@ fn each_attempt_is_one_line_without_a_secret() {
     let lines = capture::lines();
     let expected = [
         ("DEBUG", "POST core/api/sessions/two_factor_auth/phone: attempt 1, new", ": 200"),
-        ("WARN", "attempt 1, open", ": 503"),
-        ("DEBUG", "attempt 2, open", ": 200"),
+        ("WARN", "attempt 1, reused", ": 503"),
+        ("DEBUG", "attempt 2, reused", ": 200"),
     ];
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");
     for (line, (level, middle, end)) in lines.iter().zip(expected) {

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use common::arm;
 use serde_json::json;
-use zignsec::{Client, Error, ErrorKind, Phone2faRequest, Wait, WaitOptions};
+use zignsec::bindings::{self, Wait};
+use zignsec::{Client, Error, ErrorKind, Phone2faRequest, WaitOptions};
 use zignsec_sandbox::{Action, Fault, Sandbox, ScriptedAnswer};
 
 fn client(sandbox: &Sandbox) -> Client {
@@ -17,7 +18,9 @@ fn client(sandbox: &Sandbox) -> Client {
 }
 
 fn request() -> Phone2faRequest {
-    Phone2faRequest::new("+46701740605", "https://a.example/ok", "https://a.example/no").unwrap()
+    Phone2faRequest::new("+46701740605")
+        .redirect_success("https://a.example/ok")
+        .redirect_failure("https://a.example/no")
 }
 
 /// How many requests of a method reached the sandbox.
@@ -169,9 +172,9 @@ fn a_wait_in_steps_ends_as_one_that_blocks() {
     let limit = Duration::from_millis(300);
     let mut wait = Wait::begin(&fast().timeout(limit)).unwrap();
     arm(&sandbox, &json!({"fault": "http-503"}));
-    assert_eq!(client.poll(&mut wait, &id).unwrap(), None);
+    assert_eq!(bindings::poll(&client, &mut wait, &id).unwrap(), None);
     let error = loop {
-        match client.poll(&mut wait, &id) {
+        match bindings::poll(&client, &mut wait, &id) {
             Ok(session) => assert!(!session.unwrap().is_final()),
             Err(error) => break error,
         }
@@ -183,12 +186,12 @@ fn a_wait_in_steps_ends_as_one_that_blocks() {
     assert_eq!(error.attempts() as usize, seen(&sandbox, "GET"));
 
     let mut wait = Wait::begin(&fast()).unwrap();
-    assert!(client.poll(&mut wait, &id).unwrap().is_some());
+    assert!(bindings::poll(&client, &mut wait, &id).unwrap().is_some());
     assert!(wait.pause().unwrap() < Duration::from_millis(30));
-    assert_eq!((wait.stopped().kind(), wait.stopped().attempts()), (ErrorKind::Cancelled, 1));
+    assert_eq!((wait.cancelled().kind(), wait.cancelled().attempts()), (ErrorKind::Cancelled, 1));
     let answer = ScriptedAnswer::new(429, "{}").header("retry-after", "3600");
     sandbox.arm(Fault::Answer(answer), 1).unwrap();
-    assert_eq!(client.poll(&mut wait, &id).unwrap(), None);
+    assert_eq!(bindings::poll(&client, &mut wait, &id).unwrap(), None);
     assert_eq!(wait.pause().unwrap_err().kind(), ErrorKind::WaitTimeout);
 }
 
@@ -197,9 +200,9 @@ fn a_closed_client_refuses_calls_and_its_duplicate_goes_on() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
     let other = client.duplicate();
-    client.close();
+    bindings::close(&client);
     let error = client.start_phone_2fa(&request()).unwrap_err();
-    assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidArgument, 0));
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Closed, 0));
     assert!(error.message().contains("closed"), "{error}");
     assert!(sandbox.requests().is_empty());
     other.start_phone_2fa(&request()).unwrap();

@@ -28,9 +28,9 @@ fn traced() {
         builder = builder.ca_file(file);
     }
     let client = builder.build().unwrap();
-    let request =
-        Phone2faRequest::new("+46701740605", "https://a.example/ok", "https://a.example/no");
-    let request = request.unwrap();
+    let request = Phone2faRequest::new("+46701740605")
+        .redirect_success("https://a.example/ok")
+        .redirect_failure("https://a.example/no");
     let id = client.start_phone_2fa(&request).unwrap().id().to_owned();
     client.get_session(&id).unwrap();
     mark("post");

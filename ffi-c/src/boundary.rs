@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use zignsec_core::Error;
+use zignsec_core::{Error, bindings};
 
 use crate::error::zs_error;
 use crate::ptr::{self, Given, Out};
@@ -36,7 +36,7 @@ pub(crate) fn boundary<P: Given<T>, T>(
     let outcome = match out {
         // Looked at before the call: a session that nobody can be given must not be opened.
         None => Err(ptr::is_null(name)),
-        Some(place) => Error::catch_panic(call).map(|value| {
+        Some(place) => bindings::catch_panic(call).map(|value| {
             place.write(P::new(value));
         }),
     };

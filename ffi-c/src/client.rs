@@ -258,6 +258,8 @@ pub extern "C" fn zs_get_session(
     boundary("out_session", out_session, out_error, || {
         let client = client.ok_or_else(|| ptr::is_null("client"))?;
         let id = session_id.required("session_id")?;
+        #[cfg(feature = "__panic")]
+        assert_ne!(id, "panic", "requested by a test");
         client.0.get_session(id).map(|session| zs_session::new(&session))
     })
 }

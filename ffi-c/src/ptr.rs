@@ -12,7 +12,7 @@ use std::sync::MutexGuard;
 use std::{ptr, slice};
 
 use log::Log;
-use zignsec_core::{Error, ErrorKind};
+use zignsec_core::{Error, ErrorKind, bindings};
 
 use crate::client::zs_client_options;
 use crate::request::zs_phone_2fa_request;
@@ -266,7 +266,7 @@ impl<const COUNT: usize> Texts<COUNT> {
 }
 
 pub(crate) fn invalid(name: &str, what: &str) -> Error {
-    Error::new(ErrorKind::InvalidArgument, format!("{name} {what}"))
+    bindings::error(ErrorKind::InvalidArgument, format!("{name} {what}"))
 }
 
 pub(crate) fn is_null(name: &str) -> Error {

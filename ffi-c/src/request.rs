@@ -29,11 +29,9 @@ pub struct zs_phone_2fa_request<'a> {
 
 impl zs_phone_2fa_request<'_> {
     pub(crate) fn to_core(self) -> Result<Phone2faRequest, Error> {
-        let mut request = Phone2faRequest::new(
-            self.phone_number.required("phone_number")?,
-            self.redirect_success.required("redirect_success")?,
-            self.redirect_failure.required("redirect_failure")?,
-        )?;
+        let mut request = Phone2faRequest::new(self.phone_number.required("phone_number")?)
+            .redirect_success(self.redirect_success.required("redirect_success")?)
+            .redirect_failure(self.redirect_failure.required("redirect_failure")?);
         if let Some(locale) = self.locale.optional("locale")? {
             request = request.locale(locale);
         }

@@ -71,7 +71,7 @@ mod tests {
             ZS_STATUS_TIMEOUT,
         ];
         assert_eq!(all.len(), SessionStatus::ALL.len());
-        for (status, core) in all.into_iter().zip(SessionStatus::ALL) {
+        for (status, core) in all.into_iter().zip(SessionStatus::ALL.iter().copied()) {
             assert_eq!(status as i32, core as i32);
             let name = NAMES[status as usize].to_str().unwrap();
             assert_eq!(name, format!("{status:?}"));

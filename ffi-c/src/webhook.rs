@@ -17,7 +17,7 @@ pub const ZS_TOLERANCE_NONE: i64 = -1;
 fn tolerance(seconds: i64) -> Result<Tolerance, Error> {
     match seconds {
         0 => Ok(Tolerance::default()),
-        ZS_TOLERANCE_NONE => Ok(Tolerance::None),
+        ZS_TOLERANCE_NONE => Ok(Tolerance::Unlimited),
         _ => u64::try_from(seconds)
             .map(|seconds| Tolerance::Within(Duration::from_secs(seconds)))
             .map_err(|_| ptr::invalid("tolerance_s", "must be ZS_TOLERANCE_NONE, 0 or more")),

@@ -140,12 +140,9 @@ impl Client {
         csrf_token: Text,
     ) -> PyResult<Session> {
         let client = self.core()?;
-        let mut request = Phone2faRequest::new(
-            phone_number.required("phone_number")?,
-            redirect_success.required("redirect_success")?,
-            redirect_failure.required("redirect_failure")?,
-        )
-        .map_err(|error| to_python(&error))?;
+        let mut request = Phone2faRequest::new(phone_number.required("phone_number")?)
+            .redirect_success(redirect_success.required("redirect_success")?)
+            .redirect_failure(redirect_failure.required("redirect_failure")?);
         if let Some(locale) = locale.optional("locale")? {
             request = request.locale(locale);
         }
@@ -165,7 +162,12 @@ impl Client {
     fn get_session(&self, py: Python<'_>, session_id: Text) -> PyResult<Session> {
         let client = self.core()?;
         let id = session_id.required("session_id")?;
-        detached(py, || client.get_session(&id)).map(Session::from)
+        detached(py, || {
+            #[cfg(feature = "__panic")]
+            assert_ne!(id, "panic", "requested by a test");
+            client.get_session(&id)
+        })
+        .map(Session::from)
     }
 
     /// Step 3, until there is a verdict: ask again and again until the session is final.
@@ -221,7 +223,7 @@ impl Client {
     fn close(&self) {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(client) = open {
-            client.close();
+            zignsec::bindings::close(&client);
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) fn detached<T: Send>(
     logger::follow_level(py)?;
     // A signal handler may make a call of its own while one of its thread is blocked.
     let outer = RAISED.take();
-    let outcome = py.detach(|| Error::catch_panic(call));
+    let outcome = py.detach(|| zignsec::bindings::catch_panic(call));
     match RAISED.replace(outer) {
         Some(raised) => Err(raised),
         None => outcome.map_err(|error| to_python(&error)),

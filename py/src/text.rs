@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use zignsec::{Error, ErrorKind};
+use zignsec::ErrorKind;
 
 use crate::errors::to_python;
 
@@ -59,5 +59,5 @@ impl Text {
 
 /// An `InvalidArgumentError`.
 pub(crate) fn invalid(name: &str, what: &str) -> PyErr {
-    to_python(&Error::new(ErrorKind::InvalidArgument, format!("{name} {what}")))
+    to_python(&zignsec::bindings::error(ErrorKind::InvalidArgument, format!("{name} {what}")))
 }

@@ -13,7 +13,7 @@ use crate::text::Text;
 
 /// A wait in steps, for an event loop that sleeps between them.
 #[pyclass(module = "zignsec._zignsec")]
-pub(crate) struct Wait(zignsec::Wait);
+pub(crate) struct Wait(zignsec::bindings::Wait);
 
 #[pymethods]
 impl Wait {
@@ -23,7 +23,7 @@ impl Wait {
         text_signature = "(*, timeout=300.0, poll_interval=2.0)"
     )]
     fn new(timeout: Option<Seconds>, poll_interval: Option<Seconds>) -> PyResult<Self> {
-        zignsec::Wait::begin(&options(timeout, poll_interval))
+        zignsec::bindings::Wait::begin(&options(timeout, poll_interval))
             .map(Self)
             .map_err(|error| to_python(&error))
     }
@@ -38,7 +38,7 @@ impl Wait {
         let client = client.core()?;
         let id = session_id.required("session_id")?;
         let wait = &mut self.0;
-        Ok(detached(py, || client.poll(wait, &id))?.map(Session::from))
+        Ok(detached(py, || zignsec::bindings::poll(&client, wait, &id))?.map(Session::from))
     }
 
     /// How long to sleep before the next poll, in seconds.
@@ -53,7 +53,7 @@ impl Wait {
 
     /// The exception for a wait that was stopped.
     fn stopped(&self, py: Python<'_>) -> Py<PyBaseException> {
-        to_python(&self.0.stopped()).into_value(py)
+        to_python(&self.0.cancelled()).into_value(py)
     }
 }
 

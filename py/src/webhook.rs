@@ -59,7 +59,7 @@ impl<'py> FromPyObject<'_, 'py> for Tolerance {
 
     fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         if value.is_none() {
-            return Ok(Self(webhook::Tolerance::None));
+            return Ok(Self(webhook::Tolerance::Unlimited));
         }
         match value.extract::<Seconds>()? {
             Seconds(Duration::MAX) => Err(invalid("tolerance", "must be a number that time has")),

@@ -12,10 +12,12 @@ use serde_json::value::RawValue;
 
 use super::bodies::{self, Bodies, KEYS, PHONE_DIGITS, SESSION_ID};
 use super::{Bytes, one_in, pick};
-use crate::answer;
+use crate::endpoint::Request;
 use crate::error::{Error, ErrorKind};
+use crate::request::Phone2faRequest;
+use crate::response;
 use crate::session::Session;
-use crate::transport::{Answer, Call};
+use crate::transport::Response;
 
 #[derive(Debug)]
 struct Case {
@@ -65,29 +67,28 @@ fn an_answer_is_read_to_the_letter_or_refused_in_silence() {
 
 /// Reads an answer and holds what comes of it against the rules.
 fn outcome(case: &Case) -> Result<Session, Error> {
-    let call = Call {
-        path: String::new(),
-        csrf_token: None,
-        body: case.creates.then(String::new),
-        session_id: (!case.creates).then_some(SESSION_ID),
+    let start = Phone2faRequest::new("+46701740605");
+    let request = match case.creates {
+        true => Request::Start(&start),
+        false => Request::Get { session_id: SESSION_ID },
     };
-    let answer = Answer {
+    let response = Response {
         status: case.status,
         retry_after: None,
         request_id: None,
         body: case.body.0.clone(),
         too_large: false,
     };
-    let outcome = answer::read(&call, &answer, &KEYS);
+    let outcome = response::read(&request, &response, &KEYS);
     match &outcome {
         Ok(session) => {
-            assert!(answer.is_success());
+            assert!(response.is_success());
             assert!(case.creates || session.id().eq_ignore_ascii_case(SESSION_ID));
             check_session(session, std::str::from_utf8(&case.body.0).unwrap());
         }
         Err(error) => {
             let refused = error.kind() == ErrorKind::Protocol;
-            assert_eq!(refused, answer.is_success());
+            assert_eq!(refused, response.is_success());
             assert_eq!(error.http_status(), Some(case.status));
             assert!(case.creates || !error.in_doubt());
             check_error(error);

@@ -40,13 +40,18 @@ fn a_phone_number_is_plus_and_seven_to_fifteen_digits() {
     }
     static E164: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\A\+[1-9][0-9]{6,14}\z").unwrap());
     check!().with_generator(Numbers).for_each(|number: &String| {
-        let new = |number| Phone2faRequest::new(number, "https://a.example", "https://b.example");
-        let request = new(number.as_str());
-        assert_eq!(request.is_ok(), E164.is_match(number));
-        if let Err(error) = request {
+        let check = |number| {
+            Phone2faRequest::new(number)
+                .redirect_success("https://a.example")
+                .redirect_failure("https://b.example")
+                .check()
+        };
+        let result = check(number.as_str());
+        assert_eq!(result.is_ok(), E164.is_match(number));
+        if let Err(error) = result {
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-            // It says the same of every number, so it tells none.
-            assert_eq!(error.message(), new("").unwrap_err().message());
+            // The message is the same for every number, so it contains none.
+            assert_eq!(error.message(), check("").unwrap_err().message());
         }
     });
 }
@@ -57,7 +62,7 @@ fn a_session_id_is_up_to_64_letters_digits_and_hyphens() {
         &["a", "Z", "0", "-", "55c20771-9d75", "0123456789abcdef", "/", ".", "é"];
     static ID: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\A[A-Za-z0-9-]{1,64}\z").unwrap());
     check!().with_generator(Near(PIECES, 12)).for_each(|id: &String| {
-        assert_eq!(session::is_id(id), ID.is_match(id));
+        assert_eq!(session::is_valid_id(id), ID.is_match(id));
     });
 }
 
@@ -65,10 +70,14 @@ fn a_session_id_is_up_to_64_letters_digits_and_hyphens() {
 fn a_csrf_token_is_printable_ascii_that_a_header_can_hold() {
     const PIECES: &[&str] = &["a", "~", " ", "\"", "\t", "\r\n", "\0", "\u{7f}", "é"];
     check!().with_generator(Near(PIECES, 6)).for_each(|token: &String| {
-        let request =
-            Phone2faRequest::new("+46701740605", "https://a.example", "https://b.example");
-        let taken = request.unwrap().csrf_token(token).check().is_ok();
-        assert_eq!(taken, token.chars().all(|c| c == ' ' || c.is_ascii_graphic()));
+        let request = Phone2faRequest::new("+46701740605")
+            .redirect_success("https://a.example")
+            .redirect_failure("https://b.example")
+            .csrf_token(token);
+        assert_eq!(
+            request.check().is_ok(),
+            token.chars().all(|c| c == ' ' || c.is_ascii_graphic())
+        );
     });
 }
 
@@ -95,12 +104,12 @@ fn what_is_sent_is_what_was_given() {
     }
     check!().with_generator(Any).for_each(|Given { locale, relay_state, webhook }| {
         let webhook = if *webhook { "https://c.example/hook?a=%22&b=\\" } else { "" };
-        let request =
-            Phone2faRequest::new("+46701740605", "https://a.example/?a=b#c", "http://b.example")
-                .unwrap()
-                .locale(locale)
-                .relay_state(relay_state)
-                .webhook(webhook);
+        let request = Phone2faRequest::new("+46701740605")
+            .redirect_success("https://a.example/?a=b#c")
+            .redirect_failure("http://b.example")
+            .locale(locale)
+            .relay_state(relay_state)
+            .webhook(webhook);
         let has_nul = locale.contains('\0') || relay_state.contains('\0');
         assert_eq!(request.check().is_err(), has_nul);
 

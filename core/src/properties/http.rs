@@ -10,7 +10,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::{Bytes, below, one_in, pick};
-use crate::transport::{Answer, script};
+use crate::transport::{Response, mock_stream};
 
 #[derive(Debug)]
 struct Case {
@@ -98,10 +98,11 @@ fn answer<D: Driver>(driver: &mut D) -> Option<String> {
 #[test]
 fn an_answer_is_read_alike_however_it_arrives() {
     check!().with_generator(Cases).for_each(|Case { input: Bytes(input), cuts }| {
-        let whole = script::read([input.as_slice()]);
+        let whole = mock_stream::read_response([input.as_slice()]);
         let ends = cuts.iter().copied().chain([input.len()]);
         let starts = [0].into_iter().chain(cuts.iter().copied());
-        let pieces = script::read(starts.zip(ends).map(|(start, end)| &input[start..end]));
+        let pieces =
+            mock_stream::read_response(starts.zip(ends).map(|(start, end)| &input[start..end]));
         match (&whole, &pieces) {
             (Ok((one, _)), Ok((other, _))) => assert_eq!(one, other),
             (Err(one), Err(other)) => assert_eq!(format!("{one:?}"), format!("{other:?}")),
@@ -119,9 +120,9 @@ fn an_answer_is_read_as_ureq_reads_it_or_refused() {
         if lines.into_iter().any(|line| !line.ends_with(b"\r")) {
             return;
         }
-        let Ok((answer, _)) = script::read([input.as_slice()]) else { return };
+        let Ok((answer, _)) = mock_stream::read_response([input.as_slice()]) else { return };
         if answer.is_success() {
-            let Answer { status, body, .. } = answer;
+            let Response { status, body, .. } = answer;
             match by_ureq(input) {
                 Ok(by_ureq) => assert_eq!((status, body), by_ureq),
                 // ureq refuses a 100 that has headers.

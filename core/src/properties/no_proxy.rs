@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use bolero::{Driver, ValueGenerator, check};
 
 use super::{below, one_in, pick};
-use crate::transport::proxy::is_exempt;
+use crate::config::is_exempt;
 
 const NAMES: [&str; 7] = [
     "example",

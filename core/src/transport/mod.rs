@@ -1,96 +1,90 @@
-//! One attempt at a call: bytes out, bytes in, and what is known when it fails.
+//! One attempt: connect, send a request, read the response.
 //!
-//! `connect` opens a [`connection`] over a `socket`, `tls` or a proxy's `tunnel`, none of which blocks
-//! for long without a look at the [`attempt`] that it works for; [`http`] says what is sent over it
-//! and reads what comes back; [`pool`] keeps it open until the next call.
+//! [`connector`] opens a [`connection`] over a `socket`, `tls` or a `tunnel` through a proxy;
+//! [`http`] encodes the request and reads the response; [`pool`] keeps connections for the next
+//! call. Everything that may block takes the [`attempt`] as an argument. This module imports no
+//! module above it: what it needs is in its [`Config`] and in the arguments.
 
 mod attempt;
-mod connect;
+mod cancel;
 mod connection;
-mod failure;
+mod connector;
+mod dns;
+mod error;
+mod fork;
 pub(crate) mod http;
-mod interrupt;
-mod look_up;
-mod pool;
-mod process;
-pub(crate) mod proxy;
 #[cfg(test)]
-pub(crate) mod script;
+pub(crate) mod mock_stream;
+mod pool;
 mod socket;
+mod stream;
 mod tls;
-pub(crate) mod trust;
 mod tunnel;
-mod wire;
 
 use std::time::{Duration, Instant};
 
-use attempt::Attempt;
-use connect::Connector;
+use ureq::Proxy;
+
+pub(crate) use attempt::Attempt;
+pub(crate) use cancel::{CancelSource, CancelToken, Cancelled, InterruptFn};
 use connection::Connection;
-pub(crate) use failure::Failure;
-use failure::Fault;
-pub(crate) use interrupt::{Hook, Scope, Stopped, Watch};
+use connector::Connector;
+pub(crate) use error::AttemptError;
+use error::TransportError;
+use fork::PerProcess;
 use pool::Pool;
-use process::PerProcess;
+pub(crate) use tls::{RootSource, TlsConfig, crypto_provider};
 
-use crate::options::{Key, Limits, Settings};
+use crate::url::BaseUrl;
 
-/// What to send; the key is added by each attempt.
-pub(crate) struct Call<'a> {
-    /// What follows the base URL.
-    pub(crate) path: String,
+/// The settings of the transport.
+pub(crate) struct Config {
+    pub(crate) base_url: BaseUrl,
+    pub(crate) user_agent: String,
+    pub(crate) proxy: Option<Proxy>,
+    pub(crate) tls: TlsConfig,
+}
+
+/// What to send.
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'static str,
+    /// The path after the base URL, without a leading slash.
+    pub(crate) path: &'a str,
+    /// The name of the header that carries the key.
+    pub(crate) key_header: &'static str,
+    pub(crate) key: &'a str,
     pub(crate) csrf_token: Option<&'a str>,
-    /// The JSON of a POST; a GET has none.
-    pub(crate) body: Option<String>,
-    /// The session that is asked for.
-    pub(crate) session_id: Option<&'a str>,
+    /// JSON.
+    pub(crate) body: Option<&'a str>,
 }
 
-impl Call<'_> {
-    /// Whether the call changes something at the gateway.
-    pub(crate) fn creates(&self) -> bool {
-        self.body.is_some()
-    }
-
-    pub(crate) fn method(&self) -> &'static str {
-        if self.creates() { "POST" } else { "GET" }
-    }
-}
-
-/// What came back, whatever its status.
+/// What was received, whatever its status.
 #[cfg_attr(test, derive(Debug, PartialEq))]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) request_id: Option<String>,
     pub(crate) body: Vec<u8>,
-    /// The body went on after the limit.
+    /// The body is longer than the limit.
     pub(crate) too_large: bool,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn is_success(&self) -> bool {
         (200..=299).contains(&self.status)
     }
 }
 
-/// What an attempt came to.
-pub(crate) struct Outcome {
-    pub(crate) result: Result<Answer, Failure>,
-    /// Whether it used a connection that stood open.
+/// The result of an attempt.
+pub(crate) struct AttemptResult {
+    pub(crate) result: Result<Response, AttemptError>,
+    /// Whether it used an idle connection.
     pub(crate) reused: bool,
 }
 
-/// What bounds a call.
-pub(crate) struct Bounds<'a> {
-    pub(crate) limits: &'a Limits,
-    pub(crate) deadline: Instant,
-    pub(crate) watch: &'a Watch,
-}
-
-/// The settings of a client and its connections.
+/// Sends requests to one gateway, and keeps connections to it open.
 pub(crate) struct Transport {
-    pub(crate) settings: Settings,
+    config: Config,
     connections: PerProcess<Connections>,
 }
 
@@ -100,47 +94,48 @@ struct Connections {
 }
 
 impl Transport {
-    pub(crate) const fn new(settings: Settings) -> Self {
-        Self { settings, connections: PerProcess::new() }
+    pub(crate) const fn new(config: Config) -> Self {
+        Self { config, connections: PerProcess::new() }
     }
 
-    /// Makes one attempt. A `fresh` one uses no connection that stood open.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Makes one attempt. With `new_connection` it does not use an idle connection.
     pub(crate) fn send(
         &self,
-        call: &Call<'_>,
-        key: &Key,
-        bounds: &Bounds<'_>,
-        fresh: bool,
-    ) -> Outcome {
+        attempt: &mut Attempt,
+        request: &Request<'_>,
+        new_connection: bool,
+    ) -> AttemptResult {
         let connections = self.connections.get_or_init(Connections::new);
-        let now = Instant::now();
-        let connected_by = now + bounds.limits.connect;
-        let answered_by = bounds.deadline.min(now + bounds.limits.attempt);
-        Attempt::new(bounds.watch, connected_by, answered_by).run(|attempt| {
-            let open = if fresh { None } else { connections.idle.take(now) };
-            let reused = open.is_some();
-            let result = self.exchange(connections, open, call, key);
-            Outcome { result: result.map_err(|fault| Failure::of(attempt, fault)), reused }
-        })
+        let idle = match new_connection {
+            true => None,
+            false => connections.idle.check_out(attempt, Instant::now()),
+        };
+        let reused = idle.is_some();
+        let result = self.exchange(attempt, connections, idle, request);
+        AttemptResult { result: result.map_err(|error| AttemptError::new(attempt, error)), reused }
     }
 
     fn exchange(
         &self,
+        attempt: &mut Attempt,
         connections: &Connections,
-        open: Option<Connection>,
-        call: &Call<'_>,
-        key: &Key,
-    ) -> Result<Answer, Fault> {
-        let mut connection = match open {
+        idle: Option<Connection>,
+        request: &Request<'_>,
+    ) -> Result<Response, TransportError> {
+        let mut connection = match idle {
             Some(connection) => connection,
-            None => connections.connector.open(&self.settings)?,
+            None => connections.connector.connect(attempt, &self.config)?,
         };
-        connection.send(http::request(&self.settings, call, key).as_bytes())?;
-        let (answer, can_serve_again) = http::answer(&mut connection)?;
-        if can_serve_again {
-            connections.idle.keep(connection);
+        connection.send(attempt, http::encode(&self.config, request).as_bytes())?;
+        let (response, is_reusable) = http::read_response(&mut connection, attempt)?;
+        if is_reusable {
+            connections.idle.check_in(connection);
         }
-        Ok(answer)
+        Ok(response)
     }
 }
 

@@ -1,23 +1,25 @@
-//! The connections that stand open between calls.
+//! Idle connections, kept for the next calls.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::attempt::Attempt;
 use super::connection::Connection;
 
 /// How long an idle connection is kept: less than servers commonly keep theirs.
-const IDLE_LIMIT: Duration = Duration::from_secs(5);
+const MAX_IDLE_TIME: Duration = Duration::from_secs(5);
 /// How many idle connections are kept: one for each thread of a busy server.
-const IDLE_COUNT: usize = 64;
+const MAX_IDLE_COUNT: usize = 64;
 
-/// What is taken is what was used last, so that the rest can grow old. To take and to keep cost the
-/// same however many there are, and connections are looked at and closed outside the lock.
+/// The connection that was used last is checked out first, so that the others can expire. Check-out
+/// and check-in take the same time however many connections there are; connections are tested and
+/// closed outside the lock.
 pub(crate) struct Pool {
-    idle: Mutex<VecDeque<Idle>>,
+    idle: Mutex<VecDeque<IdleConnection>>,
 }
 
-struct Idle {
+struct IdleConnection {
     connection: Connection,
     since: Instant,
 }
@@ -27,35 +29,36 @@ impl Pool {
         Self { idle: Mutex::new(VecDeque::new()) }
     }
 
-    /// A connection that still stands open.
-    pub(crate) fn take(&self, now: Instant) -> Option<Connection> {
+    /// A connection that is still usable.
+    pub(crate) fn check_out(&self, attempt: &mut Attempt, now: Instant) -> Option<Connection> {
         loop {
-            let (newest, _old) = self.take_newest(now);
+            let (newest, _expired) = self.take_newest(now);
             let mut connection = newest?.connection;
-            if connection.is_quiet() {
+            if connection.is_reusable(attempt) {
                 return Some(connection);
             }
         }
     }
 
-    pub(crate) fn keep(&self, connection: Connection) {
+    pub(crate) fn check_in(&self, connection: Connection) {
         let mut idle = self.idle();
-        idle.push_back(Idle { connection, since: Instant::now() });
-        let surplus = if idle.len() > IDLE_COUNT { idle.pop_front() } else { None };
+        idle.push_back(IdleConnection { connection, since: Instant::now() });
+        let surplus = if idle.len() > MAX_IDLE_COUNT { idle.pop_front() } else { None };
         drop(idle);
         drop(surplus);
     }
 
-    /// The newest, and those that are too old.
-    fn take_newest(&self, now: Instant) -> (Option<Idle>, Vec<Idle>) {
+    /// The newest connection, and those that expired.
+    fn take_newest(&self, now: Instant) -> (Option<IdleConnection>, Vec<IdleConnection>) {
         let mut idle = self.idle();
-        let is_old = |idle: &&Idle| now.saturating_duration_since(idle.since) >= IDLE_LIMIT;
-        let count = idle.iter().take_while(is_old).count();
-        let old = idle.drain(..count).collect();
-        (idle.pop_back(), old)
+        let is_expired =
+            |idle: &&IdleConnection| now.saturating_duration_since(idle.since) >= MAX_IDLE_TIME;
+        let count = idle.iter().take_while(is_expired).count();
+        let expired = idle.drain(..count).collect();
+        (idle.pop_back(), expired)
     }
 
-    fn idle(&self) -> MutexGuard<'_, VecDeque<Idle>> {
+    fn idle(&self) -> MutexGuard<'_, VecDeque<IdleConnection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -63,36 +66,42 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::script;
+    use crate::transport::mock_stream;
+
+    fn check_out(pool: &Pool, now: Instant) -> Option<Connection> {
+        pool.check_out(&mut mock_stream::attempt(), now)
+    }
 
     #[test]
-    fn what_idled_too_long_is_closed() {
+    fn a_connection_that_idled_too_long_is_closed() {
         let pool = Pool::new();
-        pool.keep(script::connection([]));
-        pool.keep(script::connection([]));
-        assert!(pool.take(Instant::now()).is_some());
-        assert!(pool.take(Instant::now() + IDLE_LIMIT).is_none());
+        pool.check_in(mock_stream::connection([]));
+        pool.check_in(mock_stream::connection([]));
+        assert!(check_out(&pool, Instant::now()).is_some());
+        assert!(check_out(&pool, Instant::now() + MAX_IDLE_TIME).is_none());
         assert!(pool.idle().is_empty());
     }
 
     #[test]
-    fn one_that_ended_or_brought_what_nobody_asked_for_is_closed() {
+    fn a_connection_with_unrequested_bytes_is_closed() {
         let pool = Pool::new();
-        pool.keep(script::connection([]));
-        pool.keep(script::connection([b"HTTP/1.1 408 Request Timeout\r\n\r\n".as_slice()]));
-        assert!(pool.take(Instant::now()).is_some());
+        pool.check_in(mock_stream::connection([]));
+        pool.check_in(mock_stream::connection(
+            [b"HTTP/1.1 408 Request Timeout\r\n\r\n".as_slice()],
+        ));
+        assert!(check_out(&pool, Instant::now()).is_some());
         assert!(pool.idle().is_empty());
     }
 
     #[test]
-    fn where_there_are_many_the_oldest_is_closed() {
+    fn the_oldest_connection_is_closed_if_there_are_too_many() {
         let pool = Pool::new();
-        for _ in 0..IDLE_COUNT {
-            pool.keep(script::connection([]));
+        for _ in 0..MAX_IDLE_COUNT {
+            pool.check_in(mock_stream::connection([]));
         }
         let next_to_oldest = pool.idle()[1].since;
-        pool.keep(script::connection([]));
-        assert_eq!(pool.idle().len(), IDLE_COUNT);
+        pool.check_in(mock_stream::connection([]));
+        assert_eq!(pool.idle().len(), MAX_IDLE_COUNT);
         assert_eq!(pool.idle()[0].since, next_to_oldest);
     }
 }

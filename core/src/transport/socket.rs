@@ -1,98 +1,99 @@
-//! A TCP connection that never blocks for longer than a turn without a look at the attempt.
+//! A TCP connection that checks its attempt while it blocks.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
-use super::attempt;
-use super::interrupt::TURN;
-use super::look_up;
-use super::wire::{State, Wire};
+use super::attempt::{Attempt, wait_slice};
+use super::cancel::CHECK_INTERVAL;
+use super::dns;
+use super::stream::{Idle, Stream};
 
 pub(crate) struct Socket(TcpStream);
 
 impl Socket {
-    /// Looks the host up and tries its addresses in turn, each for its share of the time.
-    pub(crate) fn open(host: &str, port: u16) -> io::Result<Self> {
-        let addresses = look_up::addresses(host, port)?;
-        let mut last = None;
+    /// Resolves the host and tries its addresses one after the other, each for its share of the
+    /// time.
+    pub(crate) fn connect(attempt: &mut Attempt, host: &str, port: u16) -> io::Result<Self> {
+        let addresses = dns::resolve(attempt, host, port)?;
+        let mut last_error = None;
         for (tried, address) in addresses.iter().enumerate() {
-            let left = attempt::look()?;
+            let left = attempt.time_left()?;
             let share = left / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
-            match connect(*address, Instant::now() + share) {
+            match connect(attempt, *address, Instant::now() + share) {
                 Ok(stream) => return Self::new(stream),
-                Err(error) => last = Some(error),
+                Err(error) => last_error = Some(error),
             }
-            // It may have been the whole attempt that ended.
-            attempt::look()?;
+            // Try the next address only if the attempt itself is not over.
+            attempt.time_left()?;
         }
-        Err(last.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
+        Err(last_error.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
     }
 
     fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        // Once, not for each read: a turn that brings nothing is when to look.
-        stream.set_read_timeout(Some(TURN))?;
-        stream.set_write_timeout(Some(TURN))?;
+        // Set once, not for each read: a time-out is the moment to check the attempt.
+        stream.set_read_timeout(Some(CHECK_INTERVAL))?;
+        stream.set_write_timeout(Some(CHECK_INTERVAL))?;
         Ok(Self(stream))
     }
 
-    /// Repeats what a turn without news or a signal broke off.
-    fn patiently<T>(&self, mut io: impl FnMut(&TcpStream) -> io::Result<T>) -> io::Result<T> {
+    /// Repeats an operation that a time-out or a signal interrupted.
+    fn retry_until_ready<T>(
+        &self,
+        attempt: &mut Attempt,
+        mut operation: impl FnMut(&TcpStream) -> io::Result<T>,
+    ) -> io::Result<T> {
         loop {
-            attempt::look()?;
-            match io(&self.0) {
-                Err(error) if is_no_news(&error) => {}
+            attempt.time_left()?;
+            match operation(&self.0) {
+                Err(error) if is_would_block(&error) => {}
                 done => return done,
             }
         }
     }
 }
 
-fn is_no_news(error: &io::Error) -> bool {
+fn is_would_block(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
-    // What the system itself calls a time-out has a code of its own, and is an end.
     match error.kind() {
         WouldBlock | Interrupted => true,
+        // Elsewhere this is the error of a TCP connection whose packets are not acknowledged.
         TimedOut => cfg!(windows),
         _ => false,
     }
 }
 
-impl Read for Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.patiently(|mut stream| stream.read(buffer))
+impl Stream for Socket {
+    fn read(&mut self, attempt: &mut Attempt, buffer: &mut [u8]) -> io::Result<usize> {
+        self.retry_until_ready(attempt, |mut stream| stream.read(buffer))
     }
-}
 
-impl Write for Socket {
-    // The standard library's `write` is `send` with MSG_NOSIGNAL: a peer that closed raises no
-    // SIGPIPE. Its `write_vectored` would, so that is not passed on.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.patiently(|mut stream| stream.write(bytes))?;
-        if count > 0 {
-            attempt::bytes_left()?;
+    // The standard library's `write` is `send` with MSG_NOSIGNAL: a peer that closed the connection
+    // raises no SIGPIPE. Its `write_vectored` would, so it is not used.
+    fn write_all(&mut self, attempt: &mut Attempt, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let count = self.retry_until_ready(attempt, |mut stream| stream.write(bytes))?;
+            if count == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            attempt.mark_sent();
+            bytes = &bytes[count..];
         }
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
 
-impl Wire for Socket {
-    fn state(&mut self) -> State {
+    fn idle_state(&mut self, _: &mut Attempt) -> Idle {
         match peek(&self.0) {
-            Ok(0) => State::Ended,
-            Ok(_) => State::Data,
-            Err(error) if is_no_news(&error) => State::Quiet,
-            Err(_) => State::Ended,
+            Ok(0) => Idle::Closed,
+            Ok(_) => Idle::Readable,
+            Err(error) if is_would_block(&error) => Idle::Quiet,
+            Err(_) => Idle::Closed,
         }
     }
 }
 
-/// Looks for a byte to read and does not wait.
+/// Whether there is a byte to read. Does not wait.
 #[cfg(target_os = "linux")]
 fn peek(stream: &TcpStream) -> io::Result<usize> {
     use rustix::net::{RecvFlags, recv};
@@ -109,9 +110,9 @@ fn peek(stream: &TcpStream) -> io::Result<usize> {
     count
 }
 
-/// Opens a connection, or gives up at `end`.
+/// Connects to an address. Fails at `end` at the latest.
 #[cfg(target_os = "linux")]
-fn connect(address: SocketAddr, end: Instant) -> io::Result<TcpStream> {
+fn connect(attempt: &mut Attempt, address: SocketAddr, end: Instant) -> io::Result<TcpStream> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::io::Errno;
     use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
@@ -129,9 +130,9 @@ fn connect(address: SocketAddr, end: Instant) -> io::Result<TcpStream> {
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let turn = attempt::turn(attempt::look()?.min(left));
-        let turn = Timespec::try_from(turn).map_err(io::Error::other)?;
-        match poll(&mut [PollFd::new(&stream, PollFlags::OUT)], Some(&turn)) {
+        let slice = wait_slice(attempt.time_left()?.min(left));
+        let slice = Timespec::try_from(slice).map_err(io::Error::other)?;
+        match poll(&mut [PollFd::new(&stream, PollFlags::OUT)], Some(&slice)) {
             Ok(0) | Err(Errno::INTR) => {}
             Ok(_) => break,
             Err(error) => return Err(error.into()),
@@ -146,9 +147,9 @@ fn connect(address: SocketAddr, end: Instant) -> io::Result<TcpStream> {
     }
 }
 
-/// As on Linux, but that nothing interrupts it.
+/// Like the function for Linux, but it cannot be cancelled.
 #[cfg(not(target_os = "linux"))]
-fn connect(address: SocketAddr, end: Instant) -> io::Result<TcpStream> {
-    let left = end.saturating_duration_since(Instant::now()).max(TURN);
+fn connect(_: &mut Attempt, address: SocketAddr, end: Instant) -> io::Result<TcpStream> {
+    let left = end.saturating_duration_since(Instant::now()).max(CHECK_INTERVAL);
     TcpStream::connect_timeout(&address, left)
 }

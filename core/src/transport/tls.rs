@@ -1,124 +1,156 @@
-//! A TLS session on top of a wire.
+//! TLS on top of another stream.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use rustls::client::ResolvesClientCert;
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
-use super::wire::{State, Wire};
+use super::attempt::Attempt;
+use super::stream::{Idle, StdRead, Stream};
 
-/// A TLS session on top of a wire.
-pub(crate) struct Tls<W> {
+/// Returns the trust roots. It is called at the first TLS connection, since reading the system's
+/// store is slow.
+pub(crate) type RootSource = Box<dyn Fn() -> Arc<RootCertStore> + Send + Sync>;
+
+/// The TLS settings of a client.
+pub(crate) struct TlsConfig {
+    pub(crate) roots: RootSource,
+    pub(crate) client_cert: Option<Arc<dyn ResolvesClientCert>>,
+}
+
+impl TlsConfig {
+    pub(crate) fn client_config(&self) -> Arc<ClientConfig> {
+        let config = ClientConfig::builder_with_provider(crypto_provider())
+            .with_safe_default_protocol_versions()
+            .expect("ring supports the cipher suites of TLS 1.2 and 1.3")
+            .with_root_certificates((self.roots)());
+        Arc::new(match &self.client_cert {
+            Some(resolver) => config.with_client_cert_resolver(resolver.clone()),
+            None => config.with_no_client_auth(),
+        })
+    }
+}
+
+/// The library's own provider, whatever default the host program has installed.
+pub(crate) fn crypto_provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// A TLS connection over `S`.
+pub(crate) struct Tls<S> {
     session: ClientConnection,
-    wire: W,
-    /// Records on their way out, all of which leave in one go.
+    stream: S,
+    /// Outgoing records, sent with one write.
     records: Vec<u8>,
 }
 
-impl<W: Wire> Tls<W> {
-    /// Shakes hands. The last flight may be kept back, to leave together with the request.
+impl<S: Stream> Tls<S> {
+    /// Performs the handshake. Its last message may be held back, to be sent together with the
+    /// request.
     pub(crate) fn handshake(
+        attempt: &mut Attempt,
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
-        wire: W,
+        stream: S,
     ) -> io::Result<Self> {
-        let session = ClientConnection::new(config, name).map_err(bad)?;
-        let mut tls = Self { session, wire, records: Vec::new() };
+        let session = ClientConnection::new(config, name).map_err(tls_error)?;
+        let mut tls = Self { session, stream, records: Vec::new() };
         while tls.session.is_handshaking() {
-            tls.send_records()?;
-            if !tls.receive_records()? {
+            tls.send_records(attempt)?;
+            if !tls.receive_records(attempt)? {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
         Ok(tls)
     }
 
-    fn send_records(&mut self) -> io::Result<()> {
+    fn send_records(&mut self, attempt: &mut Attempt) -> io::Result<()> {
         self.records.clear();
         while self.session.wants_write() {
             self.session.write_tls(&mut self.records)?;
         }
-        self.wire.write_all(&self.records).map_err(|error| self.reason_behind(error))
+        let sent = self.stream.write_all(attempt, &self.records);
+        sent.map_err(|error| self.pending_alert(attempt, error))
     }
 
-    /// Reads on. False at the end of the wire.
-    fn receive_records(&mut self) -> io::Result<bool> {
-        let count = self.session.read_tls(&mut self.wire)?;
-        self.session.process_new_packets().map_err(|error| {
-            // Tell the peer why. That it may not hear it is no news.
+    /// Receives records. Returns false at the end of the stream.
+    fn receive_records(&mut self, attempt: &mut Attempt) -> io::Result<bool> {
+        let count = self.session.read_tls(&mut StdRead(&mut self.stream, attempt))?;
+        if let Err(error) = self.session.process_new_packets() {
+            // Send the peer an alert, best effort.
             self.records.clear();
             let _ = self.session.write_tls(&mut self.records);
-            let _ = self.wire.write_all(&self.records);
-            bad(error)
-        })?;
+            let _ = self.stream.write_all(attempt, &self.records);
+            return Err(tls_error(error));
+        }
         Ok(count > 0)
     }
 
-    /// A peer that refuses says so and closes at once, so to send can fail before the reason was
-    /// read.
-    fn reason_behind(&mut self, error: io::Error) -> io::Error {
-        if !matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) {
-            return error;
+    /// The alert that explains a failed write, if there is one: a peer that refuses the client sends
+    /// an alert and closes the connection, so a write can fail before the alert was read.
+    fn pending_alert(&mut self, attempt: &mut Attempt, write_error: io::Error) -> io::Error {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset};
+        if !matches!(write_error.kind(), BrokenPipe | ConnectionReset) {
+            return write_error;
         }
         loop {
-            match self.receive_records() {
+            match self.receive_records(attempt) {
                 Ok(true) => {}
-                Err(reason) if as_tls(&reason).is_some() => return reason,
-                Ok(false) | Err(_) => return error,
+                Err(error) if as_tls_error(&error).is_some() => return error,
+                Ok(false) | Err(_) => return write_error,
             }
         }
     }
 }
 
-impl<W: Wire> Read for Tls<W> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl<S: Stream> Stream for Tls<S> {
+    fn read(&mut self, attempt: &mut Attempt, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.session.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return done,
             }
             if self.session.wants_write() {
-                self.send_records()?;
+                self.send_records(attempt)?;
             }
-            // At the end of the wire, the reader tells whether the peer meant it.
-            self.receive_records()?;
+            // At the end of the stream, the reader reports whether the peer closed it properly.
+            self.receive_records(attempt)?;
         }
     }
-}
 
-impl<W: Wire> Write for Tls<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.session.writer().write(bytes)?;
-        self.send_records()?;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
+    fn write_all(&mut self, attempt: &mut Attempt, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let count = self.session.writer().write(bytes)?;
+            self.send_records(attempt)?;
+            bytes = &bytes[count..];
+        }
         Ok(())
     }
-}
 
-impl<W: Wire> Wire for Tls<W> {
-    fn state(&mut self) -> State {
-        /// A peer may send a few records of its own accord, such as tickets for later sessions.
-        const ENOUGH: usize = 4;
-        for _ in 0..ENOUGH {
-            if self.has_ended() {
-                return State::Ended;
+    fn idle_state(&mut self, attempt: &mut Attempt) -> Idle {
+        /// A server may send a few records without a request, such as session tickets.
+        const MAX_RECORDS: usize = 4;
+        for _ in 0..MAX_RECORDS {
+            if self.is_closed() {
+                return Idle::Closed;
             }
-            match self.wire.state() {
-                State::Data => match self.session.read_tls(&mut self.wire) {
-                    Ok(1..) => {}
-                    _ => return State::Ended,
-                },
+            match self.stream.idle_state(attempt) {
+                Idle::Readable => {
+                    match self.session.read_tls(&mut StdRead(&mut self.stream, attempt)) {
+                        Ok(1..) => {}
+                        _ => return Idle::Closed,
+                    }
+                }
                 state => return state,
             }
         }
-        State::Data
+        Idle::Readable
     }
 
-    fn has_ended(&mut self) -> bool {
+    fn is_closed(&mut self) -> bool {
         match self.session.process_new_packets() {
             Ok(state) => state.peer_has_closed() || state.plaintext_bytes_to_read() > 0,
             Err(_) => true,
@@ -126,12 +158,12 @@ impl<W: Wire> Wire for Tls<W> {
     }
 }
 
-/// A failure of TLS itself, in the form that wires have their errors in.
-pub(crate) fn bad(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+/// Wraps an error of TLS itself in an I/O error.
+pub(crate) fn tls_error(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// The failure of TLS itself in an error of a wire.
-pub(crate) fn as_tls(error: &io::Error) -> Option<&rustls::Error> {
+/// The error of TLS itself in an I/O error.
+pub(crate) fn as_tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }

@@ -17,12 +17,10 @@ fn show_progress(session: &Session, elapsed: Duration) -> ControlFlow<()> {
 /// Whether the user behind the number passed.
 fn check(phone_number: &str) -> Result<bool, Error> {
     let client = Client::from_env()?;
-    let request = Phone2faRequest::new(
-        phone_number,
-        "https://my_success_url.com",
-        "https://my_failure_url.com",
-    )?
-    .relay_state("Tulasi_V5_SMS");
+    let request = Phone2faRequest::new(phone_number)
+        .redirect_success("https://my_success_url.com")
+        .redirect_failure("https://my_failure_url.com")
+        .relay_state("Tulasi_V5_SMS");
 
     let session = client.start_phone_2fa(&request)?;
     println!("1. Session {} is {}.", session.id(), session.status_text());

@@ -75,8 +75,9 @@ impl zignsec_bench::Client for Zignsec {
     }
 
     fn post(&mut self) {
-        let request = Phone2faRequest::new(PHONE_NUMBER, REDIRECT_SUCCESS, REDIRECT_FAILURE)
-            .expect("a good request")
+        let request = Phone2faRequest::new(PHONE_NUMBER)
+            .redirect_success(REDIRECT_SUCCESS)
+            .redirect_failure(REDIRECT_FAILURE)
             .relay_state(RELAY_STATE)
             .webhook(WEBHOOK);
         let session = self.0.start_phone_2fa(&request).expect("an answer");

@@ -1,17 +1,17 @@
-//! What a fork must not share.
+//! State that a fork must not share.
 
 use once_cell::race::OnceBox;
 
-/// A value that each process makes for itself.
+/// A value that each process creates for itself.
 ///
-/// After a fork, parent and child would otherwise read each other's answers from the same socket, and
-/// a lock that another thread held would never open in the child. The child leaves its parent's value
-/// alone and makes its own; no lock guards that.
+/// After a fork, parent and child would otherwise read each other's responses from the same socket,
+/// and a lock held by another thread would never be released in the child. The child leaves its
+/// parent's value alone and creates a new one; no lock guards that.
 pub(crate) struct PerProcess<T> {
     first: OnceBox<Link<T>>,
 }
 
-/// One process's value. The last one is that of the process that used it last.
+/// The value of one process. The last link is that of the process that used the list last.
 struct Link<T> {
     process: u32,
     value: T,
@@ -23,7 +23,7 @@ impl<T> PerProcess<T> {
         Self { first: OnceBox::new() }
     }
 
-    /// This process's value.
+    /// The value of this process.
     pub(crate) fn get_or_init(&self, make: impl Fn() -> T) -> &T {
         let process = std::process::id();
         let link = || Box::new(Link { process, value: make(), next: OnceBox::new() });

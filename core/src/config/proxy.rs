@@ -1,54 +1,57 @@
-//! Through which proxy, if any, the gateway is reached.
+//! The choice of the proxy.
 
 use std::net::IpAddr;
 
-pub(crate) use ureq::Proxy;
+use ureq::Proxy;
 
+use super::env::Env;
 use crate::error::Error;
-use crate::options::Environ;
 use crate::url::{self, BaseUrl};
 
-/// Chooses the proxy: the option, else `HTTPS_PROXY` or `ALL_PROXY` with what `NO_PROXY` exempts.
-/// Loopback is never proxied: a sandbox is always reached directly.
-pub(crate) fn choose(
+/// The value of the option that means a direct connection.
+pub(crate) const DIRECT: &str = "none";
+
+/// Chooses the proxy: the option, else `HTTPS_PROXY` or `ALL_PROXY` unless `NO_PROXY` exempts the
+/// gateway. Loopback is never proxied: a sandbox is always reached directly.
+pub(super) fn choose(
     option: Option<&str>,
     base_url: &BaseUrl,
-    environment: &Environ,
+    env: &Env,
 ) -> Result<Option<Proxy>, Error> {
     if let Some(option) = option.filter(|option| !option.is_empty()) {
-        if option.eq_ignore_ascii_case("none") {
+        if option.eq_ignore_ascii_case(DIRECT) {
             return Ok(None);
         }
         let proxy = parse("proxy", option)?;
         return Ok((!base_url.is_loopback()).then_some(proxy));
     }
-    // A variable is for every program of its user: what is wrong with it counts where it is used.
-    let exempt = match variable("NO_PROXY", environment)? {
+    // A variable applies to every program of its user, so it is checked only if it is used.
+    let is_exempt = match variable("NO_PROXY", env)? {
         Some(list) => is_exempt(&list, base_url.host(), base_url.port()),
         None => false,
     };
-    if exempt || base_url.is_loopback() {
+    if is_exempt || base_url.is_loopback() {
         return Ok(None);
     }
     for name in ["HTTPS_PROXY", "ALL_PROXY"] {
-        if let Some(url) = variable(name, environment)? {
+        if let Some(url) = variable(name, env)? {
             return parse(name, &url).map(Some);
         }
     }
     Ok(None)
 }
 
-/// A proxy without its login, which is a secret.
-pub(crate) fn shown(proxy: &Proxy) -> String {
+/// A proxy as `scheme://host:port`, without its user and password, which are secrets.
+pub(crate) fn display_without_login(proxy: &Proxy) -> String {
     let scheme = proxy.uri().scheme_str().unwrap_or_default();
     format!("{scheme}://{}:{}", proxy.host(), proxy.port())
 }
 
 /// A proxy variable. The lower-case spelling wins, as in curl.
-fn variable(name: &str, environment: &Environ) -> Result<Option<String>, Error> {
-    match environment.get(&name.to_ascii_lowercase())? {
+fn variable(name: &str, env: &Env) -> Result<Option<String>, Error> {
+    match env.get(&name.to_ascii_lowercase())? {
         Some(value) => Ok(Some(value)),
-        None => environment.get(name),
+        None => env.get(name),
     }
 }
 
@@ -58,18 +61,19 @@ fn parse(name: &str, text: &str) -> Result<Proxy, Error> {
     let scheme = text.split("://").next().unwrap_or_default();
     if !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) {
         return Err(Error::configuration(format!(
-            "{name}: a {} proxy is not supported, only http and https",
+            "{name}: {} proxies are not supported, only http and https",
             scheme.escape_default()
         )));
     }
     url::absolute(&text)
         .ok()
         .and_then(|_| Proxy::new(&text).ok())
-        .ok_or_else(|| Error::configuration(format!("{name} is not the URL of a proxy")))
+        .ok_or_else(|| Error::configuration(format!("{name} is not a valid proxy URL")))
 }
 
-/// Whether `NO_PROXY` exempts a host: names with or without a leading dot and their subdomains,
-/// addresses, CIDR blocks, each with a port or without, between commas or spaces; `*` is all.
+/// Whether `NO_PROXY` exempts a host. The list is separated by commas or spaces. An entry is a name
+/// (with or without a leading dot; it includes the subdomains), an address or a CIDR block, each
+/// with or without a port. `*` exempts every host.
 pub(crate) fn is_exempt(list: &str, host: &str, port: u16) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     let address: Option<IpAddr> = host.parse().ok();
@@ -106,7 +110,7 @@ fn split_port(entry: &str) -> (&str, Option<u16>) {
     }
 }
 
-/// Whether `address` is `block`, an address or `network/prefix length`.
+/// Whether `address` is in `block`, which is an address or `network/prefix length`.
 fn in_block(address: IpAddr, block: &str) -> bool {
     let (network, length) = match block.split_once('/') {
         Some((network, length)) => (network, length.parse::<u32>().ok()),
@@ -134,9 +138,9 @@ mod tests {
     fn chosen(
         option: Option<&str>,
         base_url: &str,
-        environment: fn(&str) -> Option<OsString>,
+        env: fn(&str) -> Option<OsString>,
     ) -> Option<String> {
-        choose(option, &BaseUrl::parse(base_url).unwrap(), &Environ(environment))
+        choose(option, &BaseUrl::parse(base_url).unwrap(), &Env(env))
             .unwrap()
             .map(|proxy| proxy.host().to_owned())
     }
@@ -153,7 +157,7 @@ mod tests {
         let other = "https://other.example";
         assert_eq!(chosen(None, direct, variables), None);
         assert_eq!(chosen(None, other, variables).as_deref(), Some("lower"));
-        // NO_PROXY speaks of the variables, not of the option.
+        // NO_PROXY applies to the variables, not to the option.
         assert_eq!(chosen(Some("option:3128"), direct, variables).as_deref(), Some("option"));
         assert_eq!(chosen(Some("none"), other, variables), None);
     }
@@ -169,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_is_not_used_may_say_what_it_likes() {
+    fn a_variable_that_is_not_used_is_not_checked() {
         let socks = |name: &str| match name {
             "ALL_PROXY" => Some("socks5://127.0.0.1:1080".into()),
             "NO_PROXY" => Some("gateway.example".into()),
@@ -178,33 +182,33 @@ mod tests {
         assert_eq!(chosen(None, "https://gateway.example", socks), None);
         assert_eq!(chosen(None, "http://127.0.0.1:1", socks), None);
         let other = BaseUrl::parse("https://other.example").unwrap();
-        assert!(choose(None, &other, &Environ(socks)).is_err());
+        assert!(choose(None, &other, &Env(socks)).is_err());
     }
 
     #[test]
-    fn a_proxy_is_shown_without_its_login() {
+    fn a_proxy_is_displayed_without_its_login() {
         for (text, expected) in [
             ("http://u:secret@proxy.example", "http://proxy.example:80"),
             ("HTTPS://u@proxy.example:8443/path", "https://proxy.example:8443"),
             ("proxy.example:3128", "http://proxy.example:3128"),
             ("http://[fd00::1]:1", "http://[fd00::1]:1"),
         ] {
-            assert_eq!(shown(&parse("proxy", text).unwrap()), expected);
+            assert_eq!(display_without_login(&parse("proxy", text).unwrap()), expected);
         }
     }
 
     #[test]
-    fn a_proxy_that_cannot_be_used_is_named_without_its_password() {
+    fn an_invalid_proxy_is_an_error_without_its_password() {
         let base_url = BaseUrl::parse("https://gateway.example").unwrap();
         for bad in ["socks5://u:secret@p:1", "http://", "http://u:secret@p:99999", "http://p p"] {
-            let error = choose(Some(bad), &base_url, &Environ(|_| None)).unwrap_err();
+            let error = choose(Some(bad), &base_url, &Env(|_| None)).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Configuration);
             assert!(!error.message().contains("secret"), "{error}");
         }
     }
 
     #[test]
-    fn no_proxy_knows_names_addresses_blocks_and_ports() {
+    fn no_proxy_supports_names_addresses_blocks_and_ports() {
         for (list, host) in [
             ("*", "a.example"),
             ("b.example, a.example", "a.example"),

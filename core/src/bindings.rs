@@ -1,0 +1,71 @@
+//! What only language bindings use. It is not covered by semantic versioning.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use zeroize::Zeroizing;
+
+pub use crate::config::{Options, defaults};
+pub use crate::wait::Wait;
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::session::Session;
+
+/// Creates a client from options that a binding filled. Unlike in Rust, an empty key counts as not
+/// set.
+///
+/// # Errors
+///
+/// As [`ClientBuilder::build`](crate::ClientBuilder::build).
+pub fn client(mut options: Options) -> Result<Client, Error> {
+    options.api_key = options.api_key.filter(|key| !key.is_empty());
+    options.secondary_api_key = options.secondary_api_key.filter(|key| !key.is_empty());
+    Client::from_options(options)
+}
+
+/// [Cancels](Client::cancel) the running calls of this client and refuses later ones as
+/// [`Closed`](ErrorKind::Closed). No call can start in between. Duplicates of the client stay usable;
+/// the connections are closed when the last of them is dropped.
+pub fn close(client: &Client) {
+    client.close();
+}
+
+/// One poll of a [`Wait`]: the session, or `None` after a transient failure. Sleep for
+/// [`Wait::pause`] before the next poll.
+///
+/// # Errors
+///
+/// As [`Client::wait_for_session`].
+pub fn poll(client: &Client, wait: &mut Wait, session_id: &str) -> Result<Option<Session>, Error> {
+    client.poll(wait, session_id)
+}
+
+/// An error of the binding itself.
+pub fn error(kind: ErrorKind, message: impl Into<String>) -> Error {
+    Error::new(kind, message)
+}
+
+/// Runs `call` and turns a panic into an [`Internal`](ErrorKind::Internal) error: a panic must not
+/// reach the caller of a binding. The message of the panic goes to the panic hook only, because it
+/// may contain anything.
+///
+/// # Errors
+///
+/// Those of `call`, and `Internal`.
+pub fn catch_panic<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::Internal, "internal error in zignsec; please report it"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_an_error_without_its_message() {
+        let error = catch_panic(|| -> Result<(), Error> { panic!("secret") }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert!(!format!("{error:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,93 @@
+//! API keys and their rotation.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use zeroize::Zeroizing;
+
+use super::env::Env;
+use crate::error::Error;
+use crate::header::is_header_value;
+
+/// An API key. This is the only copy that the library keeps; it is wiped when it is dropped.
+pub(crate) struct Key(Zeroizing<String>);
+
+impl Key {
+    /// `None` if a header cannot contain the key.
+    fn new(text: Zeroizing<String>) -> Option<Self> {
+        let is_valid = is_header_value(&text) && !text.contains(' ') && !text.is_empty();
+        is_valid.then_some(Self(text))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The API keys, and which of them the gateway accepted last.
+pub(crate) struct Keys {
+    primary: Key,
+    secondary: Option<Key>,
+    use_secondary: AtomicBool,
+}
+
+impl Keys {
+    pub(super) fn resolve(
+        primary: Option<Zeroizing<String>>,
+        mut secondary: Option<Zeroizing<String>>,
+        env: &Env,
+    ) -> Result<Self, Error> {
+        let mut names = ["api_key", "secondary_api_key"];
+        let primary = match primary {
+            Some(primary) => primary,
+            None => {
+                names[0] = "ZIGNSEC_API_KEY";
+                // The two variables belong together: never combine one with a key from elsewhere.
+                if secondary.is_none() {
+                    names[1] = "ZIGNSEC_SECONDARY_API_KEY";
+                    secondary = env.get_secret(names[1])?;
+                }
+                env.get_secret(names[0])?.ok_or_else(|| {
+                    Error::configuration("no API key: pass api_key or set ZIGNSEC_API_KEY")
+                })?
+            }
+        };
+        let primary = check(names[0], primary)?;
+        let secondary = secondary.map(|key| check(names[1], key)).transpose()?;
+        let secondary = secondary.filter(|key| key.as_str() != primary.as_str());
+        Ok(Self { primary, secondary, use_secondary: AtomicBool::new(false) })
+    }
+
+    /// The key to try first, and the one to try if the gateway answers 401.
+    pub(crate) fn ordered(&self) -> (&Key, Option<&Key>) {
+        match &self.secondary {
+            None => (&self.primary, None),
+            Some(secondary) if self.use_secondary.load(Ordering::Relaxed) => {
+                (secondary, Some(&self.primary))
+            }
+            Some(secondary) => (&self.primary, Some(secondary)),
+        }
+    }
+
+    /// Remembers that `key` works, so that the next call tries it first.
+    pub(crate) fn mark_working(&self, key: &Key) {
+        self.use_secondary.store(!std::ptr::eq(key, &self.primary), Ordering::Relaxed);
+    }
+
+    /// All keys, to be removed from text that is shown.
+    pub(crate) fn secrets(&self) -> Vec<&str> {
+        let (first, second) = self.ordered();
+        std::iter::once(first).chain(second).map(Key::as_str).collect()
+    }
+}
+
+fn check(name: &str, key: Zeroizing<String>) -> Result<Key, Error> {
+    if key.is_empty() {
+        return Err(Error::configuration(format!("{name} must not be empty")));
+    }
+    Key::new(key).ok_or_else(|| {
+        Error::configuration(format!(
+            "{name} must be visible ASCII without spaces, at most 4096 characters; check for a \
+             trailing newline or surrounding quotes"
+        ))
+    })
+}

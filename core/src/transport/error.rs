@@ -1,0 +1,115 @@
+//! Classification of failed attempts.
+
+use std::error::Error as StdError;
+use std::io;
+
+use super::attempt::{Attempt, Phase};
+use super::cancel::Cancelled;
+use super::tls;
+use crate::error::ErrorKind;
+
+/// An attempt that got no response.
+#[derive(Debug)]
+pub(crate) struct AttemptError {
+    pub(crate) kind: ErrorKind,
+    /// Whether a byte of the request was sent.
+    pub(crate) sent: bool,
+    /// Whether the same attempt may succeed if it is repeated.
+    pub(crate) is_transient: bool,
+    /// What failed, with the deepest known cause.
+    pub(crate) message: String,
+    pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl AttemptError {
+    /// Classifies the error that ended `attempt`.
+    pub(crate) fn new(attempt: &Attempt, error: TransportError) -> Self {
+        let phase = attempt.phase();
+        let (kind, is_transient, cause, source) = match error {
+            TransportError::Io(error) => {
+                let (kind, is_transient) = classify_io(&error, phase);
+                let cause = match kind {
+                    ErrorKind::Cancelled => None,
+                    _ if error.kind() == io::ErrorKind::TimedOut => None,
+                    _ => Some(describe(&error)),
+                };
+                (kind, is_transient, cause, Some(error.into()))
+            }
+            // A proxy that refuses will refuse again, and may count failed logins.
+            TransportError::ProxyStatus(status) => {
+                let cause = format!("the proxy answered {status}");
+                (ErrorKind::Connect, !(400..=499).contains(&status), Some(cause), None)
+            }
+            TransportError::Proxy(cause) => (ErrorKind::Connect, true, Some(cause), None),
+            TransportError::MalformedResponse(rule) => {
+                (ErrorKind::Protocol, false, Some(rule.to_owned()), None)
+            }
+        };
+        let what = match (kind, phase) {
+            (ErrorKind::Timeout, Phase::Connect) => "connecting timed out",
+            (ErrorKind::Timeout, Phase::ProxyTls) => "TLS handshake with the proxy timed out",
+            (ErrorKind::Timeout, Phase::Tls) => "TLS handshake timed out",
+            (ErrorKind::Timeout, Phase::Exchange) => "waiting for the response timed out",
+            (ErrorKind::Tls, Phase::ProxyTls) => "TLS connection to the proxy failed",
+            (ErrorKind::Tls, _) => "TLS connection failed",
+            (ErrorKind::Protocol, _) => "malformed HTTP response",
+            (ErrorKind::Cancelled, _) => "cancelled",
+            (_, Phase::Connect | Phase::ProxyTls | Phase::Tls) => "could not connect",
+            (_, Phase::Exchange) => "connection lost",
+        };
+        let message = match cause {
+            Some(cause) => format!("{what}: {cause}"),
+            None => what.to_owned(),
+        };
+        Self { kind, sent: attempt.sent(), is_transient, message, source }
+    }
+}
+
+/// Why an attempt got no response.
+#[derive(Debug)]
+pub(crate) enum TransportError {
+    /// An error of the socket or of TLS, a time-out, or a cancellation.
+    Io(io::Error),
+    /// The proxy refused to open a tunnel with this status.
+    ProxyStatus(u16),
+    /// The proxy did not open a tunnel for another reason.
+    Proxy(String),
+    /// The response violates this rule of HTTP.
+    MalformedResponse(&'static str),
+}
+
+impl From<io::Error> for TransportError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// The kind of an I/O error, and whether a retry can help.
+fn classify_io(error: &io::Error, phase: Phase) -> (ErrorKind, bool) {
+    if error.get_ref().is_some_and(|inner| inner.is::<Cancelled>()) {
+        (ErrorKind::Cancelled, false)
+    } else if error.kind() == io::ErrorKind::TimedOut {
+        (ErrorKind::Timeout, true)
+    } else if error.kind() == io::ErrorKind::InvalidData {
+        // A certificate, an alert, or bytes that are not TLS: the peer would do the same again.
+        (ErrorKind::Tls, false)
+    } else {
+        match phase {
+            Phase::Connect => (ErrorKind::Connect, true),
+            Phase::ProxyTls | Phase::Tls => (ErrorKind::Tls, true),
+            Phase::Exchange => (ErrorKind::Io, true),
+        }
+    }
+}
+
+fn describe(error: &io::Error) -> String {
+    use rustls::{CertificateError::UnknownIssuer, Error::InvalidCertificate};
+    match (error.raw_os_error(), tls::as_tls_error(error)) {
+        // The system's message is in the language and encoding of the host program.
+        (Some(code), _) => format!("{} (os error {code})", error.kind()),
+        (None, Some(error @ InvalidCertificate(UnknownIssuer))) => {
+            format!("{error} (if a proxy inspects TLS, set ca_file to its certificate)")
+        }
+        (None, _) => error.to_string(),
+    }
+}

@@ -1,0 +1,60 @@
+//! What bytes are sent over: a socket, or TLS on top of another stream.
+
+use std::io::{self, Read};
+
+use super::attempt::Attempt;
+
+/// A connection that sends and receives bytes for an [`Attempt`]: every call that may block takes
+/// the attempt, checks its time limits and its cancellation while it waits, and records in it how
+/// much was sent.
+pub(crate) trait Stream: Send + Sync + 'static {
+    /// Reads some bytes. 0 is the end of the stream.
+    fn read(&mut self, attempt: &mut Attempt, buffer: &mut [u8]) -> io::Result<usize>;
+
+    fn write_all(&mut self, attempt: &mut Attempt, bytes: &[u8]) -> io::Result<()>;
+
+    /// The state of a stream between two requests. Does not wait.
+    fn idle_state(&mut self, attempt: &mut Attempt) -> Idle;
+
+    /// Whether the peer is already known to have closed the connection. Makes no system call.
+    fn is_closed(&mut self) -> bool {
+        false
+    }
+}
+
+/// The state of a stream between two requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Idle {
+    /// Nothing was received.
+    Quiet,
+    /// The peer sent bytes that were not requested.
+    Readable,
+    Closed,
+}
+
+impl Stream for Box<dyn Stream> {
+    fn read(&mut self, attempt: &mut Attempt, buffer: &mut [u8]) -> io::Result<usize> {
+        (**self).read(attempt, buffer)
+    }
+
+    fn write_all(&mut self, attempt: &mut Attempt, bytes: &[u8]) -> io::Result<()> {
+        (**self).write_all(attempt, bytes)
+    }
+
+    fn idle_state(&mut self, attempt: &mut Attempt) -> Idle {
+        (**self).idle_state(attempt)
+    }
+
+    fn is_closed(&mut self) -> bool {
+        (**self).is_closed()
+    }
+}
+
+/// Adapts a stream and its attempt to [`std::io::Read`], for rustls.
+pub(crate) struct StdRead<'a, S>(pub(crate) &'a mut S, pub(crate) &'a mut Attempt);
+
+impl<S: Stream> Read for StdRead<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(self.1, buffer)
+    }
+}
