@@ -84,7 +84,7 @@ fn inside_without_a_store() {
     }
     let count = webpki_roots::TLS_SERVER_ROOTS.len();
     let expected =
-        format!("trusting {count} certificates of Mozilla's list, as the system has none");
+        format!("trusting {count} certificates of Mozilla's list (the system has no certificates)");
     assert_eq!(log.of_trust(), [expected]);
 
     // There is nobody to ask for a name either.

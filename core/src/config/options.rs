@@ -292,7 +292,9 @@ mod tests {
         let error = resolve_error(Options::default(), |_| None);
         assert!(error.message().contains("ZIGNSEC_API_KEY"), "{error}");
         let empty = Options { api_key: Some(Zeroizing::default()), ..Options::default() };
-        let error = resolve_error(empty, |_| Some("k".into()));
+        let error = resolve_error(empty, |name| {
+            (name == "ZIGNSEC_API_KEY").then(|| "from.variable".into())
+        });
         assert_eq!(error.message(), "api_key must not be empty");
         for bad in ["se cret", "secret\n", "sécret", " secret"] {
             let options = Options { api_key: Some(Zeroizing::new(bad.to_owned())), ..with_key() };
