@@ -8,8 +8,8 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use ureq::{Proxy, ProxyProtocol};
 
-use super::Config;
 use super::attempt::{Attempt, Phase};
+use super::config::Config;
 use super::connection::Connection;
 use super::error::TransportError;
 use super::socket::Socket;

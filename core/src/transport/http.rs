@@ -18,9 +18,10 @@ use httparse::{Header, ParserConfig, Status};
 use zeroize::Zeroizing;
 
 use super::attempt::Attempt;
+use super::config::Config;
 use super::connection::Connection;
 use super::error::TransportError;
-use super::{Config, Request, Response};
+use super::message::{Request, Response};
 
 /// The largest response body that is read.
 const MAX_BODY: usize = 1024 * 1024;

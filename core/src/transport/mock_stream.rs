@@ -8,8 +8,9 @@ use super::attempt::Attempt;
 use super::cancel::CancelSource;
 use super::connection::Connection;
 use super::error::TransportError;
+use super::http;
+use super::message::Response;
 use super::stream::{Idle, Stream};
-use super::{Response, http};
 
 /// Delivers its pieces one by one, and then the end of the stream.
 struct MockStream(VecDeque<Vec<u8>>);

@@ -7,12 +7,14 @@
 
 mod attempt;
 mod cancel;
+mod config;
 mod connection;
 mod connector;
 mod dns;
 mod error;
 mod fork;
 pub(crate) mod http;
+mod message;
 #[cfg(test)]
 pub(crate) mod mock_stream;
 mod pool;
@@ -21,59 +23,19 @@ mod stream;
 mod tls;
 mod tunnel;
 
-use std::time::{Duration, Instant};
-
-use ureq::Proxy;
+use std::time::Instant;
 
 pub(crate) use attempt::Attempt;
 pub(crate) use cancel::{CancelSource, CancelToken, Cancelled, InterruptFn};
+pub(crate) use config::Config;
 use connection::Connection;
 use connector::Connector;
 pub(crate) use error::AttemptError;
 use error::TransportError;
 use fork::PerProcess;
+pub(crate) use message::{Request, Response};
 use pool::Pool;
 pub(crate) use tls::{RootSource, TlsConfig, crypto_provider};
-
-use crate::url::BaseUrl;
-
-/// The settings of the transport.
-pub(crate) struct Config {
-    pub(crate) base_url: BaseUrl,
-    pub(crate) user_agent: String,
-    pub(crate) proxy: Option<Proxy>,
-    pub(crate) tls: TlsConfig,
-}
-
-/// What to send.
-pub(crate) struct Request<'a> {
-    pub(crate) method: &'static str,
-    /// The path after the base URL, without a leading slash.
-    pub(crate) path: &'a str,
-    /// The name of the header that carries the key.
-    pub(crate) key_header: &'static str,
-    pub(crate) key: &'a str,
-    pub(crate) csrf_token: Option<&'a str>,
-    /// JSON.
-    pub(crate) body: Option<&'a str>,
-}
-
-/// What was received, whatever its status.
-#[cfg_attr(test, derive(Debug, PartialEq))]
-pub(crate) struct Response {
-    pub(crate) status: u16,
-    pub(crate) retry_after: Option<Duration>,
-    pub(crate) request_id: Option<String>,
-    pub(crate) body: Vec<u8>,
-    /// The body is longer than the limit.
-    pub(crate) too_large: bool,
-}
-
-impl Response {
-    pub(crate) fn is_success(&self) -> bool {
-        (200..=299).contains(&self.status)
-    }
-}
 
 /// The result of an attempt.
 pub(crate) struct AttemptResult {

@@ -1,0 +1,33 @@
+//! HTTP messages: what to send, and what was received.
+
+use std::time::Duration;
+
+/// An HTTP request, without what the [`Config`](super::Config) adds.
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'static str,
+    /// The path after the base URL, without a leading slash.
+    pub(crate) path: &'a str,
+    /// The name of the header that carries the key.
+    pub(crate) key_header: &'static str,
+    pub(crate) key: &'a str,
+    pub(crate) csrf_token: Option<&'a str>,
+    /// JSON.
+    pub(crate) body: Option<&'a str>,
+}
+
+/// An HTTP response, whatever its status.
+#[cfg_attr(test, derive(Debug, PartialEq))]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) body: Vec<u8>,
+    /// The body is longer than the limit.
+    pub(crate) too_large: bool,
+}
+
+impl Response {
+    pub(crate) fn is_success(&self) -> bool {
+        (200..=299).contains(&self.status)
+    }
+}
