@@ -57,9 +57,8 @@ impl Session {
     /// [`Protocol`](ErrorKind::Protocol) if the text is not JSON, has no `id` or `status`, or breaks
     /// another rule for responses.
     pub fn from_json(json: &str) -> Result<Self, Error> {
-        parse_object(json)
-            .and_then(|(json, data)| decode_object(&data, json))
-            .map_err(|error| Error::new(ErrorKind::Protocol, format!("the session {error}")))
+        let decode = || decode_object(&parse_object(json)?, raw_text(json)?);
+        decode().map_err(|error| Error::new(ErrorKind::Protocol, format!("the session {error}")))
     }
 }
 
@@ -71,13 +70,13 @@ pub(crate) fn decode(body: &str) -> Result<Session, DecodeError> {
         data: &'a RawValue,
     }
 
-    let (json, body) = parse_object(body)?;
-    match body.get("data")? {
+    let object = parse_object(body)?;
+    match object.get("data")? {
         Some(Value::Object(data)) => {
-            let envelope: Envelope<'_> = serde_json::from_str(json)?;
+            let envelope: Envelope<'_> = serde_json::from_str(body)?;
             decode_object(data, envelope.data.get())
         }
-        _ => decode_object(&body, json),
+        _ => decode_object(&object, raw_text(body)?),
     }
 }
 
@@ -109,15 +108,17 @@ fn decode_object(data: &Object<'_>, json: &str) -> Result<Session, DecodeError> 
     })
 }
 
-/// Parses a text that is one JSON object. Returns its text without surrounding spaces, and the
-/// object.
-pub(crate) fn parse_object(text: &str) -> Result<(&str, Object<'_>), DecodeError> {
-    /// The characters that JSON allows around a value.
-    const SPACES: [char; 4] = [' ', '\t', '\n', '\r'];
+/// Parses a text that is one JSON object.
+pub(crate) fn parse_object(text: &str) -> Result<Object<'_>, DecodeError> {
     match json::parse(text)? {
-        Value::Object(object) => Ok((text.trim_matches(SPACES), object)),
+        Value::Object(object) => Ok(object),
         _ => Err(DecodeError::Rule("is not a JSON object")),
     }
+}
+
+/// The text of a JSON value as the parser delimits it: without the spaces around it.
+pub(crate) fn raw_text(text: &str) -> Result<&str, DecodeError> {
+    Ok(serde_json::from_str::<&RawValue>(text)?.get())
 }
 
 /// The id, which is required.

@@ -1,7 +1,7 @@
 //! Configuration: every setting, its default, its environment variable and its validation.
 //!
 //! [`Options::resolve`] turns what the caller set and what the environment says into [`Settings`],
-//! which are checked and complete. It stands above the transport: the transport receives plain
+//! which are checked and complete. It is a layer above the transport, which receives plain
 //! values and reads neither options nor environment variables.
 
 pub mod defaults;

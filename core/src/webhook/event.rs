@@ -92,20 +92,20 @@ pub(super) fn from_body(body: &[u8]) -> Result<WebhookEvent, Error> {
 /// Decodes a body by the rules for sessions. ZignSec's products put the status at the top level or
 /// in `result`.
 fn decode(body: &str) -> Result<WebhookEvent, DecodeError> {
-    let (json, body) = decode::parse_object(body)?;
-    let outer = decode::string(body.get("status")?)?;
-    let inner = decode::string(decode::result_status(body.get("result")?)?)?;
+    let object = decode::parse_object(body)?;
+    let outer = decode::string(object.get("status")?)?;
+    let inner = decode::string(decode::result_status(object.get("result")?)?)?;
     let status = match [outer, inner].map(|word| word.map(SessionStatus::from_word)) {
         [Some(outer), Some(inner)] if outer != inner => SessionStatus::Unknown,
         [outer, inner] => outer.or(inner).unwrap_or(SessionStatus::Unknown),
     };
     Ok(WebhookEvent {
-        session_id: decode::id(body.get("id")?)?.to_owned(),
-        name: decode::string(body.get("event")?)?.unwrap_or_default().to_owned(),
+        session_id: decode::id(object.get("id")?)?.to_owned(),
+        name: decode::string(object.get("event")?)?.unwrap_or_default().to_owned(),
         status,
         status_text: outer.or(inner).unwrap_or_default().to_owned(),
-        relay_state: decode::string(body.get("relay_state")?)?.map(str::to_owned),
-        json: json.to_owned(),
+        relay_state: decode::string(object.get("relay_state")?)?.map(str::to_owned),
+        json: decode::raw_text(body)?.to_owned(),
     })
 }
 
