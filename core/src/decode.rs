@@ -1,12 +1,14 @@
 //! Decodes sessions: strict about everything that a verdict depends on, lenient about the rest.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
+use serde::de::MapAccess;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind};
-use crate::json::{self, DuplicateKey, Object, Value};
+use crate::json::{self, DuplicateKey, Field, Fields, Value};
 use crate::session::{RequestData, Session, is_valid_id};
 use crate::status::SessionStatus;
 use crate::url;
@@ -57,12 +59,105 @@ impl Session {
     /// [`Protocol`](ErrorKind::Protocol) if the text is not JSON, has no `id` or `status`, or breaks
     /// another rule for responses.
     pub fn from_json(json: &str) -> Result<Self, Error> {
-        let decode = || decode_object(&parse_object(json)?, raw_text(json)?);
-        decode().map_err(|error| Error::new(ErrorKind::Protocol, format!("the session {error}")))
+        decode_bare(json)
+            .map_err(|error| Error::new(ErrorKind::Protocol, format!("the session {error}")))
     }
 }
 
-/// Decodes the body of a response: a session, alone or in the `data` of an envelope.
+/// The fields of a session.
+#[derive(Default)]
+struct SessionFields<'a> {
+    id: Field<'a>,
+    status: Field<'a>,
+    redirect_url: Field<'a>,
+    phone_number: Field<'a>,
+    errors: Field<'a>,
+    result: Field<'a, ResultFields<'a>>,
+    request_data: Field<'a, RequestFields<'a>>,
+}
+
+impl<'a> Fields<'a> for SessionFields<'a> {
+    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "id" => self.id.read(map),
+            "status" => self.status.read(map),
+            "redirect_url" => self.redirect_url.read(map),
+            "phone_number" => self.phone_number.read(map),
+            "errors" => self.errors.read(map),
+            "result" => self.result.read(map),
+            "request_data" => self.request_data.read(map),
+            _ => Ok(false),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct ResultFields<'a> {
+    status: Field<'a>,
+}
+
+impl<'a> Fields<'a> for ResultFields<'a> {
+    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "status" => self.status.read(map),
+            _ => Ok(false),
+        }
+    }
+}
+
+#[derive(Default)]
+struct RequestFields<'a> {
+    locale: Field<'a>,
+    metadata: Field<'a, MetadataFields<'a>>,
+    redirect_success: Field<'a>,
+    redirect_failure: Field<'a>,
+    relay_state: Field<'a>,
+    webhook: Field<'a>,
+}
+
+impl<'a> Fields<'a> for RequestFields<'a> {
+    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "locale" => self.locale.read(map),
+            "metadata" => self.metadata.read(map),
+            "redirect_success" => self.redirect_success.read(map),
+            "redirect_failure" => self.redirect_failure.read(map),
+            "relay_state" => self.relay_state.read(map),
+            "webhook" => self.webhook.read(map),
+            _ => Ok(false),
+        }
+    }
+}
+
+#[derive(Default)]
+struct MetadataFields<'a> {
+    phone_number: Field<'a>,
+}
+
+impl<'a> Fields<'a> for MetadataFields<'a> {
+    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "phone_number" => self.phone_number.read(map),
+            _ => Ok(false),
+        }
+    }
+}
+
+#[derive(Default)]
+struct EnvelopeFields<'a> {
+    data: Field<'a, SessionFields<'a>>,
+}
+
+impl<'a> Fields<'a> for EnvelopeFields<'a> {
+    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "data" => self.data.read(map),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// Decodes the body of a response: an envelope whose `data` is the session, or the session itself.
 pub(crate) fn decode(body: &str) -> Result<Session, DecodeError> {
     #[derive(Deserialize)]
     struct Envelope<'a> {
@@ -70,50 +165,56 @@ pub(crate) fn decode(body: &str) -> Result<Session, DecodeError> {
         data: &'a RawValue,
     }
 
-    let object = parse_object(body)?;
-    match object.get("data")? {
-        Some(Value::Object(data)) => {
+    let parsed = json::parse::<EnvelopeFields<'_>>(body)?;
+    match object(&parsed)?.data.object()? {
+        Some(session) => {
             let envelope: Envelope<'_> = serde_json::from_str(body)?;
-            decode_object(data, envelope.data.get())
+            decode_session(session, envelope.data.get())
         }
-        _ => decode_object(&object, raw_text(body)?),
+        None => decode_bare(body),
     }
 }
 
-/// Decodes a session without an envelope. A session nested in it is a field like any other.
-fn decode_object(data: &Object<'_>, json: &str) -> Result<Session, DecodeError> {
-    let owned = |text: Option<&str>| text.map(str::to_owned);
-    let id = id(data.get("id")?)?.to_owned();
-    let status_text = string(data.get("status")?)?.ok_or(DecodeError::Rule("has no status"))?;
+/// Decodes a session that is not in an envelope.
+fn decode_bare(text: &str) -> Result<Session, DecodeError> {
+    let parsed = json::parse(text)?;
+    decode_session(object(&parsed)?, raw_text(text)?)
+}
+
+/// Decodes a session. A session nested in it is a field like any other.
+fn decode_session(fields: &SessionFields<'_>, json: &str) -> Result<Session, DecodeError> {
+    let id = id(&fields.id)?.to_owned();
+    let status_text = string(&fields.status)?.ok_or(DecodeError::Rule("has no status"))?;
     let status = SessionStatus::from_word(status_text);
-    let redirect_url = string(data.get("redirect_url")?)?;
+    let redirect_url = string(&fields.redirect_url)?;
     if redirect_url.is_some_and(|url| !is_safe_to_open(url)) {
         return Err(DecodeError::Rule(
             "has a redirect_url that is not an absolute https URL without control characters",
         ));
     }
-    let result_agrees = match result_status(data.get("result")?)? {
-        None => true,
-        status => string(status)?.is_some_and(|word| SessionStatus::from_word(word).is_success()),
+    let result_agrees = match result_status(&fields.result)? {
+        ResultStatus::Absent => true,
+        ResultStatus::Present(word) => {
+            word.is_some_and(|word| SessionStatus::from_word(word).is_success())
+        }
     };
     Ok(Session {
-        verified: status.is_success() && is_empty(data.get("errors")?) && result_agrees,
+        verified: status.is_success() && is_empty(fields.errors.value()?) && result_agrees,
         id,
         status,
         status_text: status_text.to_owned(),
-        redirect_url: owned(redirect_url),
-        phone_number: owned(string(data.get("phone_number")?)?),
-        request_data: request_data(data.get("request_data")?)?,
+        redirect_url: redirect_url.map(str::to_owned),
+        phone_number: owned(&fields.phone_number)?,
+        request_data: request_data(&fields.request_data)?,
         json: json.to_owned(),
     })
 }
 
-/// Parses a text that is one JSON object.
-pub(crate) fn parse_object(text: &str) -> Result<Object<'_>, DecodeError> {
-    match json::parse(text)? {
-        Value::Object(object) => Ok(object),
-        _ => Err(DecodeError::Rule("is not a JSON object")),
-    }
+/// The fields of a value that must be an object.
+pub(crate) fn object<'a, 'b, F: Fields<'a>>(
+    parsed: &'b Field<'a, F>,
+) -> Result<&'b F, DecodeError> {
+    parsed.object()?.ok_or(DecodeError::Rule("is not a JSON object"))
 }
 
 /// The text of a JSON value as the parser delimits it: without the spaces around it.
@@ -122,8 +223,8 @@ pub(crate) fn raw_text(text: &str) -> Result<&str, DecodeError> {
 }
 
 /// The id, which is required.
-pub(crate) fn id<'a>(value: Option<&'a Value<'_>>) -> Result<&'a str, DecodeError> {
-    let id = string(value)?.ok_or(DecodeError::Rule("has no id"))?;
+pub(crate) fn id<'a>(field: &'a Field<'_>) -> Result<&'a str, DecodeError> {
+    let id = string(field)?.ok_or(DecodeError::Rule("has no id"))?;
     if !is_valid_id(id) {
         return Err(DecodeError::Rule("has an invalid id"));
     }
@@ -131,15 +232,20 @@ pub(crate) fn id<'a>(value: Option<&'a Value<'_>>) -> Result<&'a str, DecodeErro
 }
 
 /// A string. A value of another type counts as absent.
-pub(crate) fn string<'a>(value: Option<&'a Value<'_>>) -> Result<Option<&'a str>, DecodeError> {
-    let Some(Value::Text(text)) = value else {
-        return Ok(None);
-    };
-    if text.contains('\0') {
-        // C would end the string there, and other languages would not.
-        return Err(DecodeError::Rule("contains a NUL character"));
+pub(crate) fn string<'a>(field: &'a Field<'_>) -> Result<Option<&'a str>, DecodeError> {
+    match field.value()? {
+        // C would end the string there, and other languages would not. Only an escape can produce it,
+        // and text with escapes is owned.
+        Some(Value::Text(Cow::Owned(text))) if text.contains('\0') => {
+            Err(DecodeError::Rule("contains a NUL character"))
+        }
+        Some(Value::Text(text)) => Ok(Some(text)),
+        _ => Ok(None),
     }
-    Ok(Some(text))
+}
+
+pub(crate) fn owned(field: &Field<'_>) -> Result<Option<String>, DecodeError> {
+    Ok(string(field)?.map(str::to_owned))
 }
 
 /// Whether `errors` is absent, null or empty.
@@ -147,40 +253,44 @@ fn is_empty(errors: Option<&Value<'_>>) -> bool {
     match errors {
         None | Some(Value::Null) => true,
         Some(Value::Text(text)) => text.is_empty(),
-        Some(Value::List { is_empty }) => *is_empty,
-        Some(Value::Object(object)) => object.len() == 0,
+        Some(Value::List { is_empty } | Value::Object { is_empty }) => *is_empty,
         Some(Value::Other) => false,
     }
 }
 
-/// `result.status`, of any type. A null counts as present.
-pub(crate) fn result_status<'a, 'b>(
-    result: Option<&'a Value<'b>>,
-) -> Result<Option<&'a Value<'b>>, DecodeError> {
-    match result {
-        Some(Value::Object(result)) => Ok(result.get("status")?),
-        _ => Ok(None),
+/// The `status` in a `result`.
+pub(crate) enum ResultStatus<'a> {
+    Absent,
+    /// Its text, or `None` if it is null or of another type.
+    Present(Option<&'a str>),
+}
+
+pub(crate) fn result_status<'a>(
+    result: &'a Field<'_, ResultFields<'_>>,
+) -> Result<ResultStatus<'a>, DecodeError> {
+    match result.object()? {
+        Some(fields) if fields.status.value()?.is_some() => {
+            Ok(ResultStatus::Present(string(&fields.status)?))
+        }
+        _ => Ok(ResultStatus::Absent),
     }
 }
 
-fn request_data(value: Option<&Value<'_>>) -> Result<RequestData, DecodeError> {
-    let Some(Value::Object(request)) = value else {
+fn request_data(field: &Field<'_, RequestFields<'_>>) -> Result<RequestData, DecodeError> {
+    let Some(fields) = field.object()? else {
         return Ok(RequestData::default());
     };
-    let owned = |object: &Object<'_>, name| {
-        Ok::<_, DecodeError>(string(object.get(name)?)?.map(str::to_owned))
-    };
-    let phone_number = match request.get("metadata")? {
-        Some(Value::Object(metadata)) => owned(metadata, "phone_number")?,
-        _ => None,
+    let phone_number = match fields.metadata.object()? {
+        Some(metadata) => owned(&metadata.phone_number)?,
+        None => None,
     };
     Ok(RequestData {
-        locale: owned(request, "locale")?,
+        locale: owned(&fields.locale)?,
         phone_number,
-        redirect_success: owned(request, "redirect_success")?,
-        redirect_failure: owned(request, "redirect_failure")?,
-        relay_state: owned(request, "relay_state")?,
-        webhook: owned(request, "webhook")?,
+        redirect_success: owned(&fields.redirect_success)?,
+        redirect_failure: owned(&fields.redirect_failure)?,
+        relay_state: owned(&fields.relay_state)?,
+        webhook: owned(&fields.webhook)?,
     })
 }
 

@@ -1,22 +1,43 @@
-//! JSON that every parser accepts, parsed once.
+//! JSON that every parser accepts, parsed in one pass.
+//!
+//! Only the fields that the library reads are kept; all others are checked and skipped.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Parses one JSON value. Refuses what JSON allows but some parsers do not: more than 127 levels,
-/// numbers beyond the range of a double, lone surrogates. The JSON of a session is passed on
-/// unchanged to other languages, whose parsers must accept it.
-pub(crate) fn parse(text: &str) -> Result<Value<'_>, serde_json::Error> {
-    serde_json::from_str(text)
+/// Parses one JSON value, and the fields `F` if it is an object. Refuses what JSON allows but some
+/// parsers do not: more than 127 levels, numbers beyond the range of a double, lone surrogates. The
+/// JSON of a session is passed on unchanged to other languages, whose parsers must accept it.
+pub(crate) fn parse<'a, F: Fields<'a>>(text: &'a str) -> Result<Field<'a, F>, serde_json::Error> {
+    let mut field = Field::default();
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    field.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(field)
 }
 
-/// The parts of a JSON value that this library uses. Text without escapes is borrowed.
+/// The fields of an object that the library reads.
+pub(crate) trait Fields<'a>: Default {
+    /// Reads the value of a field. Returns false if the field is not one of these.
+    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error>;
+}
+
+/// No field.
+impl<'a> Fields<'a> for () {
+    fn read<A: MapAccess<'a>>(&mut self, _: &str, _: &mut A) -> Result<bool, A::Error> {
+        Ok(false)
+    }
+}
+
+/// A JSON value. Text without escapes is borrowed.
 pub(crate) enum Value<'a> {
     Null,
     Text(Cow<'a, str>),
-    Object(Object<'a>),
+    Object {
+        is_empty: bool,
+    },
     List {
         is_empty: bool,
     },
@@ -24,88 +45,106 @@ pub(crate) enum Value<'a> {
     Other,
 }
 
-/// The fields of an object, in the order of the text.
-pub(crate) struct Object<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
+/// A field of an object, with the fields `F` of its value. The value may be missing.
+///
+/// It is parsed in place: it can be large, and moving it is slow.
+#[derive(Default)]
+pub(crate) struct Field<'a, F = ()> {
+    value: Option<Value<'a>>,
+    fields: F,
+    is_duplicate: bool,
+}
 
 /// A key occurs twice. Parsers disagree on which of the two counts.
 pub(crate) struct DuplicateKey;
 
-impl<'a> Object<'a> {
-    pub(crate) fn get(&self, name: &str) -> Result<Option<&Value<'a>>, DuplicateKey> {
-        let mut found = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
-        match (found.next(), found.next()) {
-            (first, None) => Ok(first),
-            (_, Some(_)) => Err(DuplicateKey),
-        }
+impl<'a, F: Fields<'a>> Field<'a, F> {
+    pub(crate) fn read<A: MapAccess<'a>>(&mut self, map: &mut A) -> Result<bool, A::Error> {
+        self.is_duplicate = self.value.is_some();
+        map.next_value_seed(self)?;
+        Ok(true)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    pub(crate) fn value(&self) -> Result<Option<&Value<'a>>, DuplicateKey> {
+        if self.is_duplicate { Err(DuplicateKey) } else { Ok(self.value.as_ref()) }
+    }
+
+    /// The fields of the value, if it is an object.
+    pub(crate) fn object(&self) -> Result<Option<&F>, DuplicateKey> {
+        let is_object = matches!(self.value()?, Some(Value::Object { .. }));
+        Ok(is_object.then_some(&self.fields))
     }
 }
 
-impl<'de> Deserialize<'de> for Value<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ValueVisitor;
+impl<'de, F: Fields<'de>> DeserializeSeed<'de> for &mut Field<'de, F> {
+    type Value = ();
 
-        impl<'de> Visitor<'de> for ValueVisitor {
-            type Value = Value<'de>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON")
-            }
+impl<'de, F: Fields<'de>> Visitor<'de> for &mut Field<'de, F> {
+    type Value = ();
 
-            fn visit_unit<E>(self) -> Result<Value<'de>, E> {
-                Ok(Value::Null)
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
 
-            fn visit_bool<E>(self, _: bool) -> Result<Value<'de>, E> {
-                Ok(Value::Other)
-            }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.value = Some(Value::Null);
+        Ok(())
+    }
 
-            fn visit_i64<E>(self, _: i64) -> Result<Value<'de>, E> {
-                Ok(Value::Other)
-            }
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        self.value = Some(Value::Other);
+        Ok(())
+    }
 
-            fn visit_u64<E>(self, _: u64) -> Result<Value<'de>, E> {
-                Ok(Value::Other)
-            }
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        self.value = Some(Value::Other);
+        Ok(())
+    }
 
-            fn visit_f64<E>(self, _: f64) -> Result<Value<'de>, E> {
-                Ok(Value::Other)
-            }
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        self.value = Some(Value::Other);
+        Ok(())
+    }
 
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value<'de>, E> {
-                Ok(Value::Text(Cow::Borrowed(text)))
-            }
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        self.value = Some(Value::Other);
+        Ok(())
+    }
 
-            fn visit_str<E>(self, text: &str) -> Result<Value<'de>, E> {
-                Ok(Value::Text(Cow::Owned(text.to_owned())))
-            }
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<(), E> {
+        self.value = Some(Value::Text(Cow::Borrowed(text)));
+        Ok(())
+    }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value<'de>, A::Error> {
-                let mut is_empty = true;
-                while list.next_element::<Value<'de>>()?.is_some() {
-                    is_empty = false;
-                }
-                Ok(Value::List { is_empty })
-            }
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.value = Some(Value::Text(Cow::Owned(text.to_owned())));
+        Ok(())
+    }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
-                // The gateway's objects have fewer fields.
-                const CAPACITY: usize = 8;
-                let mut fields = Vec::new();
-                while let Some((Key(key), value)) = map.next_entry()? {
-                    if fields.is_empty() {
-                        fields.reserve(CAPACITY);
-                    }
-                    fields.push((key, value));
-                }
-                Ok(Value::Object(Object(fields)))
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let mut is_empty = true;
+        while list.next_element_seed(&mut Field::<()>::default())?.is_some() {
+            is_empty = false;
+        }
+        self.value = Some(Value::List { is_empty });
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut is_empty = true;
+        while let Some(Key(key)) = map.next_key()? {
+            is_empty = false;
+            if !self.fields.read(&key, &mut map)? {
+                map.next_value_seed(&mut Field::<()>::default())?;
             }
         }
-
-        deserializer.deserialize_any(ValueVisitor)
+        self.value = Some(Value::Object { is_empty });
+        Ok(())
     }
 }
 
@@ -148,11 +187,11 @@ mod tests {
     fn json_that_every_parser_accepts_is_accepted() {
         for text in ["null", " true ", "-1", "1.5e308", r#""\ud83d\ude00""#, r#"{"a":[{},"b",1]}"#]
         {
-            if let Err(error) = parse(text) {
+            if let Err(error) = parse::<()>(text) {
                 panic!("{text}: {error}");
             }
         }
-        assert!(parse(&nested(127)).is_ok());
+        assert!(parse::<()>(&nested(127)).is_ok());
     }
 
     #[test]
@@ -168,19 +207,37 @@ mod tests {
             "{} x",
             "",
         ] {
-            assert!(parse(text).is_err(), "{}", &text[..text.len().min(20)]);
+            assert!(parse::<()>(text).is_err(), "{}", &text[..text.len().min(20)]);
         }
     }
 
     #[test]
     fn a_field_is_found_unless_its_key_is_duplicated() {
-        let Ok(Value::Object(object)) = parse(r#"{"a": "x", "\u0062": [], "c": 1, "\u0063": 2}"#)
-        else {
-            panic!("not parsed");
-        };
-        assert!(matches!(object.get("a"), Ok(Some(Value::Text(Cow::Borrowed("x"))))));
-        assert!(matches!(object.get("b"), Ok(Some(Value::List { is_empty: true }))));
-        assert!(matches!(object.get("c"), Err(DuplicateKey)));
-        assert!(matches!(object.get("d"), Ok(None)));
+        #[derive(Default)]
+        struct Letters<'a> {
+            a: Field<'a>,
+            b: Field<'a>,
+            c: Field<'a>,
+            d: Field<'a>,
+        }
+        impl<'a> Fields<'a> for Letters<'a> {
+            fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+                match key {
+                    "a" => self.a.read(map),
+                    "b" => self.b.read(map),
+                    "c" => self.c.read(map),
+                    "d" => self.d.read(map),
+                    _ => Ok(false),
+                }
+            }
+        }
+        let json = r#"{"a": "x", "\u0062": [], "c": 1, "e": {"d": 1}, "\u0063": 2, "e": 1}"#;
+        let Ok(field) = parse::<Letters<'_>>(json) else { panic!("not parsed") };
+        assert!(matches!(field.value(), Ok(Some(Value::Object { is_empty: false }))));
+        let Ok(Some(fields)) = field.object() else { panic!("not an object") };
+        assert!(matches!(fields.a.value(), Ok(Some(Value::Text(Cow::Borrowed("x"))))));
+        assert!(matches!(fields.b.value(), Ok(Some(Value::List { is_empty: true }))));
+        assert!(matches!(fields.c.value(), Err(DuplicateKey)));
+        assert!(matches!(fields.d.value(), Ok(None)));
     }
 }

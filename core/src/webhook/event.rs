@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-use crate::decode::{self, DecodeError};
+use serde::de::MapAccess;
+
+use crate::decode::{self, DecodeError, ResultFields, ResultStatus};
 use crate::error::{Error, ErrorKind};
+use crate::json::{self, Field, Fields};
 use crate::status::SessionStatus;
 
 /// The event that a webhook reports.
@@ -89,22 +92,48 @@ pub(super) fn from_body(body: &[u8]) -> Result<WebhookEvent, Error> {
     WebhookEvent::from_json(body)
 }
 
+#[derive(Default)]
+struct EventFields<'a> {
+    id: Field<'a>,
+    event: Field<'a>,
+    status: Field<'a>,
+    result: Field<'a, ResultFields<'a>>,
+    relay_state: Field<'a>,
+}
+
+impl<'a> Fields<'a> for EventFields<'a> {
+    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "id" => self.id.read(map),
+            "event" => self.event.read(map),
+            "status" => self.status.read(map),
+            "result" => self.result.read(map),
+            "relay_state" => self.relay_state.read(map),
+            _ => Ok(false),
+        }
+    }
+}
+
 /// Decodes a body by the rules for sessions. ZignSec's products put the status at the top level or
 /// in `result`.
 fn decode(body: &str) -> Result<WebhookEvent, DecodeError> {
-    let object = decode::parse_object(body)?;
-    let outer = decode::string(object.get("status")?)?;
-    let inner = decode::string(decode::result_status(object.get("result")?)?)?;
+    let parsed = json::parse::<EventFields<'_>>(body)?;
+    let fields = decode::object(&parsed)?;
+    let outer = decode::string(&fields.status)?;
+    let inner = match decode::result_status(&fields.result)? {
+        ResultStatus::Present(word) => word,
+        ResultStatus::Absent => None,
+    };
     let status = match [outer, inner].map(|word| word.map(SessionStatus::from_word)) {
         [Some(outer), Some(inner)] if outer != inner => SessionStatus::Unknown,
         [outer, inner] => outer.or(inner).unwrap_or(SessionStatus::Unknown),
     };
     Ok(WebhookEvent {
-        session_id: decode::id(object.get("id")?)?.to_owned(),
-        name: decode::string(object.get("event")?)?.unwrap_or_default().to_owned(),
+        session_id: decode::id(&fields.id)?.to_owned(),
+        name: decode::owned(&fields.event)?.unwrap_or_default(),
         status,
         status_text: outer.or(inner).unwrap_or_default().to_owned(),
-        relay_state: decode::string(object.get("relay_state")?)?.map(str::to_owned),
+        relay_state: decode::owned(&fields.relay_state)?,
         json: decode::raw_text(body)?.to_owned(),
     })
 }
