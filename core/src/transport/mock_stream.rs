@@ -2,18 +2,43 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::attempt::Attempt;
-use super::cancel::CancelSource;
+use super::cancel::{CancelSource, CancelToken};
 use super::connection::Connection;
 use super::error::TransportError;
 use super::http;
 use super::message::Response;
 use super::stream::{Idle, Stream};
 
-/// Delivers its pieces one by one, and then the end of the stream.
-struct MockStream(VecDeque<Vec<u8>>);
+/// Delivers its input piece by piece, and then the end of the stream. Checks the attempt like a
+/// socket.
+pub(crate) struct MockStream {
+    /// An error stays the first piece.
+    input: VecDeque<Result<Vec<u8>, io::ErrorKind>>,
+    output: Arc<Mutex<Vec<u8>>>,
+}
+
+impl MockStream {
+    pub(crate) fn new<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
+        let input = pieces.map(|piece| Ok(piece.to_vec())).collect();
+        Self { input, output: Arc::default() }
+    }
+
+    /// Ends the input with an error instead of the end of the stream.
+    pub(crate) fn fail(mut self, error: io::ErrorKind) -> Self {
+        self.input.push_back(Err(error));
+        self
+    }
+
+    /// What is written to the stream.
+    pub(crate) fn output(&self) -> Arc<Mutex<Vec<u8>>> {
+        self.output.clone()
+    }
+}
 
 /// Reads the response that arrives in `pieces`. Returns it, and whether its connection is reusable.
 pub(crate) fn read_response<'a>(
@@ -24,32 +49,40 @@ pub(crate) fn read_response<'a>(
 
 /// A connection on which `pieces` arrive.
 pub(crate) fn connection<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Connection {
-    let pieces = pieces.into_iter().filter(|piece| !piece.is_empty()).map(<[u8]>::to_vec);
-    Connection::new(Box::new(MockStream(pieces.collect())))
+    Connection::new(Box::new(MockStream::new(pieces)))
 }
 
 /// An attempt that ends in an hour.
 pub(crate) fn attempt() -> Attempt {
+    attempt_with(CancelSource::default().token(None).unwrap())
+}
+
+/// An attempt that ends in an hour, or when it is cancelled.
+pub(crate) fn attempt_with(cancel: CancelToken) -> Attempt {
     let end = Instant::now() + Duration::from_secs(3600);
-    Attempt::new(CancelSource::default().token(None).unwrap(), end, end)
+    Attempt::new(cancel, end, end)
 }
 
 impl Stream for MockStream {
-    fn read(&mut self, _: &mut Attempt, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(piece) = self.0.front_mut() else { return Ok(0) };
+    fn read(&mut self, attempt: &mut Attempt, buffer: &mut [u8]) -> io::Result<usize> {
+        attempt.time_left()?;
+        let Some(piece) = self.input.front_mut() else { return Ok(0) };
+        let piece = piece.as_mut().map_err(|error| io::Error::from(*error))?;
         let count = piece.as_slice().read(buffer)?;
         piece.drain(..count);
         if piece.is_empty() {
-            self.0.pop_front();
+            self.input.pop_front();
         }
         Ok(count)
     }
 
-    fn write_all(&mut self, _: &mut Attempt, _: &[u8]) -> io::Result<()> {
+    fn write_all(&mut self, attempt: &mut Attempt, bytes: &[u8]) -> io::Result<()> {
+        attempt.time_left()?;
+        self.output.lock().unwrap().extend_from_slice(bytes);
         Ok(())
     }
 
     fn idle_state(&mut self, _: &mut Attempt) -> Idle {
-        if self.0.is_empty() { Idle::Quiet } else { Idle::Readable }
+        if self.input.is_empty() { Idle::Quiet } else { Idle::Readable }
     }
 }
