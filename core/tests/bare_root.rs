@@ -1,8 +1,8 @@
-//! The certificates of the system, in a container's root that holds a program, its libraries and
-//! nothing else: no `/etc`, no `/proc`.
+//! Trust roots in a minimal container: its root directory contains a program and its libraries, but
+//! no `/etc` and no `/proc`.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
+#![allow(clippy::unwrap_used, reason = "a test ends when its setup fails")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,25 +14,25 @@ use zignsec_sandbox::Sandbox;
 
 const PORT: &str = "ZIGNSEC_TEST_BARE_PORT";
 const KEY: &str = "ZIGNSEC_TEST_BARE_KEY";
-/// Where Debian keeps its certificates.
+/// The certificate store of Debian.
 const STORE: &str = "/etc/ssl/certs/ca-certificates.crt";
 const CA_FILE: &str = "/ca.pem";
-/// Every name that means this machine to the library itself.
+/// Loopback hosts that the library resolves without asking the system.
 const HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "sandbox.localhost"];
 
-/// What the library logs.
+/// Collects the lines that the library logs.
 struct Log(Mutex<Vec<String>>);
 
 impl Log {
-    fn begin() -> &'static Self {
+    fn install() -> &'static Self {
         static LOG: Log = Log(Mutex::new(Vec::new()));
         log::set_logger(&LOG).unwrap();
         log::set_max_level(log::LevelFilter::Debug);
         &LOG
     }
 
-    /// The lines on whom is trusted.
-    fn of_trust(&self) -> Vec<String> {
+    /// The lines about trust roots.
+    fn trust_lines(&self) -> Vec<String> {
         let lines = self.0.lock().unwrap();
         lines.iter().filter(|line| line.starts_with("trusting")).cloned().collect()
     }
@@ -50,7 +50,7 @@ impl log::Log for Log {
     fn flush(&self) {}
 }
 
-/// A client of the sandbox outside. `None` in the test's own process, outside.
+/// A builder for the sandbox, which runs outside the container. `None` if this process does too.
 fn builder(host: &str) -> Option<ClientBuilder> {
     let port = std::env::var(PORT).ok()?;
     let builder = Client::builder(std::env::var(KEY).unwrap()).max_retries(0);
@@ -71,11 +71,11 @@ fn inside_without_a_store() {
         return;
     }
     assert!(!Path::new("/etc").exists() && !Path::new("/proc").exists());
-    let log = Log::begin();
+    let log = Log::install();
     for host in HOSTS {
         start(builder(host).unwrap().ca_file(CA_FILE)).unwrap();
     }
-    assert!(log.of_trust().is_empty(), "the system was asked though a file was named");
+    assert!(log.trust_lines().is_empty(), "the system's store was read although ca_file is set");
 
     for host in HOSTS {
         let error = start(builder(host).unwrap()).unwrap_err();
@@ -85,9 +85,9 @@ fn inside_without_a_store() {
     let count = webpki_roots::TLS_SERVER_ROOTS.len();
     let expected =
         format!("trusting {count} certificates of Mozilla's list (the system has no certificates)");
-    assert_eq!(log.of_trust(), [expected]);
+    assert_eq!(log.trust_lines(), [expected]);
 
-    // There is nobody to ask for a name either.
+    // DNS needs files in /etc too.
     let error = start(builder("gateway.invalid").unwrap()).unwrap_err();
     assert_eq!((error.kind(), error.in_doubt()), (ErrorKind::Connect, false), "{error}");
 }
@@ -95,12 +95,12 @@ fn inside_without_a_store() {
 #[test]
 fn inside_with_a_store() {
     let Some(builder) = builder("localhost") else { return };
-    let log = Log::begin();
+    let log = Log::install();
     start(builder).unwrap();
-    assert_eq!(log.of_trust(), ["trusting 1 certificates of the system's store"]);
+    assert_eq!(log.trust_lines(), ["trusting 1 certificates of the system's store"]);
 }
 
-/// The command that changes the root directory, where this user may.
+/// The command that changes the root directory, if this user is allowed to.
 fn chroot() -> Option<Vec<&'static str>> {
     let chroot = [vec!["chroot"], vec!["unshare", "--map-root-user", "chroot"]].into_iter().find(
         |command| {
@@ -122,21 +122,21 @@ fn libraries(program: &Path) -> Vec<PathBuf> {
     text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from).collect()
 }
 
-/// Runs one of the tests above in a root of its own, with the sandbox's certificate at `ca_file`.
+/// Runs one of the tests above in a new root directory, with the sandbox's certificate at `ca_file`.
 fn run(sandbox: &Sandbox, test: &str, ca_file: &str) {
     let Some(chroot) = chroot() else { return };
     let root = tempfile::tempdir().unwrap();
-    let place = |from: &Path, to: &Path| {
+    let copy = |from: &Path, to: &Path| {
         let to = root.path().join(to.strip_prefix("/").unwrap());
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(from, to).unwrap();
     };
-    let this = std::env::current_exe().unwrap();
-    place(&this, Path::new("/inside"));
-    for library in libraries(&this) {
-        place(&library, &library);
+    let program = std::env::current_exe().unwrap();
+    copy(&program, Path::new("/inside"));
+    for library in libraries(&program) {
+        copy(&library, &library);
     }
-    place(sandbox.ca_file().unwrap(), Path::new(ca_file));
+    copy(sandbox.ca_file().unwrap(), Path::new(ca_file));
 
     let output = Command::new(chroot[0])
         .args(&chroot[1..])
@@ -159,7 +159,7 @@ fn a_root_without_a_certificate_store_trusts_mozillas_list() {
 }
 
 #[test]
-fn a_root_with_a_certificate_store_trusts_that_alone() {
+fn a_root_with_a_certificate_store_trusts_only_that_store() {
     let sandbox = Sandbox::builder().tls(true).start().unwrap();
     run(&sandbox, "inside_with_a_store", STORE);
 }

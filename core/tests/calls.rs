@@ -1,6 +1,6 @@
-//! The two calls, from a user's point of view, against the sandbox.
+//! Starting and fetching sessions with the public client, against the sandbox.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
+#![allow(clippy::unwrap_used, reason = "a test ends when its setup fails")]
 
 use std::io::{Read, Write};
 
@@ -11,7 +11,7 @@ fn client(sandbox: &Sandbox) -> Client {
     Client::builder(sandbox.api_key()).base_url(sandbox.url()).build().unwrap()
 }
 
-fn page_example() -> Phone2faRequest {
+fn documented_request() -> Phone2faRequest {
     Phone2faRequest::new("+46703339954")
         .redirect_success("https://my_success_url.com")
         .redirect_failure("https://my_failure_url.com")
@@ -20,11 +20,11 @@ fn page_example() -> Phone2faRequest {
 }
 
 #[test]
-fn a_user_with_the_right_code_is_verified_and_the_input_is_echoed() {
+fn an_accepted_session_is_verified_and_returns_the_request_data() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
 
-    let session = client.start_phone_2fa(&page_example()).unwrap();
+    let session = client.start_phone_2fa(&documented_request()).unwrap();
     assert_eq!(session.status(), SessionStatus::Pending);
     assert!(session.redirect_url().unwrap().ends_with(session.id()));
     assert!(!session.is_verified() && !session.is_final());
@@ -42,7 +42,7 @@ fn a_user_with_the_right_code_is_verified_and_the_input_is_echoed() {
 }
 
 #[test]
-fn a_user_who_does_not_pass_is_not_verified() {
+fn a_session_without_success_is_not_verified() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
     for (action, status) in [
@@ -51,7 +51,7 @@ fn a_user_who_does_not_pass_is_not_verified() {
         (Action::WrongCode, SessionStatus::Pending),
         (Action::Abandon, SessionStatus::Pending),
     ] {
-        let id = client.start_phone_2fa(&page_example()).unwrap().id().to_owned();
+        let id = client.start_phone_2fa(&documented_request()).unwrap().id().to_owned();
         sandbox.user(&id, action).unwrap();
         let session = client.get_session(&id).unwrap();
         assert_eq!(session.status(), status, "{action:?}");
@@ -60,11 +60,11 @@ fn a_user_who_does_not_pass_is_not_verified() {
 }
 
 #[test]
-fn a_request_carries_its_own_headers_and_no_others() {
+fn each_request_has_exactly_the_documented_headers() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
-    let id = client.start_phone_2fa(&page_example()).unwrap().id().to_owned();
-    client.start_phone_2fa(&page_example().csrf_token("token")).unwrap();
+    let id = client.start_phone_2fa(&documented_request()).unwrap().id().to_owned();
+    client.start_phone_2fa(&documented_request().csrf_token("token")).unwrap();
     client.get_session(&id).unwrap();
 
     let requests = sandbox.requests();
@@ -77,12 +77,12 @@ fn a_request_carries_its_own_headers_and_no_others() {
     assert_eq!(requests[0].headers["accept"], "application/json");
     assert_eq!(requests[2].headers["content-type"], "application/json");
     assert!(requests[0].headers["user-agent"].starts_with("zignsec/"));
-    // One connection served all three.
+    // All three were sent on the same connection.
     assert!(requests.iter().all(|request| request.connection == requests[0].connection));
 }
 
 #[test]
-fn the_key_can_go_in_the_newer_header() {
+fn the_key_can_be_sent_in_the_header_zs_product_key() {
     let sandbox = Sandbox::start().unwrap();
     let client = Client::builder(sandbox.api_key())
         .base_url(sandbox.url())
@@ -90,14 +90,14 @@ fn the_key_can_go_in_the_newer_header() {
         .user_agent("bank/1.0")
         .build()
         .unwrap();
-    client.start_phone_2fa(&page_example()).unwrap();
+    client.start_phone_2fa(&documented_request()).unwrap();
     let headers = &sandbox.requests()[0].headers;
     assert!(headers.contains_key("zs-product-key") && !headers.contains_key("authorization"));
     assert_eq!(headers["user-agent"], "bank/1.0");
 }
 
 #[test]
-fn the_other_key_is_tried_once_after_a_401_and_kept_if_it_works() {
+fn the_secondary_key_is_tried_once_after_a_401_and_kept_if_it_works() {
     let sandbox = Sandbox::start().unwrap();
     let client = Client::builder("retired-key")
         .secondary_api_key(sandbox.api_key())
@@ -109,17 +109,17 @@ fn the_other_key_is_tried_once_after_a_401_and_kept_if_it_works() {
         sandbox.reset();
         seen
     };
-    let id = client.start_phone_2fa(&page_example()).unwrap().id().to_owned();
+    let id = client.start_phone_2fa(&documented_request()).unwrap().id().to_owned();
     client.get_session(&id).unwrap();
     assert_eq!(statuses(), [401, 200, 200]);
 
-    let neither = Client::builder("retired-key")
+    let client = Client::builder("retired-key")
         .secondary_api_key("another")
         .base_url(sandbox.url())
         .build()
         .unwrap();
     for _ in 0..2 {
-        let error = neither.start_phone_2fa(&page_example()).unwrap_err();
+        let error = client.start_phone_2fa(&documented_request()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Authentication);
         assert_eq!((error.attempts(), error.in_doubt()), (2, false));
         assert_eq!(statuses(), [401, 401]);
@@ -135,22 +135,22 @@ fn an_unknown_session_is_not_found() {
 }
 
 #[test]
-fn a_ca_file_is_trusted_and_nothing_else_is() {
+fn only_certificates_of_the_ca_file_are_trusted() {
     let sandbox = Sandbox::builder().tls(true).start().unwrap();
     let client = Client::builder(sandbox.api_key())
         .base_url(sandbox.url())
         .ca_file(sandbox.ca_file().unwrap())
         .build()
         .unwrap();
-    client.start_phone_2fa(&page_example()).unwrap();
+    client.start_phone_2fa(&documented_request()).unwrap();
 
     let other = Sandbox::builder().tls(true).start().unwrap();
-    for trusting in [
+    for builder in [
         Client::builder(sandbox.api_key()),
         Client::builder(sandbox.api_key()).ca_file(other.ca_file().unwrap()),
     ] {
-        let client = trusting.base_url(sandbox.url()).build().unwrap();
-        let error = client.start_phone_2fa(&page_example()).unwrap_err();
+        let client = builder.base_url(sandbox.url()).build().unwrap();
+        let error = client.start_phone_2fa(&documented_request()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
         assert!(error.message().contains("certificate"), "{error}");
     }
@@ -158,7 +158,7 @@ fn a_ca_file_is_trusted_and_nothing_else_is() {
 }
 
 #[test]
-fn a_client_certificate_is_shown_where_the_gateway_asks_for_one() {
+fn the_client_certificate_is_sent_if_the_gateway_requests_one() {
     let sandbox = Sandbox::builder().tls(true).start().unwrap();
     let ca_file = sandbox.ca_file().unwrap();
     let client = Client::builder(sandbox.api_key())
@@ -168,11 +168,11 @@ fn a_client_certificate_is_shown_where_the_gateway_asks_for_one() {
         .build()
         .unwrap();
     sandbox.fault("tls-client-certificate", 1).unwrap();
-    client.start_phone_2fa(&page_example()).unwrap();
+    client.start_phone_2fa(&documented_request()).unwrap();
 }
 
 #[test]
-fn a_certificate_and_a_key_that_are_no_pair_are_refused_when_the_client_is_made() {
+fn a_client_certificate_that_does_not_match_its_key_is_a_configuration_error() {
     let (one, other) = (
         Sandbox::builder().tls(true).start().unwrap(),
         Sandbox::builder().tls(true).start().unwrap(),
@@ -192,10 +192,10 @@ fn a_certificate_and_a_key_that_are_no_pair_are_refused_when_the_client_is_made(
 }
 
 #[test]
-fn a_proxy_is_asked_for_the_gateway_and_its_refusal_is_told() {
+fn the_proxy_receives_connect_and_its_error_status_is_reported() {
     let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = proxy.local_addr().unwrap();
-    let asked = std::thread::spawn(move || {
+    let proxy_thread = std::thread::spawn(move || {
         let (mut connection, _) = proxy.accept().unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -211,11 +211,11 @@ fn a_proxy_is_asked_for_the_gateway_and_its_refusal_is_told() {
         .proxy(format!("http://user:secret@{address}"))
         .build()
         .unwrap();
-    let error = client.start_phone_2fa(&page_example()).unwrap_err();
-    let asked = asked.join().unwrap();
-    assert!(asked.starts_with("CONNECT gateway.example:443 HTTP/1.1\r\n"), "{asked}");
-    assert!(asked.contains("Proxy-Authorization: Basic "), "{asked}");
-    assert!(!asked.contains("key"), "{asked}");
+    let error = client.start_phone_2fa(&documented_request()).unwrap_err();
+    let request = proxy_thread.join().unwrap();
+    assert!(request.starts_with("CONNECT gateway.example:443 HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains("Proxy-Authorization: Basic "), "{request}");
+    assert!(!request.contains("key"), "{request}");
     assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
     assert!(error.message().contains("the proxy answered 403"), "{error}");
     assert!(!error.message().contains("secret"), "{error}");
@@ -223,58 +223,58 @@ fn a_proxy_is_asked_for_the_gateway_and_its_refusal_is_told() {
 }
 
 #[test]
-fn a_name_of_this_machine_reaches_the_sandbox() {
+fn the_name_localhost_reaches_the_sandbox() {
     let sandbox = Sandbox::start().unwrap();
     let port = sandbox.url().rsplit(':').next().unwrap();
     let client = Client::builder(sandbox.api_key())
         .base_url(format!("http://localhost:{port}/"))
         .build()
         .unwrap();
-    client.start_phone_2fa(&page_example()).unwrap();
+    client.start_phone_2fa(&documented_request()).unwrap();
 }
 
 #[test]
-fn what_the_gateway_echoes_is_masked_in_the_message() {
+fn secrets_in_a_response_are_masked_in_the_message() {
     let sandbox = Sandbox::start().unwrap();
     let body = format!(
         r#"{{"error":{{"message":"no {} for +46703339954 at https://a.example/b?token=t"}}}}"#,
         sandbox.api_key()
     );
-    let answer = ScriptedAnswer::new(403, body.clone()).header("x-correlation-id", "r-1");
-    sandbox.arm(Fault::Answer(answer), 1).unwrap();
-    let error = client(&sandbox).start_phone_2fa(&page_example()).unwrap_err();
-    let shown = format!("{error} {error:?}");
+    let response = ScriptedAnswer::new(403, body.clone()).header("x-correlation-id", "r-1");
+    sandbox.arm(Fault::Answer(response), 1).unwrap();
+    let error = client(&sandbox).start_phone_2fa(&documented_request()).unwrap_err();
+    let text = format!("{error} {error:?}");
     for secret in [sandbox.api_key(), "3339954", "token=t"] {
-        assert!(!shown.contains(secret), "{shown}");
+        assert!(!text.contains(secret), "{text}");
     }
-    assert!(shown.contains("https://a.example/b"), "{shown}");
+    assert!(text.contains("https://a.example/b"), "{text}");
     assert_eq!(error.body(), Some(body.as_str()));
     assert!(error.request_id().is_some());
 }
 
 #[test]
-fn an_answer_is_read_up_to_one_mebibyte() {
+fn a_response_body_is_limited_to_one_mebibyte() {
     const MEBIBYTE: usize = 1024 * 1024;
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox).with_max_retries(0);
-    let answer = |status, length: usize| {
+    let respond = |status, length: usize| {
         let session = r#"{"data":{"id":"a","status":"accepted"}}"#;
         let body = session.to_owned() + &" ".repeat(length - session.len());
         sandbox.arm(Fault::Answer(ScriptedAnswer::new(status, body)), 1).unwrap();
         client.get_session("a")
     };
-    assert!(answer(200, MEBIBYTE).unwrap().is_verified());
-    let error = answer(200, MEBIBYTE + 1).unwrap_err();
+    assert!(respond(200, MEBIBYTE).unwrap().is_verified());
+    let error = respond(200, MEBIBYTE + 1).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert!(error.message().contains("larger than 1 MiB"), "{error}");
-    // What an error answer says is worth more than how it ended.
-    let error = answer(500, 2 * MEBIBYTE).unwrap_err();
+    // An error response that is too large still reports its status and the start of its body.
+    let error = respond(500, 2 * MEBIBYTE).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Server);
     assert_eq!(error.body().unwrap().len(), 64 * 1024);
 }
 
 #[test]
-fn threads_share_a_client() {
+fn threads_can_share_a_client() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
     std::thread::scope(|scope| {
@@ -283,7 +283,7 @@ fn threads_share_a_client() {
             scope.spawn(move || {
                 for call in 0..20 {
                     let state = format!("{thread}/{call}");
-                    let request = page_example().relay_state(&state);
+                    let request = documented_request().relay_state(&state);
                     let id = client.start_phone_2fa(&request).unwrap().id().to_owned();
                     let session = client.get_session(&id).unwrap();
                     assert_eq!(session.relay_state(), Some(state.as_str()));

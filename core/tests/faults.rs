@@ -1,6 +1,6 @@
-//! The table of faults against outcome, `tests/vectors/answers.json`, run by Rust.
+//! Runs `tests/vectors/answers.json`: a table of faults and of the outcome of calls that meet them.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
+#![allow(clippy::unwrap_used, reason = "a test ends when its setup fails")]
 
 mod common;
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use common::capture;
 use common::cases::cases;
-use common::{arm, listed};
+use common::{arm, get_admin};
 use serde::Deserialize;
 use serde_json::Value;
 use zignsec::{Client, Error, Phone2faRequest, Session};
@@ -67,34 +67,35 @@ struct Outcome {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Call {
+enum Endpoint {
     Start,
     Get,
 }
 
-impl Call {
-    fn make(self, client: &Client, id: &str) -> Result<Session, Error> {
+impl Endpoint {
+    fn call(self, client: &Client, id: &str) -> Result<Session, Error> {
         match self {
-            Self::Start => open(client, "+46701740605"),
+            Self::Start => start(client, "+46701740605"),
             Self::Get => client.get_session(id),
         }
     }
 }
 
-const NO_SESSION: &str = "55c20771-9d75-4241-8e0f-94d3a37671ca";
+const UNKNOWN_SESSION: &str = "55c20771-9d75-4241-8e0f-94d3a37671ca";
 /// The sandbox accepts the sessions of this number at once, so that they can be verified.
 const ACCEPTED: &str = "+46701740606";
 
-fn open(client: &Client, phone_number: &str) -> Result<Session, Error> {
+fn start(client: &Client, phone_number: &str) -> Result<Session, Error> {
     let (ok, no) = ("https://a.example/ok", "https://a.example/no");
     client.start_phone_2fa(
         &Phone2faRequest::new(phone_number).redirect_success(ok).redirect_failure(no),
     )
 }
 
-/// A port of our own, and what holds it as it is.
+/// A port that never responds, in one of three ways.
 struct Port {
     socket: socket2::Socket,
+    /// Fills the backlog.
     _waiting: Vec<socket2::Socket>,
 }
 
@@ -106,21 +107,21 @@ impl Port {
         socket
     }
 
-    /// One that nobody listens on.
+    /// Refuses connections: nothing listens on the port.
     fn refused() -> Self {
         let socket = Self::socket();
         socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
         Self { socket, _waiting: Vec::new() }
     }
 
-    /// One that takes connections and says nothing.
+    /// Accepts connections, and sends nothing.
     fn silent() -> Self {
         let port = Self::refused();
         port.socket.listen(16).unwrap();
         port
     }
 
-    /// One whose queue is full: no more connections are taken, and none is refused.
+    /// Neither accepts nor refuses connections: the backlog is full.
     fn full() -> Self {
         let mut port = Self::refused();
         port.socket.listen(0).unwrap();
@@ -141,7 +142,7 @@ impl Port {
     }
 }
 
-/// The servers of one thread: a row must not meet another's faults.
+/// The servers of one thread, so that a row cannot meet the faults of another row.
 struct Servers {
     plain: Sandbox,
     secure: Sandbox,
@@ -153,10 +154,10 @@ impl Servers {
         Self { plain: Sandbox::start().unwrap(), secure }
     }
 
-    fn run(&self, row: &Row, call: Call, expected: &Outcome) -> Outcome {
+    fn run(&self, row: &Row, endpoint: Endpoint, expected: &Outcome) -> Outcome {
         use Setup as S;
-        let of_secure = row.tls || matches!(row.setup, Some(S::HttpToHttps | S::Untrusted));
-        let sandbox = if of_secure { &self.secure } else { &self.plain };
+        let is_secure = row.tls || matches!(row.setup, Some(S::HttpToHttps | S::Untrusted));
+        let sandbox = if is_secure { &self.secure } else { &self.plain };
         let port = match row.setup {
             Some(S::Silent | S::SilentTls) => Port::silent(),
             Some(S::Full) => Port::full(),
@@ -168,7 +169,7 @@ impl Servers {
             None | Some(S::Untrusted) => sandbox.url().to_owned(),
             Some(S::Refused | S::Full | S::Silent) => format!("http://{}", port.authority()),
             Some(S::SilentTls) => format!("https://{}", port.authority()),
-            // No name has a part of 64 letters: the look-up fails without asking anybody.
+            // A label of a host name has at most 63 letters: DNS fails without a query.
             Some(S::UnknownHost) => format!("https://{}.example", "a".repeat(64)),
             Some(S::HttpsToHttp) => sandbox.url().replacen("http:", "https:", 1),
             Some(S::HttpToHttps) => sandbox.url().replacen("https:", "http:", 1),
@@ -178,7 +179,7 @@ impl Servers {
         let mut builder =
             Client::builder(sandbox.api_key()).base_url(base_url).max_retries(row.max_retries);
         if row.setup != Some(S::Untrusted) {
-            // Without TLS too: the system's own store takes long to read.
+            // Without TLS too: reading the system's store is slow.
             builder = builder.ca_file(self.secure.ca_file().unwrap());
         }
         if row.client_certificate {
@@ -194,12 +195,12 @@ impl Servers {
         }
         let client = builder.build().unwrap();
 
-        let mut id = NO_SESSION.to_owned();
+        let mut id = UNKNOWN_SESSION.to_owned();
         if let Some(fault) = &row.fault_before {
             arm(sandbox, fault);
-            id = open(&client, ACCEPTED).unwrap().id().to_owned();
+            id = start(&client, ACCEPTED).unwrap().id().to_owned();
         } else if row.setup.is_none() {
-            id = open(&other, ACCEPTED).unwrap().id().to_owned();
+            id = start(&other, ACCEPTED).unwrap().id().to_owned();
         }
         let before = requests(sandbox);
         if let Some(fault) = &row.fault {
@@ -207,12 +208,12 @@ impl Servers {
             let fault = fault.to_string().replace("{elsewhere}", &url);
             arm(sandbox, &serde_json::from_str(&fault).unwrap());
         }
-        let outcome = call.make(&client, &id);
+        let outcome = endpoint.call(&client, &id);
         let seen = requests(sandbox) - before;
 
         assert_eq!(elsewhere.accept().unwrap_err().kind(), WouldBlock, "a redirect was followed");
         if row.setup.is_none() {
-            // Whatever it met, the client's next call is right.
+            // The client's next call succeeds.
             sandbox.clear_faults();
             let session = client.get_session(&id).unwrap_or_else(|error| panic!("{error:?}"));
             assert!(session.id() == id && session.is_verified(), "{session:?}");
@@ -223,18 +224,18 @@ impl Servers {
         Outcome {
             requests: counted.then_some(seen),
             connections: silent.then(|| port.connections()),
-            ..told(outcome, expected)
+            ..reported(outcome, expected)
         }
     }
 }
 
-/// How many requests the sandbox saw.
+/// The number of requests that the sandbox received.
 fn requests(sandbox: &Sandbox) -> usize {
-    listed(sandbox, "requests").as_array().unwrap().len()
+    get_admin(sandbox, "requests").as_array().unwrap().len()
 }
 
-/// What a call says for itself.
-fn told(outcome: Result<Session, Error>, expected: &Outcome) -> Outcome {
+/// What the session or the error of a call reports.
+fn reported(outcome: Result<Session, Error>, expected: &Outcome) -> Outcome {
     let error = match outcome {
         Ok(session) => {
             return Outcome {
@@ -246,14 +247,14 @@ fn told(outcome: Result<Session, Error>, expected: &Outcome) -> Outcome {
         Err(error) => error,
     };
     assert_eq!(error.body().is_some(), error.http_status().is_some(), "{error:?}");
-    capture::keep(&format!("{error} {error:?}"));
+    capture::write_to_file(&format!("{error} {error:?}"));
     let says = expected.says.clone();
     Outcome {
         kind: Some(format!("{:?}", error.kind())),
         attempts: Some(error.attempts()),
         in_doubt: error.in_doubt(),
         http_status: error.http_status(),
-        retry_after_s: error.retry_after().map(|told| near(told, expected.retry_after_s)),
+        retry_after_s: error.retry_after().map(|time| nearly(time, expected.retry_after_s)),
         says: Some(says.filter(|says| error.message().contains(says)))
             .filter(|_| expected.says.is_some())
             .map(|says| says.unwrap_or_else(|| error.message().to_owned())),
@@ -261,32 +262,33 @@ fn told(outcome: Result<Session, Error>, expected: &Outcome) -> Outcome {
     }
 }
 
-/// A date has whole seconds, and some time passes: what is less than two seconds short is right.
-fn near(told: Duration, expected: Option<u64>) -> u64 {
+/// The expected seconds if the time is less than two seconds shorter: dates have whole seconds, and
+/// some time passes.
+fn nearly(time: Duration, expected: Option<u64>) -> u64 {
     match expected {
-        Some(seconds) if (0.0..2.0).contains(&(seconds as f64 - told.as_secs_f64())) => seconds,
-        _ => told.as_secs(),
+        Some(seconds) if (0.0..2.0).contains(&(seconds as f64 - time.as_secs_f64())) => seconds,
+        _ => time.as_secs(),
     }
 }
 
 #[test]
-fn every_fault_ends_as_the_table_says() {
+fn each_fault_has_the_outcome_of_the_table() {
     let rows = cases::<Row>("answers.json");
     let calls = rows.iter().flat_map(|row| {
-        let start = row.start.clone().map(|outcome| (row.clone(), Call::Start, outcome));
-        let get = row.get.clone().map(|outcome| (row.clone(), Call::Get, outcome));
+        let start = row.start.clone().map(|outcome| (row.clone(), Endpoint::Start, outcome));
+        let get = row.get.clone().map(|outcome| (row.clone(), Endpoint::Get, outcome));
         [start, get].into_iter().flatten()
     });
-    // Many wait for a time limit, so they are made side by side.
+    // Many calls wait for a timeout, so they run in parallel.
     let calls = Mutex::new(calls);
     let next = || calls.lock().unwrap().next();
     std::thread::scope(|threads| {
         for _ in 0..8 {
             threads.spawn(|| {
                 let servers = Servers::start();
-                while let Some((row, call, expected)) = next() {
-                    let told = servers.run(&row, call, &expected);
-                    assert_eq!(told, expected, "{} ({call:?})", row.name);
+                while let Some((row, endpoint, expected)) = next() {
+                    let outcome = servers.run(&row, endpoint, &expected);
+                    assert_eq!(outcome, expected, "{} ({endpoint:?})", row.name);
                 }
             });
         }
@@ -294,15 +296,15 @@ fn every_fault_ends_as_the_table_says() {
 }
 
 #[test]
-fn every_fault_of_the_sandbox_that_meets_a_call_is_in_the_table() {
+fn the_table_contains_every_fault_that_affects_calls() {
     let sandbox = Sandbox::start().unwrap();
-    let listed = listed(&sandbox, "faults");
-    let of_calls = ["domain", "json", "http", "socket", "tls"];
-    let listed: BTreeSet<String> = listed["faults"]
+    let help = get_admin(&sandbox, "faults");
+    let levels = ["domain", "json", "http", "socket", "tls"];
+    let available: BTreeSet<String> = help["faults"]
         .as_array()
         .unwrap()
         .iter()
-        .filter(|fault| of_calls.contains(&fault["level"].as_str().unwrap()))
+        .filter(|fault| levels.contains(&fault["level"].as_str().unwrap()))
         .map(|fault| fault["name"].as_str().unwrap().to_owned())
         .collect();
     let armed: BTreeSet<String> = cases::<Row>("answers.json")
@@ -312,5 +314,5 @@ fn every_fault_of_the_sandbox_that_meets_a_call_is_in_the_table() {
         .map(|fault| fault["fault"].as_str().unwrap())
         .map(|name| if name.starts_with("http-") { "http-NNN" } else { name }.to_owned())
         .collect();
-    assert_eq!(armed, listed);
+    assert_eq!(armed, available);
 }

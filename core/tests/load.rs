@@ -1,6 +1,7 @@
-//! Many calls at once on one client: none is sent twice, and every answer belongs to its question.
+//! Many concurrent calls on one client: no session is created twice, and each call gets the response
+//! to its own request.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
+#![allow(clippy::unwrap_used, reason = "a test ends when its setup fails")]
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};
@@ -22,7 +23,7 @@ fn request(relay_state: &str) -> Phone2faRequest {
 }
 
 #[test]
-fn every_answer_belongs_to_its_question() {
+fn each_call_gets_the_response_to_its_request() {
     const THREADS: u64 = 10;
     const CALLS: usize = 1000;
     for tls in [false, true] {
@@ -38,18 +39,18 @@ fn every_answer_belongs_to_its_question() {
                 threads.spawn(move || {
                     let sessions: Vec<(String, String)> = (0..10)
                         .map(|n| format!("{thread}.{n}"))
-                        .map(|own| (client.start_phone_2fa(&request(&own)).unwrap(), own))
-                        .map(|(session, own)| (session.id().to_owned(), own))
+                        .map(|state| (client.start_phone_2fa(&request(&state)).unwrap(), state))
+                        .map(|(session, state)| (session.id().to_owned(), state))
                         .collect();
-                    for (id, own) in sessions.iter().cycle().take(CALLS - sessions.len()) {
+                    for (id, state) in sessions.iter().cycle().take(CALLS - sessions.len()) {
                         let session = client.get_session(id).unwrap();
                         assert_eq!(session.id(), id);
-                        assert_eq!(session.relay_state(), Some(own.as_str()));
+                        assert_eq!(session.relay_state(), Some(state.as_str()));
                     }
                 });
             }
         });
-        // Connections are numbered, so that of a client of its own tells how many came before.
+        // Connections are numbered: the number of a new client's connection shows how many came before.
         let error = builder.build().unwrap().get_session("a").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         let opened = sandbox.requests()[0].connection - 1;
@@ -57,59 +58,59 @@ fn every_answer_belongs_to_its_question() {
     }
 }
 
-/// What becomes of a POST that a server has read.
+/// How the server reacts to a POST that it has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Answered,
-    /// And the connection is closed at once.
-    AnsweredLast,
-    /// And the connection is closed when it is used again.
-    AnsweredBeforeClose,
-    HalfAnswered,
+enum Reaction {
+    Respond,
+    /// The connection is closed after the response.
+    RespondAndClose,
+    /// The connection is closed when it is used again.
+    RespondAndCloseOnReuse,
+    HalfResponse,
     Garbage,
-    ClosedAndOpened,
-    Closed,
-    ResetAndOpened,
+    CreateAndClose,
+    Close,
+    CreateAndReset,
     Reset,
     ServerError,
     Unavailable,
-    /// The two answers after which a POST may be sent again.
-    ComeBack(u16),
+    /// The two responses after which a POST may be repeated: 429 or 503 with Retry-After.
+    RetryAfter(u16),
 }
 
-impl Fate {
+impl Reaction {
     const SEED: u64 = 0x5eed;
 
-    /// The same for the same POST of the same call, whatever else happens.
+    /// Depends only on the call and on the number of its POST, so that a run can be repeated.
     fn of(call: u64, nth: usize) -> Self {
         match random(call * 8 + nth as u64) % 100 {
-            0..2 => Self::AnsweredLast,
-            2..4 => Self::AnsweredBeforeClose,
-            4..6 => Self::HalfAnswered,
+            0..2 => Self::RespondAndClose,
+            2..4 => Self::RespondAndCloseOnReuse,
+            4..6 => Self::HalfResponse,
             6 => Self::Garbage,
-            7..9 => Self::ClosedAndOpened,
-            9..11 => Self::Closed,
-            11..13 => Self::ResetAndOpened,
+            7..9 => Self::CreateAndClose,
+            9..11 => Self::Close,
+            11..13 => Self::CreateAndReset,
             13..15 => Self::Reset,
             15 => Self::ServerError,
             16 => Self::Unavailable,
-            17..20 => Self::ComeBack(429),
-            20..23 => Self::ComeBack(503),
-            _ => Self::Answered,
+            17..20 => Self::RetryAfter(429),
+            20..23 => Self::RetryAfter(503),
+            _ => Self::Respond,
         }
     }
 
-    fn opens(self) -> bool {
-        use Fate::*;
+    fn creates_session(self) -> bool {
+        use Reaction::*;
         matches!(
             self,
-            Answered
-                | AnsweredLast
-                | AnsweredBeforeClose
-                | HalfAnswered
+            Respond
+                | RespondAndClose
+                | RespondAndCloseOnReuse
+                | HalfResponse
                 | Garbage
-                | ClosedAndOpened
-                | ResetAndOpened
+                | CreateAndClose
+                | CreateAndReset
                 | ServerError
         )
     }
@@ -117,22 +118,22 @@ impl Fate {
 
 /// SplitMix64.
 fn random(n: u64) -> u64 {
-    let mut z = (Fate::SEED + n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut z = (Reaction::SEED + n).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
 
-/// A gateway that counts the POSTs of each call and lets one in four go wrong. The sandbox does not
-/// count what a fault has taken from it, and keeps the newest 500.
-struct Unreliable {
-    /// What became of each POST of a call, in their order.
-    seen: Mutex<HashMap<u64, Vec<Fate>>>,
+/// A gateway that counts the POSTs of each call and fails for one in four. The sandbox is not enough:
+/// it does not count requests that a fault intercepts, and keeps only the newest 500.
+struct UnreliableGateway {
+    /// The reactions to the POSTs of each call, in order.
+    seen: Mutex<HashMap<u64, Vec<Reaction>>>,
     connections: AtomicU64,
     stopped: AtomicBool,
 }
 
-impl Unreliable {
+impl UnreliableGateway {
     fn serve(self: &Arc<Self>, listener: &TcpListener) {
         std::thread::scope(|threads| {
             for stream in listener.incoming() {
@@ -142,49 +143,49 @@ impl Unreliable {
                 let stream = stream.unwrap();
                 let number = self.connections.fetch_add(1, Ordering::Relaxed);
                 if random(u64::MAX / 2 + number).is_multiple_of(20) {
-                    // Before anything is read; whether something was sent is a race.
+                    // Nothing was read. The client may or may not have sent something already.
                     reset(stream);
                     continue;
                 }
-                // Ends where the connection does.
-                threads.spawn(move || drop(self.converse(stream)));
+                // The thread ends with the connection.
+                threads.spawn(move || drop(self.handle(stream)));
             }
         });
     }
 
-    fn converse(&self, stream: TcpStream) -> io::Result<()> {
+    fn handle(&self, stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut writer = &stream;
         let mut is_stale = false;
         while let Some(call) = read_post(&mut reader)? {
-            let (fate, id) = self.decide(call, is_stale);
+            let (reaction, id) = self.react(call, is_stale);
             let body = json!({"data": {"id": id, "status": "pending"}}).to_string();
-            let whole =
+            let response =
                 format!("HTTP/1.1 201 Created\r\ncontent-length: {}\r\n\r\n{body}", body.len());
             let error = |status: u16, header: &str| {
                 format!("HTTP/1.1 {status} No\r\n{header}content-length: 0\r\n\r\n")
             };
-            match fate {
-                Fate::Answered => writer.write_all(whole.as_bytes())?,
-                Fate::AnsweredLast => return writer.write_all(whole.as_bytes()),
-                Fate::AnsweredBeforeClose => {
+            match reaction {
+                Reaction::Respond => writer.write_all(response.as_bytes())?,
+                Reaction::RespondAndClose => return writer.write_all(response.as_bytes()),
+                Reaction::RespondAndCloseOnReuse => {
                     is_stale = true;
-                    writer.write_all(whole.as_bytes())?;
+                    writer.write_all(response.as_bytes())?;
                 }
-                Fate::HalfAnswered => {
-                    return writer.write_all(&whole.as_bytes()[..whole.len() / 2]);
+                Reaction::HalfResponse => {
+                    return writer.write_all(&response.as_bytes()[..response.len() / 2]);
                 }
-                Fate::Garbage => return writer.write_all(b"this is not HTTP\r\n\r\n"),
-                Fate::Closed | Fate::ClosedAndOpened => return Ok(()),
-                Fate::Reset | Fate::ResetAndOpened => {
+                Reaction::Garbage => return writer.write_all(b"this is not HTTP\r\n\r\n"),
+                Reaction::Close | Reaction::CreateAndClose => return Ok(()),
+                Reaction::Reset | Reaction::CreateAndReset => {
                     drop(reader);
                     reset(stream);
                     return Ok(());
                 }
-                Fate::ServerError => writer.write_all(error(500, "").as_bytes())?,
-                Fate::Unavailable => writer.write_all(error(503, "").as_bytes())?,
-                Fate::ComeBack(status) => {
+                Reaction::ServerError => writer.write_all(error(500, "").as_bytes())?,
+                Reaction::Unavailable => writer.write_all(error(503, "").as_bytes())?,
+                Reaction::RetryAfter(status) => {
                     writer.write_all(error(status, "retry-after: 0\r\n").as_bytes())?;
                 }
             }
@@ -192,17 +193,17 @@ impl Unreliable {
         Ok(())
     }
 
-    /// What becomes of a POST, and the id of its session.
-    fn decide(&self, call: u64, is_stale: bool) -> (Fate, String) {
+    /// The reaction to a POST, and the id of its session.
+    fn react(&self, call: u64, is_stale: bool) -> (Reaction, String) {
         let mut seen = self.seen.lock().unwrap();
         let before = seen.entry(call).or_default();
-        let fate = if is_stale { Fate::Closed } else { Fate::of(call, before.len()) };
-        before.push(fate);
-        (fate, session_id(call, before.len()))
+        let reaction = if is_stale { Reaction::Close } else { Reaction::of(call, before.len()) };
+        before.push(reaction);
+        (reaction, session_id(call, before.len()))
     }
 }
 
-/// The id of the session that the nth POST of a call opens.
+/// The id of the session that the nth POST of a call creates.
 fn session_id(call: u64, nth: usize) -> String {
     format!("session-{call}-{nth}")
 }
@@ -211,7 +212,7 @@ fn reset(stream: TcpStream) {
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
-/// Reads a POST to its last byte and tells which call it belongs to. None where the peer has closed.
+/// Reads a whole POST and returns the number of its call. `None` if the peer closed the connection.
 fn read_post(reader: &mut impl BufRead) -> io::Result<Option<u64>> {
     let mut length = 0;
     loop {
@@ -233,18 +234,18 @@ fn read_post(reader: &mut impl BufRead) -> io::Result<Option<u64>> {
 }
 
 #[test]
-fn no_session_is_opened_twice_whatever_becomes_of_the_connections() {
+fn no_session_is_created_twice_on_unreliable_connections() {
     const THREADS: usize = 32;
     const CALLS: u64 = 10_000;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let gateway = Arc::new(Unreliable {
+    let gateway = Arc::new(UnreliableGateway {
         seen: Mutex::default(),
         connections: AtomicU64::new(0),
         stopped: AtomicBool::new(false),
     });
-    let served = gateway.clone();
-    let server = std::thread::spawn(move || served.serve(&listener));
+    let served_gateway = gateway.clone();
+    let server = std::thread::spawn(move || served_gateway.serve(&listener));
 
     let client = Client::builder("k").base_url(format!("http://{address}")).build().unwrap();
     let next = AtomicU64::new(0);
@@ -269,31 +270,37 @@ fn no_session_is_opened_twice_whatever_becomes_of_the_connections() {
     server.join().unwrap();
 
     let (mut seen, outcomes) = (gateway.seen.lock().unwrap(), outcomes.into_inner().unwrap());
-    let (mut again, mut in_doubt, mut successes) = (0, 0, 0);
+    let (mut repeated, mut in_doubt, mut successes) = (0, 0, 0);
     for (call, outcome) in outcomes {
-        let fates = seen.remove(&call).unwrap_or_default();
-        let told = format!("call {call}: {fates:?}, then {outcome:?}");
-        if let Some((_, earlier)) = fates.split_last() {
-            assert!(earlier.iter().all(|fate| matches!(fate, Fate::ComeBack(_))), "{told}");
-            again += earlier.len();
+        let reactions = seen.remove(&call).unwrap_or_default();
+        let details = format!("call {call}: {reactions:?}, then {outcome:?}");
+        if let Some((_, earlier)) = reactions.split_last() {
+            assert!(
+                earlier.iter().all(|reaction| matches!(reaction, Reaction::RetryAfter(_))),
+                "{details}"
+            );
+            repeated += earlier.len();
         }
-        let opened: Vec<String> = (1..=fates.len())
-            .filter(|nth| fates[nth - 1].opens())
+        let created: Vec<String> = (1..=reactions.len())
+            .filter(|nth| reactions[nth - 1].creates_session())
             .map(|nth| session_id(call, nth))
             .collect();
         match outcome {
             Ok(session) => {
-                assert_eq!(opened, [session.id()], "{told}");
+                assert_eq!(created, [session.id()], "{details}");
                 successes += 1;
             }
             Err(error) if error.in_doubt() => {
-                assert!(opened.len() <= 1, "{told}");
+                assert!(created.len() <= 1, "{details}");
                 in_doubt += 1;
             }
-            Err(_) => assert!(opened.is_empty(), "{told}"),
+            Err(_) => assert!(created.is_empty(), "{details}"),
         }
     }
     assert!(seen.is_empty(), "{seen:?}");
-    // The faults did meet the calls.
-    assert!(again > 400 && in_doubt > 1000 && successes > 7000, "{again} {in_doubt} {successes}");
+    // Each outcome occurred often enough.
+    assert!(
+        repeated > 400 && in_doubt > 1000 && successes > 7000,
+        "{repeated} {in_doubt} {successes}"
+    );
 }

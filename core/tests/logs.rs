@@ -1,6 +1,6 @@
-//! What a program that logs everything gets to see.
+//! The log lines of the library, with logging fully enabled.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
+#![allow(clippy::unwrap_used, reason = "a test ends when its setup fails")]
 
 mod common;
 
@@ -9,7 +9,7 @@ use zignsec::{Client, Phone2faRequest};
 use zignsec_sandbox::{Fault, Sandbox, ScriptedAnswer};
 
 #[test]
-fn each_attempt_is_one_line_without_a_secret() {
+fn each_attempt_is_logged_as_one_line_without_secrets() {
     capture::start();
     let sandbox = Sandbox::start().unwrap();
     let client = Client::builder(sandbox.api_key()).base_url(sandbox.url()).build().unwrap();
@@ -28,8 +28,8 @@ fn each_attempt_is_one_line_without_a_secret() {
         ("DEBUG", "attempt 2, reused", ": 200"),
     ];
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");
-    for (line, (level, middle, end)) in lines.iter().zip(expected) {
-        assert!(line.starts_with(level) && line.contains(middle) && line.ends_with(end), "{line}");
+    for (line, (level, part, end)) in lines.iter().zip(expected) {
+        assert!(line.starts_with(level) && line.contains(part) && line.ends_with(end), "{line}");
         for secret in [sandbox.api_key(), "7017406", "token", &id] {
             assert!(!line.contains(secret), "{line}");
         }

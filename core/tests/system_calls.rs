@@ -1,8 +1,8 @@
-//! What a call on an open connection asks of the system: to send once, to receive once, to look once
-//! whether the connection still stands, and which process this is. Counted by strace.
+//! The system counts of a request on an open connection, counted by strace: one send, one receive,
+//! one check whether the connection is still open, and one `getpid` that detects a fork.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
+#![allow(clippy::unwrap_used, reason = "a test ends when its setup fails")]
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -14,12 +14,12 @@ const URL: &str = "ZIGNSEC_TEST_TRACED_URL";
 const KEY: &str = "ZIGNSEC_TEST_TRACED_KEY";
 const CA_FILE: &str = "ZIGNSEC_TEST_TRACED_CA_FILE";
 
-/// Leaves a mark in the trace.
+/// Marks a place in the trace, by a system call with a known path.
 fn mark(name: &str) {
     assert!(!std::path::Path::new(&format!("/mark-{name}")).exists());
 }
 
-/// What is traced: this test, in a process of its own.
+/// The program that is traced: the other test runs this one in a child process.
 #[test]
 fn traced() {
     let Ok(url) = std::env::var(URL) else { return };
@@ -34,17 +34,17 @@ fn traced() {
     let id = client.start_phone_2fa(&request).unwrap().id().to_owned();
     client.get_session(&id).unwrap();
     mark("post");
-    let posted = client.start_phone_2fa(&request);
+    let start_result = client.start_phone_2fa(&request);
     mark("get");
-    let got = client.get_session(&id);
+    let get_result = client.get_session(&id);
     mark("end");
-    posted.unwrap();
-    got.unwrap();
+    start_result.unwrap();
+    get_result.unwrap();
 }
 
-/// The system calls between two marks, by name, memory management apart.
-fn between(trace: &str, from: &str, to: &str) -> BTreeMap<String, usize> {
-    let mut calls = BTreeMap::new();
+/// Counts the system counts calls_between two marks by name, without those that manage memory.
+fn calls_between(trace: &str, from: &str, to: &str) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
     let lines = trace
         .lines()
         .skip_while(|line| !line.contains(&format!("/mark-{from}")))
@@ -53,25 +53,25 @@ fn between(trace: &str, from: &str, to: &str) -> BTreeMap<String, usize> {
     for line in lines {
         let (name, arguments) = line.split_once('(').unwrap();
         let name = match name.rsplit(' ').next().unwrap() {
-            // The allocator's, now and then.
+            // The allocator makes these from time to time.
             "brk" | "mmap" | "munmap" | "madvise" => continue,
             "recvfrom" if arguments.contains("MSG_PEEK|MSG_DONTWAIT") => "peek",
             "sendto" => {
                 assert!(arguments.contains("MSG_NOSIGNAL"), "{line}");
                 "send"
             }
-            // A turn in which nothing came yet.
+            // The response had not arrived when the client checked for cancellation.
             "recvfrom" if arguments.contains("EAGAIN") => continue,
             "recvfrom" => "receive",
             other => other,
         };
-        *calls.entry(name.to_owned()).or_insert(0) += 1;
+        *counts.entry(name.to_owned()).or_insert(0) += 1;
     }
-    calls
+    counts
 }
 
 #[test]
-fn a_warm_call_sends_once_receives_once_and_looks_once() {
+fn a_request_on_an_open_connection_sends_receives_and_checks_once() {
     if Command::new("strace").arg("-V").output().is_err() {
         assert!(std::env::var_os("ZIGNSEC_TEST_ALL").is_none(), "strace is missing");
         println!("skipped: strace is missing");
@@ -98,7 +98,7 @@ fn a_warm_call_sends_once_receives_once_and_looks_once() {
 
         let expected = [("getpid", 1), ("peek", 1), ("receive", 1), ("send", 1)];
         let expected = expected.map(|(name, count)| (name.to_owned(), count)).into();
-        assert_eq!(between(&text, "post", "get"), expected, "POST, TLS: {tls}");
-        assert_eq!(between(&text, "get", "end"), expected, "GET, TLS: {tls}");
+        assert_eq!(calls_between(&text, "post", "get"), expected, "POST, TLS: {tls}");
+        assert_eq!(calls_between(&text, "get", "end"), expected, "GET, TLS: {tls}");
     }
 }

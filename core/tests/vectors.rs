@@ -1,6 +1,6 @@
-//! The shared cases of `tests/vectors`, run by Rust against the sandbox.
+//! Runs the shared cases of `tests/vectors` against the sandbox.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
+#![allow(clippy::unwrap_used, reason = "a test ends when its setup fails")]
 
 mod common;
 
@@ -18,9 +18,9 @@ use zignsec_sandbox::Sandbox;
 const SESSION_ID: &str = "55c20771-9d75-4241-8e0f-94d3a37671ca";
 
 #[test]
-fn every_kind_has_its_frozen_number() {
+fn error_kinds_have_the_documented_numbers() {
     #[derive(Deserialize)]
-    struct Kind {
+    struct KindCase {
         kind: String,
         code: i32,
     }
@@ -44,76 +44,77 @@ fn every_kind_has_its_frozen_number() {
         ErrorKind::WebhookSignature,
         ErrorKind::Internal,
     ];
-    let here: Vec<_> = kinds.iter().map(|kind| (format!("{kind:?}"), kind.code())).collect();
-    let shared: Vec<_> =
-        cases::<Kind>("kinds.json").into_iter().map(|case| (case.kind, case.code)).collect();
-    assert_eq!(here, shared);
+    let actual: Vec<_> = kinds.iter().map(|kind| (format!("{kind:?}"), kind.code())).collect();
+    let expected: Vec<_> =
+        cases::<KindCase>("kinds.json").into_iter().map(|case| (case.kind, case.code)).collect();
+    assert_eq!(actual, expected);
 }
 
 #[derive(Deserialize)]
-struct Refused {
+struct ArgumentCase {
     name: String,
     call: String,
     set: Map<String, Value>,
     kind: String,
 }
 
-impl Refused {
-    /// The arguments of the case over good ones; `None` where Rust has no such value.
-    fn outcome(&self, sandbox: &Sandbox) -> Option<Result<(), Error>> {
-        let set = |name: &str, good: &str| match self.set.get(name) {
-            None => Some(good.to_owned()),
+impl ArgumentCase {
+    /// Makes the call of the case. Arguments that the case does not set are valid. `None` if Rust cannot
+    /// express a value of the case.
+    fn run(&self, sandbox: &Sandbox) -> Option<Result<(), Error>> {
+        let argument = |name: &str, default: &str| match self.set.get(name) {
+            None => Some(default.to_owned()),
             Some(Value::String(text)) => Some(text.clone()),
             Some(_) => None,
         };
-        let mut builder = ClientBuilder::new().base_url(set("base_url", sandbox.url())?);
+        let mut builder = ClientBuilder::new().base_url(argument("base_url", sandbox.url())?);
         if self.set.get("api_key") != Some(&Value::Null) {
-            builder = builder.api_key(set("api_key", sandbox.api_key())?);
+            builder = builder.api_key(argument("api_key", sandbox.api_key())?);
         }
         if self.set.contains_key("secondary_api_key") {
-            builder = builder.secondary_api_key(set("secondary_api_key", "")?);
+            builder = builder.secondary_api_key(argument("secondary_api_key", "")?);
         }
         builder = builder
-            .ca_file(set("ca_file", "")?)
-            .proxy(set("proxy", "")?)
-            .user_agent(set("user_agent", "")?);
+            .ca_file(argument("ca_file", "")?)
+            .proxy(argument("proxy", "")?)
+            .user_agent(argument("user_agent", "")?);
         let client = match builder.build() {
             Ok(client) => client,
             Err(error) => return Some(Err(error)),
         };
         if self.call == "get" {
-            return Some(client.get_session(&set("session_id", SESSION_ID)?).map(|_| ()));
+            return Some(client.get_session(&argument("session_id", SESSION_ID)?).map(|_| ()));
         }
-        let request = Phone2faRequest::new(set("phone_number", "+46701740605")?)
-            .redirect_success(set("redirect_success", "https://example.com/ok")?)
-            .redirect_failure(set("redirect_failure", "https://example.com/no")?);
+        let request = Phone2faRequest::new(argument("phone_number", "+46701740605")?)
+            .redirect_success(argument("redirect_success", "https://example.com/ok")?)
+            .redirect_failure(argument("redirect_failure", "https://example.com/no")?);
         let request = request
-            .webhook(set("webhook", "")?)
-            .csrf_token(set("csrf_token", "")?)
-            .locale(set("locale", "")?)
-            .relay_state(set("relay_state", "")?);
+            .webhook(argument("webhook", "")?)
+            .csrf_token(argument("csrf_token", "")?)
+            .locale(argument("locale", "")?)
+            .relay_state(argument("relay_state", "")?);
         Some(client.start_phone_2fa(&request).map(|_| ()))
     }
 }
 
 #[test]
-fn bad_arguments_are_refused_and_nothing_is_sent() {
+fn invalid_arguments_are_errors_and_nothing_is_sent() {
     let sandbox = Sandbox::start().unwrap();
-    let mut ran = 0;
-    for case in cases::<Refused>("arguments.json") {
-        let Some(outcome) = case.outcome(&sandbox) else { continue };
+    let mut count = 0;
+    for case in cases::<ArgumentCase>("arguments.json") {
+        let Some(outcome) = case.run(&sandbox) else { continue };
         let error = outcome.expect_err(&case.name);
         assert_eq!(format!("{:?}", error.kind()), case.kind, "{}: {error}", case.name);
         assert_eq!((error.attempts(), error.in_doubt()), (0, false), "{}", case.name);
-        ran += 1;
+        count += 1;
     }
-    assert!(ran > 40, "{ran}");
+    assert!(count > 40, "{count}");
     assert!(sandbox.requests().is_empty(), "{:?}", sandbox.requests());
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Read {
+struct SessionCase {
     name: String,
     body: String,
     #[serde(default)]
@@ -129,10 +130,10 @@ struct Read {
 }
 
 #[test]
-fn every_answer_is_read_as_the_rules_say() {
+fn session_responses_have_the_outcomes_of_the_cases() {
     let sandbox = Sandbox::start().unwrap();
     let client = Client::builder(sandbox.api_key()).base_url(sandbox.url()).build().unwrap();
-    for case in cases::<Read>("sessions.json") {
+    for case in cases::<SessionCase>("sessions.json") {
         arm(&sandbox, &serde_json::json!({"fault": "answer", "status": 200, "body": case.body}));
         let outcome: Result<Session, Error> = client.get_session(SESSION_ID);
         match (outcome, case.kind) {
@@ -154,7 +155,7 @@ fn every_answer_is_read_as_the_rules_say() {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Webhook {
+struct WebhookCase {
     name: String,
     body: Value,
     #[serde(default)]
@@ -183,15 +184,16 @@ fn webhook_secret() -> Value {
 }
 
 #[test]
-fn every_webhook_is_judged_as_the_rules_say() {
-    let mut ran = 0;
-    for case in cases::<Webhook>("webhooks.json") {
+fn webhooks_have_the_outcomes_of_the_cases() {
+    let mut count = 0;
+    for case in cases::<WebhookCase>("webhooks.json") {
         let mut body = match &case.body {
             Value::String(text) => text.as_bytes().to_vec(),
             bytes => hex::decode(bytes["bytes"].as_str().unwrap()).unwrap(),
         };
         body.resize(body.len() + case.padding, b' ');
-        // In Rust a header that is missing is empty. Text that is not UTF-8 has no type.
+        // In Rust a missing header is an empty string. A string cannot contain invalid UTF-8: such cases
+        // are skipped.
         let signature = case.signature.unwrap_or_default();
         let signature = if signature.is_null() { Some("") } else { signature.as_str() };
         let tolerance = match case.tolerance_s.map(u64::try_from) {
@@ -217,7 +219,7 @@ fn every_webhook_is_judged_as_the_rules_say() {
             }
             (outcome, kind) => panic!("{}: {outcome:?}, not {kind:?}", case.name),
         }
-        ran += 1;
+        count += 1;
     }
-    assert!(ran > 100, "{ran}");
+    assert!(count > 100, "{count}");
 }

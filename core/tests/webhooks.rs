@@ -1,6 +1,6 @@
-//! Webhooks that the sandbox sends, as a server of the caller's gets them.
+//! Webhooks of the sandbox, received by an HTTP server and verified.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
+#![allow(clippy::unwrap_used, reason = "a test ends when its setup fails")]
 
 mod common;
 
@@ -16,18 +16,19 @@ use zignsec::webhook::{self, Tolerance};
 use zignsec::{Client, ErrorKind, Phone2faRequest, SessionStatus};
 use zignsec_sandbox::{Action, Sandbox, WebhookShape};
 
-/// A webhook as it arrived.
-struct Arrived {
-    /// Empty where there is none.
+/// A webhook that was received.
+struct Received {
+    /// Empty if the header is missing.
     signature: String,
     body: Vec<u8>,
 }
 
-/// A web server on loopback that answers 200 to everything: its URL, and what arrives.
-fn listen() -> (String, mpsc::Receiver<Arrived>) {
+/// Starts an HTTP server on loopback that responds with 200 to every request. Returns its URL and
+/// the webhooks that it receives.
+fn listen() -> (String, mpsc::Receiver<Received>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
-    let (sender, arrived) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = BufReader::new(stream.unwrap());
@@ -43,16 +44,16 @@ fn listen() -> (String, mpsc::Receiver<Arrived>) {
             let mut body = vec![0; length];
             stream.read_exact(&mut body).unwrap();
             stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-            if sender.send(Arrived { signature, body }).is_err() {
+            if sender.send(Received { signature, body }).is_err() {
                 return;
             }
         }
     });
-    (url, arrived)
+    (url, receiver)
 }
 
-fn next(arrived: &mpsc::Receiver<Arrived>) -> Arrived {
-    arrived.recv_timeout(Duration::from_secs(20)).unwrap()
+fn receive(webhooks: &mpsc::Receiver<Received>) -> Received {
+    webhooks.recv_timeout(Duration::from_secs(20)).unwrap()
 }
 
 fn start(sandbox: &Sandbox, webhook: &str) -> String {
@@ -66,16 +67,16 @@ fn start(sandbox: &Sandbox, webhook: &str) -> String {
 }
 
 #[test]
-fn what_the_sandbox_sends_verifies_now_and_with_its_own_secret_alone() {
-    let (url, arrived) = listen();
+fn a_webhook_verifies_only_if_it_is_unchanged_and_the_secret_is_right() {
+    let (url, webhooks) = listen();
     for shape in [WebhookShape::Nested, WebhookShape::Flat] {
         let sandbox = Sandbox::builder().webhook_shape(shape).start().unwrap();
         let secret = sandbox.webhook_secret();
         let id = start(&sandbox, &url);
-        let created = next(&arrived);
+        let created = receive(&webhooks);
         sandbox.user(&id, Action::Accept).unwrap();
-        let finished = next(&arrived);
-        for (Arrived { signature, body }, name, status) in [
+        let finished = receive(&webhooks);
+        for (Received { signature, body }, name, status) in [
             (created, "session_created", SessionStatus::Pending),
             (finished, "session_finished", SessionStatus::Accepted),
         ] {
@@ -84,36 +85,36 @@ fn what_the_sandbox_sends_verifies_now_and_with_its_own_secret_alone() {
             assert_eq!(event.relay_state(), Some("Åsa / \"x\" \u{2028} <&> \\ 😀"));
             assert_eq!(event.json().as_bytes(), body);
 
-            let refused = |body: &[u8], secret: &str| {
+            let assert_rejected = |body: &[u8], secret: &str| {
                 let error =
                     webhook::verify(body, &signature, secret, Tolerance::Unlimited).unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::WebhookSignature);
             };
-            refused(&body, "another secret");
-            for place in 0..body.len() {
+            assert_rejected(&body, "another secret");
+            for index in 0..body.len() {
                 let mut changed = body.clone();
-                changed[place] ^= 1;
-                refused(&changed, secret);
+                changed[index] ^= 1;
+                assert_rejected(&changed, secret);
             }
         }
     }
 }
 
 #[test]
-fn what_the_sandboxs_faults_spoil_is_refused() {
-    let (url, arrived) = listen();
+fn a_webhook_with_an_invalid_signature_or_an_old_time_is_rejected() {
+    let (url, webhooks) = listen();
     let sandbox = Sandbox::start().unwrap();
-    for (fault, passes_at_any_age) in
+    for (fault, is_valid_at_any_age) in
         [("webhook-bad-signature", false), ("webhook-unsigned", false), ("webhook-stale", true)]
     {
         arm(&sandbox, &json!({"fault": fault}));
         start(&sandbox, &url);
-        let Arrived { signature, body } = next(&arrived);
+        let Received { signature, body } = receive(&webhooks);
         let verify = |tolerance| {
             webhook::verify(&body, &signature, sandbox.webhook_secret(), tolerance)
                 .map_err(|error| error.kind())
         };
         assert_eq!(verify(Tolerance::default()), Err(ErrorKind::WebhookSignature), "{fault}");
-        assert_eq!(verify(Tolerance::Unlimited).is_ok(), passes_at_any_age, "{fault}");
+        assert_eq!(verify(Tolerance::Unlimited).is_ok(), is_valid_at_any_age, "{fault}");
     }
 }

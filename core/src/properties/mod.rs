@@ -3,12 +3,12 @@
 //! smallest input found for it, and a seed: `BOLERO_RANDOM_SEED` brings it back. The cases of
 //! `tests/vectors` are tried each time; what is found here goes there.
 
-mod answer;
 mod arguments;
 mod bodies;
 mod http;
 mod no_proxy;
 mod redaction;
+mod response;
 mod retry_after;
 mod urls;
 mod webhook_header;

@@ -1,4 +1,4 @@
-//! Everything that is logged, kept so that it can be searched for what must not be there.
+//! Captures everything that is logged, so that it can be searched for secrets.
 
 use std::fs::File;
 use std::io::Write;
@@ -15,7 +15,7 @@ static CAPTURE: Capture = Capture { lines: Mutex::new(Vec::new()), file: Mutex::
 
 impl Log for Capture {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // At the level below, ureq dumps the requests that the tests themselves make.
+        // At trace level, ureq logs the requests that the tests make themselves.
         let is_ureq = metadata.target().starts_with("ureq");
         metadata.level() <= if is_ureq { LevelFilter::Debug } else { LevelFilter::Trace }
     }
@@ -24,7 +24,7 @@ impl Log for Capture {
         if self.enabled(record.metadata()) {
             let (level, target) = (record.level(), record.target());
             let line = format!("{level} {target}: {}", record.args());
-            keep(&line);
+            write_to_file(&line);
             self.lines.lock().unwrap().push(line);
         }
     }
@@ -32,8 +32,8 @@ impl Log for Capture {
     fn flush(&self) {}
 }
 
-/// Starts to keep what is logged. The folder of `ZIGNSEC_TEST_CAPTURE` gets it too, to be searched
-/// with what the other languages leave there.
+/// Starts capturing. If `ZIGNSEC_TEST_CAPTURE` names a folder, the lines are also written to a file
+/// there: a later test searches the files of all languages for secrets.
 pub(crate) fn start() {
     static START: Once = Once::new();
     START.call_once(|| {
@@ -48,14 +48,14 @@ pub(crate) fn start() {
     });
 }
 
-/// Keeps a text that the library made, such as an error's.
-pub(crate) fn keep(text: &str) {
+/// Writes a text of the library, such as an error message, to the file.
+pub(crate) fn write_to_file(text: &str) {
     if let Some(file) = &mut *CAPTURE.file.lock().unwrap() {
         writeln!(file, "{text}").unwrap();
     }
 }
 
-/// The lines of the library itself so far.
+/// The lines that the library has logged so far.
 pub(crate) fn lines() -> Vec<String> {
     let lines = CAPTURE.lines.lock().unwrap();
     lines.iter().filter(|line| line.contains(" zignsec: ")).cloned().collect()

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-/// A list of cases.
+/// Reads the cases of one file.
 pub(crate) fn cases<T: DeserializeOwned>(file: &str) -> Vec<T> {
     let path = format!("{}/../tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap();

@@ -1,6 +1,6 @@
-//! The sandbox's admin routes, as a program in any language calls them.
+//! Helpers for tests against the sandbox. They call its admin_url routes over HTTP.
 
-#![allow(dead_code, reason = "no test uses all of it")]
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 pub(crate) mod capture;
 pub(crate) mod cases;
@@ -8,21 +8,22 @@ pub(crate) mod cases;
 use serde_json::Value;
 use zignsec_sandbox::Sandbox;
 
-/// The address of an admin route; under TLS they answer plain HTTP too.
-pub(crate) fn admin(sandbox: &Sandbox, path: &str) -> String {
+/// The URL of an admin_url route. A sandbox with TLS serves these routes over plain HTTP too.
+pub(crate) fn admin_url(sandbox: &Sandbox, path: &str) -> String {
     format!("{}/_sandbox/{path}", sandbox.url().replacen("https:", "http:", 1))
 }
 
+/// Arms a fault, as the admin_url route `faults` expects it.
 pub(crate) fn arm(sandbox: &Sandbox, fault: &Value) {
     capture::start();
-    ureq::post(admin(sandbox, "faults"))
+    ureq::post(admin_url(sandbox, "faults"))
         .header("content-type", "application/json")
         .send(fault.to_string())
         .unwrap_or_else(|error| panic!("{fault}: {error}"));
 }
 
-/// What an admin route tells. All that the sandbox had to do before is done by then.
-pub(crate) fn listed(sandbox: &Sandbox, path: &str) -> Value {
-    let text = ureq::get(admin(sandbox, path)).call().unwrap().body_mut().read_to_string();
+/// The JSON that an admin_url route returns. The sandbox has finished all earlier work by then.
+pub(crate) fn get_admin(sandbox: &Sandbox, path: &str) -> Value {
+    let text = ureq::get(admin_url(sandbox, path)).call().unwrap().body_mut().read_to_string();
     serde_json::from_str(&text.unwrap()).unwrap()
 }

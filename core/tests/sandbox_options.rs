@@ -1,17 +1,17 @@
-//! What the sandbox can be told to do, other than by a fault, met through this client.
+//! The client against the sandbox's magic numbers, error formats and success statuses.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
+#![allow(clippy::unwrap_used, reason = "a test ends when its setup fails")]
 
 mod common;
 
 use std::time::Duration;
 
-use common::listed;
+use common::get_admin;
 use zignsec::{Client, Error, ErrorKind, Phone2faRequest, Session};
 use zignsec_sandbox::{Action, ErrorShape, Sandbox, SuccessStatus};
 
-/// The magic numbers, with what becomes of opening a session for one, then of two lookups where a
-/// session was opened.
+/// The magic numbers. Each has the outcome of starting a session, and those of two lookups if a
+/// session was created.
 const NUMBERS: &[(&str, &str, Option<[&str; 2]>)] = &[
     ("+46701740605", "pending", Some(["pending", "pending"])),
     ("+46701740606", "pending", Some(["verified", "verified"])),
@@ -48,7 +48,7 @@ const NUMBERS: &[(&str, &str, Option<[&str; 2]>)] = &[
     ("+46701740653", "pending", Some(["pending", "pending"])),
 ];
 
-/// A client for the sandbox that tries once; a hasty one where the call is to time out.
+/// A client that does not retry. Its timeout is short if the call is expected to time out.
 fn client(sandbox: &Sandbox, expected: &str) -> Client {
     let mut builder = Client::builder(sandbox.api_key()).base_url(sandbox.url()).max_retries(0);
     if expected == "Timeout" {
@@ -63,7 +63,8 @@ fn request(phone_number: &str) -> Phone2faRequest {
         .redirect_failure("https://a.example/no")
 }
 
-fn told(outcome: Result<Session, Error>) -> String {
+/// The status of a session, `verified`, or the kind of an error.
+fn describe(outcome: Result<Session, Error>) -> String {
     match outcome {
         Ok(session) if session.is_verified() => "verified".to_owned(),
         Ok(session) => session.status_text().to_owned(),
@@ -72,32 +73,33 @@ fn told(outcome: Result<Session, Error>) -> String {
 }
 
 #[test]
-fn every_magic_number_does_what_the_table_says() {
+fn each_magic_number_has_the_outcomes_of_the_table() {
     let sandbox = Sandbox::start().unwrap();
-    let help = listed(&sandbox, "help");
+    let help = get_admin(&sandbox, "help");
     let numbers = help["magic_numbers"].as_array().unwrap();
-    let numbers: Vec<&str> = numbers.iter().map(|each| each["number"].as_str().unwrap()).collect();
+    let numbers: Vec<&str> =
+        numbers.iter().map(|entry| entry["number"].as_str().unwrap()).collect();
     assert_eq!(numbers, NUMBERS.iter().map(|(number, ..)| *number).collect::<Vec<_>>());
 
-    let (patient, hasty) = (client(&sandbox, ""), client(&sandbox, "Timeout"));
-    let to_expect = |outcome: &str| if outcome == "Timeout" { &hasty } else { &patient };
+    let (standard, short_timeout) = (client(&sandbox, ""), client(&sandbox, "Timeout"));
+    let client_for = |outcome: &str| if outcome == "Timeout" { &short_timeout } else { &standard };
     for (number, start, lookups) in NUMBERS {
         sandbox.reset();
-        let outcome = to_expect(start).start_phone_2fa(&request(number));
-        assert_eq!(told(outcome), *start, "{number}");
-        // A session whose answer was spoiled exists all the same, and can be looked up.
-        let opened = sandbox.sessions();
-        assert_eq!(opened.is_empty(), lookups.is_none(), "{number}");
+        let outcome = client_for(start).start_phone_2fa(&request(number));
+        assert_eq!(describe(outcome), *start, "{number}");
+        // If a fault changed only the response, the session exists and can be looked up.
+        let sessions = sandbox.sessions();
+        assert_eq!(sessions.is_empty(), lookups.is_none(), "{number}");
         for expected in lookups.iter().flatten() {
-            let outcome = to_expect(expected).get_session(&opened[0].id);
-            assert_eq!(told(outcome), *expected, "{number}");
+            let outcome = client_for(expected).get_session(&sessions[0].id);
+            assert_eq!(describe(outcome), *expected, "{number}");
         }
     }
 }
 
 #[test]
-fn every_shape_of_an_error_gives_a_message() {
-    for (shape, reason) in [
+fn the_reason_is_extracted_from_each_error_format() {
+    for (shape, has_reason) in [
         (ErrorShape::List, true),
         (ErrorShape::Object, true),
         (ErrorShape::Type, true),
@@ -109,12 +111,12 @@ fn every_shape_of_an_error_gives_a_message() {
         let client = Client::builder("wrong-key").base_url(sandbox.url()).build().unwrap();
         let error = client.start_phone_2fa(&request("+46701740605")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Authentication, "{shape:?}");
-        assert_eq!(error.message().contains("missing or wrong"), reason, "{shape:?}: {error}");
+        assert_eq!(error.message().contains("missing or wrong"), has_reason, "{shape:?}: {error}");
     }
 }
 
 #[test]
-fn both_words_for_success_verify() {
+fn accepted_and_finished_both_mean_verified() {
     for (word, text) in
         [(SuccessStatus::Accepted, "accepted"), (SuccessStatus::Finished, "finished")]
     {

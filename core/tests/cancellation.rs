@@ -1,6 +1,6 @@
-//! A blocked call ends soon after it is cancelled, whatever it is blocked in.
+//! Cancellation ends a blocked call within 100 ms, whatever it waits for.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where it cannot be set up")]
+#![allow(clippy::unwrap_used, reason = "a test ends when its setup fails")]
 
 mod common;
 
@@ -14,8 +14,8 @@ use serde_json::json;
 use zignsec::{Client, ErrorKind, Phone2faRequest};
 use zignsec_sandbox::{Fault, Sandbox, ScriptedAnswer};
 
-/// What the contract promises, from `cancel()` to the error.
-const PROMPT: Duration = Duration::from_millis(100);
+/// The documented limit for the time from `cancel()` to the error.
+const LIMIT: Duration = Duration::from_millis(100);
 
 fn request() -> Phone2faRequest {
     Phone2faRequest::new("+46701740605")
@@ -23,11 +23,11 @@ fn request() -> Phone2faRequest {
         .redirect_failure("https://a.example/no")
 }
 
-/// Cancels a call once it blocks, and tells how it ended.
-fn cancelled(client: &Client, is_blocked: impl Fn() -> bool) -> zignsec::Error {
-    // One at a time: on few cores the others would be in its time.
-    static TIMED: Mutex<()> = Mutex::new(());
-    let _alone = TIMED.lock().unwrap_or_else(PoisonError::into_inner);
+/// Cancels a call when it blocks, and returns its error.
+fn cancel_when(client: &Client, is_blocked: impl Fn() -> bool) -> zignsec::Error {
+    // One test at a time: on few cores, the others would distort the measured time.
+    static LOCK: Mutex<()> = Mutex::new(());
+    let _lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     std::thread::scope(|threads| {
         let call = threads.spawn(|| (client.start_phone_2fa(&request()), Instant::now()));
         let limit = Instant::now() + Duration::from_secs(10);
@@ -35,19 +35,19 @@ fn cancelled(client: &Client, is_blocked: impl Fn() -> bool) -> zignsec::Error {
             assert!(Instant::now() < limit, "the call does not block");
             std::thread::sleep(Duration::from_millis(1));
         }
-        // Blocked in a wait, rather than on its way to one.
+        // Gives the call time to enter its wait.
         std::thread::sleep(Duration::from_millis(20));
-        let begun = Instant::now();
+        let start = Instant::now();
         client.cancel();
         let (outcome, ended) = call.join().unwrap();
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Cancelled, "{error:?}");
-        assert!(ended - begun <= PROMPT, "{:?}", ended - begun);
+        assert!(ended - start <= LIMIT, "{:?}", ended - start);
         error
     })
 }
 
-/// A port whose queue of connections is full: one more is never answered.
+/// A listening port whose backlog is full: a further connection is neither accepted nor refused.
 fn black_hole() -> (socket2::Socket, Vec<socket2::Socket>, SocketAddr) {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
@@ -55,55 +55,56 @@ fn black_hole() -> (socket2::Socket, Vec<socket2::Socket>, SocketAddr) {
     let address = socket.local_addr().unwrap();
     let waiting = (0..4)
         .map(|_| {
-            let one = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
-            let one = one.unwrap();
-            one.set_nonblocking(true).unwrap();
-            let _ = one.connect(&address);
-            one
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+            let socket = socket.unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let _ = socket.connect(&address);
+            socket
         })
         .collect();
     (socket, waiting, address.as_socket().unwrap())
 }
 
-fn accepting(listener: TcpListener) -> impl Fn() -> bool {
+/// Returns a function that accepts connections and reports whether there is any.
+fn has_accepted(listener: TcpListener) -> impl Fn() -> bool {
     listener.set_nonblocking(true).unwrap();
-    let held = Mutex::new(Vec::<TcpStream>::new());
+    let accepted = Mutex::new(Vec::<TcpStream>::new());
     move || {
-        let mut held = held.lock().unwrap();
-        held.extend(listener.accept().map(|(stream, _)| stream));
-        !held.is_empty()
+        let mut accepted = accepted.lock().unwrap();
+        accepted.extend(listener.accept().map(|(stream, _)| stream));
+        !accepted.is_empty()
     }
 }
 
 #[test]
-fn in_a_connect() {
+fn cancel_during_connect() {
     let (_listener, _waiting, address) = black_hole();
     let client = Client::builder("key").base_url(format!("http://{address}")).build().unwrap();
-    let begun = Instant::now();
-    let error = cancelled(&client, || begun.elapsed() > Duration::from_millis(100));
+    let start = Instant::now();
+    let error = cancel_when(&client, || start.elapsed() > Duration::from_millis(100));
     assert!(!error.in_doubt());
 }
 
 #[test]
-fn in_a_handshake() {
+fn cancel_during_the_tls_handshake() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
     let client = Client::builder("key").base_url(url).build().unwrap();
-    let error = cancelled(&client, accepting(listener));
+    let error = cancel_when(&client, has_accepted(listener));
     assert!(!error.in_doubt());
 }
 
 #[test]
-fn in_a_proxys_silence() {
+fn cancel_while_the_proxy_does_not_respond() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
     let builder = Client::builder("key").base_url("https://gateway.example").proxy(proxy);
-    let error = cancelled(&builder.build().unwrap(), accepting(listener));
+    let error = cancel_when(&builder.build().unwrap(), has_accepted(listener));
     assert!(!error.in_doubt());
 }
 
 #[test]
-fn in_the_gateways_silence_and_in_its_drip() {
+fn cancel_while_the_gateway_stalls_or_responds_slowly() {
     for tls in [false, true] {
         let sandbox = Sandbox::builder().tls(tls).start().unwrap();
         let mut builder = Client::builder(sandbox.api_key()).base_url(sandbox.url());
@@ -114,7 +115,7 @@ fn in_the_gateways_silence_and_in_its_drip() {
         for fault in ["stall", "drip-head", "drip-body"] {
             sandbox.reset();
             arm(&sandbox, &json!({"fault": fault}));
-            let error = cancelled(&client, || !sandbox.requests().is_empty());
+            let error = cancel_when(&client, || !sandbox.requests().is_empty());
             assert!(error.in_doubt(), "{fault}");
             client.start_phone_2fa(&request()).unwrap();
         }
@@ -122,39 +123,40 @@ fn in_the_gateways_silence_and_in_its_drip() {
 }
 
 #[test]
-fn in_the_pause_between_two_attempts() {
+fn cancel_during_the_pause_between_two_attempts() {
     capture::start();
     let sandbox = Sandbox::start().unwrap();
     let client = Client::builder(sandbox.api_key()).base_url(sandbox.url()).build().unwrap();
-    let answer = ScriptedAnswer::new(503, "{}").header("retry-after", "20");
-    sandbox.arm(Fault::Answer(answer), 1).unwrap();
-    // The first attempt is over once it is logged.
-    let error = cancelled(&client, || capture::lines().iter().any(|line| line.ends_with(": 503")));
+    let response = ScriptedAnswer::new(503, "{}").header("retry-after", "20");
+    sandbox.arm(Fault::Answer(response), 1).unwrap();
+    // The first attempt is logged when it has ended.
+    let error =
+        cancel_when(&client, || capture::lines().iter().any(|line| line.ends_with(": 503")));
     assert_eq!((error.attempts(), error.in_doubt()), (1, false));
     client.start_phone_2fa(&request()).unwrap();
 }
 
 #[test]
-fn the_hook_stops_a_call_and_is_asked_on_its_thread() {
-    static ASKED: AtomicUsize = AtomicUsize::new(0);
+fn the_interrupt_function_cancels_a_call_and_runs_on_its_thread() {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
     let sandbox = Sandbox::start().unwrap();
     let thread = std::thread::current().id();
     let client = Client::builder(sandbox.api_key())
         .base_url(sandbox.url())
         .interrupt(move || {
             assert_eq!(std::thread::current().id(), thread);
-            ASKED.fetch_add(1, Ordering::Relaxed) == 2
+            CALLS.fetch_add(1, Ordering::Relaxed) == 2
         })
         .build()
         .unwrap();
     arm(&sandbox, &json!({"fault": "stall"}));
     let error = client.start_phone_2fa(&request()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
-    assert_eq!(ASKED.load(Ordering::Relaxed), 3);
+    assert_eq!(CALLS.load(Ordering::Relaxed), 3);
 }
 
 #[test]
-fn a_hook_may_make_a_call_of_its_own() {
+fn the_interrupt_function_can_make_a_call() {
     let sandbox = Sandbox::start().unwrap();
     let builder = Client::builder(sandbox.api_key()).base_url(sandbox.url());
     let inner = builder.clone().build().unwrap();
