@@ -122,7 +122,7 @@ fn libraries(program: &Path) -> Vec<PathBuf> {
     text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from).collect()
 }
 
-/// Runs one of the tests above in a new root directory, with the sandbox's certificate at `ca_file`.
+/// Runs one of the tests above in a new root directory. The sandbox's certificate is at `ca_file`.
 fn run(sandbox: &Sandbox, test: &str, ca_file: &str) {
     let Some(chroot) = chroot() else { return };
     let root = tempfile::tempdir().unwrap();

@@ -24,7 +24,7 @@ fn request() -> Phone2faRequest {
 }
 
 /// Cancels a call when it blocks, and returns its error.
-fn cancel_when(client: &Client, is_blocked: impl Fn() -> bool) -> zignsec::Error {
+fn cancel_when_blocked(client: &Client, is_blocked: impl Fn() -> bool) -> zignsec::Error {
     // One test at a time: on few cores, the others would distort the measured time.
     static LOCK: Mutex<()> = Mutex::new(());
     let _lock = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,34 +77,34 @@ fn has_accepted(listener: TcpListener) -> impl Fn() -> bool {
 }
 
 #[test]
-fn cancel_during_connect() {
+fn a_connect_is_cancelled() {
     let (_listener, _waiting, address) = black_hole();
     let client = Client::builder("key").base_url(format!("http://{address}")).build().unwrap();
     let start = Instant::now();
-    let error = cancel_when(&client, || start.elapsed() > Duration::from_millis(100));
+    let error = cancel_when_blocked(&client, || start.elapsed() > Duration::from_millis(100));
     assert!(!error.in_doubt());
 }
 
 #[test]
-fn cancel_during_the_tls_handshake() {
+fn a_tls_handshake_is_cancelled() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
     let client = Client::builder("key").base_url(url).build().unwrap();
-    let error = cancel_when(&client, has_accepted(listener));
+    let error = cancel_when_blocked(&client, has_accepted(listener));
     assert!(!error.in_doubt());
 }
 
 #[test]
-fn cancel_while_the_proxy_does_not_respond() {
+fn waiting_for_the_proxy_is_cancelled() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
     let builder = Client::builder("key").base_url("https://gateway.example").proxy(proxy);
-    let error = cancel_when(&builder.build().unwrap(), has_accepted(listener));
+    let error = cancel_when_blocked(&builder.build().unwrap(), has_accepted(listener));
     assert!(!error.in_doubt());
 }
 
 #[test]
-fn cancel_while_the_gateway_stalls_or_responds_slowly() {
+fn waiting_for_a_stalled_or_slow_response_is_cancelled() {
     for tls in [false, true] {
         let sandbox = Sandbox::builder().tls(tls).start().unwrap();
         let mut builder = Client::builder(sandbox.api_key()).base_url(sandbox.url());
@@ -115,7 +115,7 @@ fn cancel_while_the_gateway_stalls_or_responds_slowly() {
         for fault in ["stall", "drip-head", "drip-body"] {
             sandbox.reset();
             arm(&sandbox, &json!({"fault": fault}));
-            let error = cancel_when(&client, || !sandbox.requests().is_empty());
+            let error = cancel_when_blocked(&client, || !sandbox.requests().is_empty());
             assert!(error.in_doubt(), "{fault}");
             client.start_phone_2fa(&request()).unwrap();
         }
@@ -123,15 +123,16 @@ fn cancel_while_the_gateway_stalls_or_responds_slowly() {
 }
 
 #[test]
-fn cancel_during_the_pause_between_two_attempts() {
+fn a_pause_between_two_attempts_is_cancelled() {
     capture::start();
     let sandbox = Sandbox::start().unwrap();
     let client = Client::builder(sandbox.api_key()).base_url(sandbox.url()).build().unwrap();
     let response = ScriptedAnswer::new(503, "{}").header("retry-after", "20");
     sandbox.arm(Fault::Answer(response), 1).unwrap();
     // The first attempt is logged when it has ended.
-    let error =
-        cancel_when(&client, || capture::lines().iter().any(|line| line.ends_with(": 503")));
+    let error = cancel_when_blocked(&client, || {
+        capture::lines().iter().any(|line| line.ends_with(": 503"))
+    });
     assert_eq!((error.attempts(), error.in_doubt()), (1, false));
     client.start_phone_2fa(&request()).unwrap();
 }

@@ -1,5 +1,5 @@
-//! Many concurrent calls on one client: no session is created twice, and each call gets the response
-//! to its own request.
+//! Many concurrent calls on one client: no session is created twice, and each call gets the
+//! response to its own request.
 
 #![allow(clippy::unwrap_used, reason = "a test ends when its setup fails")]
 
@@ -50,7 +50,7 @@ fn each_call_gets_the_response_to_its_request() {
                 });
             }
         });
-        // Connections are numbered: the number of a new client's connection shows how many came before.
+        // Connections are numbered: that of a new client shows how many were opened before.
         let error = builder.build().unwrap().get_session("a").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         let opened = sandbox.requests()[0].connection - 1;
@@ -68,8 +68,10 @@ enum Reaction {
     RespondAndCloseOnReuse,
     HalfResponse,
     Garbage,
+    /// The connection is closed without a response, but a session is created.
     CreateAndClose,
     Close,
+    /// The connection is reset without a response, but a session is created.
     CreateAndReset,
     Reset,
     ServerError,
@@ -124,8 +126,8 @@ fn random(n: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A gateway that counts the POSTs of each call and fails for one in four. The sandbox is not enough:
-/// it does not count requests that a fault intercepts, and keeps only the newest 500.
+/// A gateway that counts the POSTs of each call and fails for one in four. The sandbox is not
+/// enough: it does not count requests that a fault intercepts, and keeps only the newest 500.
 struct UnreliableGateway {
     /// The reactions to the POSTs of each call, in order.
     seen: Mutex<HashMap<u64, Vec<Reaction>>>,

@@ -1,5 +1,5 @@
-//! The layers of the source code: no module imports one that imports it, directly or through others,
-//! and transport imports nothing that is above it.
+//! The layers of the source code: imports of modules form no cycle, and transport imports nothing
+//! that is above it.
 //!
 //! `ZIGNSEC_TEST_TREE` names another source tree to check.
 

@@ -1,4 +1,4 @@
-//! The system counts of a request on an open connection, counted by strace: one send, one receive,
+//! The system calls of a request on an open connection, counted by strace: one send, one receive,
 //! one check whether the connection is still open, and one `getpid` that detects a fork.
 
 #![cfg(target_os = "linux")]
@@ -42,7 +42,7 @@ fn traced() {
     get_result.unwrap();
 }
 
-/// Counts the system counts calls_between two marks by name, without those that manage memory.
+/// Counts the system calls between two marks by name, without those that manage memory.
 fn calls_between(trace: &str, from: &str, to: &str) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     let lines = trace

@@ -59,8 +59,8 @@ struct ArgumentCase {
 }
 
 impl ArgumentCase {
-    /// Makes the call of the case. Arguments that the case does not set are valid. `None` if Rust cannot
-    /// express a value of the case.
+    /// Makes the call of the case. Arguments that the case does not set are valid. `None` if Rust's
+    /// types do not allow a value of the case.
     fn run(&self, sandbox: &Sandbox) -> Option<Result<(), Error>> {
         let argument = |name: &str, default: &str| match self.set.get(name) {
             None => Some(default.to_owned()),
@@ -192,8 +192,8 @@ fn webhooks_have_the_outcomes_of_the_cases() {
             bytes => hex::decode(bytes["bytes"].as_str().unwrap()).unwrap(),
         };
         body.resize(body.len() + case.padding, b' ');
-        // In Rust a missing header is an empty string. A string cannot contain invalid UTF-8: such cases
-        // are skipped.
+        // A missing header is an empty string in Rust. Cases with invalid UTF-8 are skipped: a
+        // string cannot contain it.
         let signature = case.signature.unwrap_or_default();
         let signature = if signature.is_null() { Some("") } else { signature.as_str() };
         let tolerance = match case.tolerance_s.map(u64::try_from) {

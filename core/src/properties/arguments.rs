@@ -1,4 +1,4 @@
-//! What is taken of a caller's arguments, and that it is sent as it was given.
+//! Which arguments are valid, and that they are sent unchanged.
 
 use std::sync::LazyLock;
 
@@ -11,10 +11,10 @@ use crate::error::ErrorKind;
 use crate::request::Phone2faRequest;
 use crate::session;
 
-/// Texts of which many keep a rule and many just miss it.
-struct Near(&'static [&'static str], usize);
+/// Texts that are valid or almost valid. The second field is the maximum number of pieces.
+struct Pieces(&'static [&'static str], usize);
 
-impl ValueGenerator for Near {
+impl ValueGenerator for Pieces {
     type Output = String;
 
     fn generate<D: Driver>(&self, driver: &mut D) -> Option<String> {
@@ -61,15 +61,15 @@ fn a_session_id_is_up_to_64_letters_digits_and_hyphens() {
     const PIECES: &[&str] =
         &["a", "Z", "0", "-", "55c20771-9d75", "0123456789abcdef", "/", ".", "é"];
     static ID: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\A[A-Za-z0-9-]{1,64}\z").unwrap());
-    check!().with_generator(Near(PIECES, 12)).for_each(|id: &String| {
+    check!().with_generator(Pieces(PIECES, 12)).for_each(|id: &String| {
         assert_eq!(session::is_valid_id(id), ID.is_match(id));
     });
 }
 
 #[test]
-fn a_csrf_token_is_printable_ascii_that_a_header_can_hold() {
+fn a_csrf_token_is_printable_ascii() {
     const PIECES: &[&str] = &["a", "~", " ", "\"", "\t", "\r\n", "\0", "\u{7f}", "é"];
-    check!().with_generator(Near(PIECES, 6)).for_each(|token: &String| {
+    check!().with_generator(Pieces(PIECES, 6)).for_each(|token: &String| {
         let request = Phone2faRequest::new("+46701740605")
             .redirect_success("https://a.example")
             .redirect_failure("https://b.example")
@@ -82,27 +82,27 @@ fn a_csrf_token_is_printable_ascii_that_a_header_can_hold() {
 }
 
 #[test]
-fn what_is_sent_is_what_was_given() {
+fn the_request_contains_the_arguments_unchanged() {
     #[derive(Debug)]
-    struct Given {
+    struct Arguments {
         locale: String,
         relay_state: String,
         webhook: bool,
     }
     struct Any;
     impl ValueGenerator for Any {
-        type Output = Given;
+        type Output = Arguments;
 
-        fn generate<D: Driver>(&self, driver: &mut D) -> Option<Given> {
+        fn generate<D: Driver>(&self, driver: &mut D) -> Option<Arguments> {
             let mut text = || -> Option<String> {
                 let count = below(driver, 12)?;
                 (0..count).map(|_| driver.produce::<char>()).collect()
             };
             let (locale, relay_state) = (text()?, text()?);
-            Some(Given { locale, relay_state, webhook: one_in(driver, 2)? })
+            Some(Arguments { locale, relay_state, webhook: one_in(driver, 2)? })
         }
     }
-    check!().with_generator(Any).for_each(|Given { locale, relay_state, webhook }| {
+    check!().with_generator(Any).for_each(|Arguments { locale, relay_state, webhook }| {
         let webhook = if *webhook { "https://c.example/hook?a=%22&b=\\" } else { "" };
         let request = Phone2faRequest::new("+46701740605")
             .redirect_success("https://a.example/?a=b#c")

@@ -1,4 +1,4 @@
-//! Bodies of answers and webhooks: good ones, bad ones, and what lies between.
+//! Generates bodies of responses and webhooks: valid, almost valid and invalid ones.
 
 use std::sync::OnceLock;
 
@@ -8,9 +8,9 @@ use serde::Deserialize;
 use super::{Bytes, below, one_in, pick, pieces};
 
 pub(super) const SESSION_ID: &str = "55c20771-9d75-4241-8e0f-94d3a37671ca";
-/// The client's keys, which an answer may repeat.
+/// The client's keys, which a response may repeat.
 pub(super) const KEYS: [&str; 2] = ["sk/live+0123456789abcdef==", "sk/live+0123"];
-/// What stands in every spelling of [`PHONE_NUMBERS`].
+/// The digits that all of [`PHONE_NUMBERS`] contain.
 pub(super) const PHONE_DIGITS: &str = "701740605";
 
 const PHONE_NUMBERS: [&str; 10] = [
@@ -121,7 +121,7 @@ const OTHER_VALUES: [&str; 16] = [
     r#""\ud800""#,
 ];
 
-/// What breaks JSON, or almost.
+/// Text that makes JSON invalid or almost does.
 const TOKENS: [&str; 22] = [
     "{",
     "}",
@@ -147,7 +147,7 @@ const TOKENS: [&str; 22] = [
     "\n",
 ];
 
-/// The body of an answer or a webhook.
+/// Generates the body of a response or a webhook.
 pub(super) struct Bodies;
 
 impl ValueGenerator for Bodies {
@@ -172,7 +172,7 @@ impl ValueGenerator for Bodies {
     }
 }
 
-/// The bodies that every language is tried with.
+/// The bodies of the shared cases in `tests/vectors`.
 pub(super) fn known() -> &'static [&'static str] {
     #[derive(Deserialize)]
     struct Case {
@@ -193,7 +193,7 @@ pub(super) fn known() -> &'static [&'static str] {
     })
 }
 
-/// An object that has what a session must have.
+/// An object with the fields that a session requires.
 fn session<D: Driver>(driver: &mut D) -> Option<String> {
     let mut fields = vec![("id", literal(driver, SESSION_ID)?)];
     let status = pick(driver, &STATUSES)?;
@@ -230,9 +230,9 @@ fn object<D: Driver>(driver: &mut D, mut fields: Vec<(&str, String)>) -> Option<
     Some(out)
 }
 
-/// A value as a field of this name may have it, or as it may not.
+/// A valid or invalid value for a field with this name.
 fn value<D: Driver>(driver: &mut D, name: &str, depth: usize) -> Option<String> {
-    const DEEPEST: usize = 4;
+    const MAX_DEPTH: usize = 4;
     if one_in(driver, 6)? {
         return Some(pick(driver, &OTHER_VALUES)?.to_owned());
     }
@@ -247,7 +247,7 @@ fn value<D: Driver>(driver: &mut D, name: &str, depth: usize) -> Option<String> 
             return Some(pick(driver, &["null", "[]", "{}", "\"\"", "[ ]", "[{}]"])?.to_owned());
         }
         "data" | "result" | "request_data" | "metadata" | "errors" | "error" | ""
-            if depth < DEEPEST =>
+            if depth < MAX_DEPTH =>
         {
             let fields = more_fields(driver, depth)?;
             return object(driver, fields);
@@ -257,7 +257,7 @@ fn value<D: Driver>(driver: &mut D, name: &str, depth: usize) -> Option<String> 
     literal(driver, &text)
 }
 
-/// What an answer may say in words.
+/// Text that a response may contain, including secrets.
 fn words<D: Driver>(driver: &mut D) -> Option<String> {
     let count = below(driver, 6)?;
     let mut out = String::new();
@@ -274,7 +274,7 @@ fn words<D: Driver>(driver: &mut D) -> Option<String> {
     Some(out)
 }
 
-/// A text as JSON, which may escape any of its characters.
+/// A text as a JSON string, in which any character may be escaped.
 fn literal<D: Driver>(driver: &mut D, text: &str) -> Option<String> {
     let plain = serde_json::to_string(text).unwrap();
     if !one_in(driver, 8)? {
@@ -303,9 +303,9 @@ fn mutate<D: Driver>(driver: &mut D, body: &mut Vec<u8>) -> Option<()> {
         0 => drop(body.drain(start..end)),
         1 => body.truncate(start),
         2 => {
-            let again = body[start..end].to_vec();
+            let copy = body[start..end].to_vec();
             let at = below(driver, body.len() + 1)?;
-            body.splice(at..at, again);
+            body.splice(at..at, copy);
         }
         3 => drop(body.splice(start..end, [driver.produce::<u8>()?])),
         _ => drop(body.splice(start..start, pick(driver, &TOKENS)?.bytes())),

@@ -1,4 +1,4 @@
-//! HTTP as a gateway or a stranger on the way may speak it.
+//! The HTTP parser, on responses that may be untrusted or malformed.
 
 use std::fmt;
 use std::io::Read;
@@ -15,7 +15,7 @@ use crate::transport::{Response, mock_stream};
 #[derive(Debug)]
 struct Case {
     input: Bytes,
-    /// Where it is cut into pieces.
+    /// The positions at which it is cut into pieces.
     cuts: Vec<usize>,
 }
 
@@ -25,7 +25,7 @@ impl ValueGenerator for Cases {
     type Output = Case;
 
     fn generate<D: Driver>(&self, driver: &mut D) -> Option<Case> {
-        let mut input = answer(driver)?.into_bytes();
+        let mut input = response(driver)?.into_bytes();
         if one_in(driver, 3)? {
             let at = below(driver, input.len())?;
             let end = (at + below(driver, 4)?).min(input.len());
@@ -40,9 +40,9 @@ impl ValueGenerator for Cases {
     }
 }
 
-/// An answer that keeps the rules of HTTP, or misses them by one of the usual mistakes.
-fn answer<D: Driver>(driver: &mut D) -> Option<String> {
-    const EARLY: &[&str] =
+/// A response that is valid HTTP, or contains one of the usual mistakes.
+fn response<D: Driver>(driver: &mut D) -> Option<String> {
+    const INTERIM: &[&str] =
         &["", "", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 x\r\na: b\r\n\r\n"];
     const STATUS: &[&str] = &[
         "HTTP/1.1 200 OK",
@@ -83,68 +83,68 @@ fn answer<D: Driver>(driver: &mut D) -> Option<String> {
         "3\r\nabc\r\n",
         "3\r\nab",
     ];
-    let mut answer = pick(driver, EARLY)?.to_owned();
-    answer += pick(driver, STATUS)?;
-    answer += "\r\n";
+    let mut response = pick(driver, INTERIM)?.to_owned();
+    response += pick(driver, STATUS)?;
+    response += "\r\n";
     for _ in 0..below(driver, 4)? {
-        answer += pick(driver, HEADERS)?;
-        answer += "\r\n";
+        response += pick(driver, HEADERS)?;
+        response += "\r\n";
     }
-    answer += "\r\n";
-    answer += pick(driver, BODY)?;
-    Some(answer)
+    response += "\r\n";
+    response += pick(driver, BODY)?;
+    Some(response)
 }
 
 #[test]
-fn an_answer_is_read_alike_however_it_arrives() {
+fn a_response_is_parsed_the_same_however_it_is_split() {
     check!().with_generator(Cases).for_each(|Case { input: Bytes(input), cuts }| {
-        let whole = mock_stream::read_response([input.as_slice()]);
+        let at_once = mock_stream::read_response([input.as_slice()]);
         let ends = cuts.iter().copied().chain([input.len()]);
         let starts = [0].into_iter().chain(cuts.iter().copied());
         let pieces =
             mock_stream::read_response(starts.zip(ends).map(|(start, end)| &input[start..end]));
-        match (&whole, &pieces) {
+        match (&at_once, &pieces) {
             (Ok((one, _)), Ok((other, _))) => assert_eq!(one, other),
             (Err(one), Err(other)) => assert_eq!(format!("{one:?}"), format!("{other:?}")),
-            _ => panic!("{whole:?}, in pieces {pieces:?}"),
+            _ => panic!("{at_once:?}, in pieces {pieces:?}"),
         }
     });
 }
 
-/// ureq is a second opinion on what an answer says and where it ends.
+/// Compares with ureq what a response contains and where it ends.
 #[test]
-fn an_answer_is_read_as_ureq_reads_it_or_refused() {
+fn a_response_is_parsed_like_ureq_does_or_is_an_error() {
     check!().with_generator(Cases).for_each(|Case { input: Bytes(input), .. }| {
-        // A line may end without its carriage return: RFC 9112, section 2.2. ureq thinks so of some.
+        // RFC 9112, section 2.2, allows lines without a carriage return. ureq accepts only some.
         let lines = input.split(|byte| *byte == b'\n').rev().skip(1);
         if lines.into_iter().any(|line| !line.ends_with(b"\r")) {
             return;
         }
-        let Ok((answer, _)) = mock_stream::read_response([input.as_slice()]) else { return };
-        if answer.is_success() {
-            let Response { status, body, .. } = answer;
-            match by_ureq(input) {
-                Ok(by_ureq) => assert_eq!((status, body), by_ureq),
-                // ureq refuses a 100 that has headers.
+        let Ok((response, _)) = mock_stream::read_response([input.as_slice()]) else { return };
+        if response.is_success() {
+            let Response { status, body, .. } = response;
+            match read_by_ureq(input) {
+                Ok(expected) => assert_eq!((status, body), expected),
+                // ureq rejects a 100 response with headers.
                 Err(error) => assert!(error.to_string().contains("with 100-continue"), "{error}"),
             }
         }
     });
 }
 
-fn by_ureq(input: &[u8]) -> Result<(u16, Vec<u8>), ureq::Error> {
+fn read_by_ureq(input: &[u8]) -> Result<(u16, Vec<u8>), ureq::Error> {
     let config = ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build();
-    let agent = ureq::Agent::with_parts(config, Canned(input.to_vec()), Nowhere);
-    let mut answer = agent.get("http://gateway.test/").call()?;
+    let agent = ureq::Agent::with_parts(config, KnownResponse(input.to_vec()), NoResolver);
+    let mut response = agent.get("http://gateway.test/").call()?;
     let mut body = Vec::new();
-    answer.body_mut().as_reader().read_to_end(&mut body)?;
-    Ok((answer.status().as_u16(), body))
+    response.body_mut().as_reader().read_to_end(&mut body)?;
+    Ok((response.status().as_u16(), body))
 }
 
 #[derive(Debug)]
-struct Nowhere;
+struct NoResolver;
 
-impl Resolver for Nowhere {
+impl Resolver for NoResolver {
     fn resolve(
         &self,
         _: &ureq::http::Uri,
@@ -155,28 +155,31 @@ impl Resolver for Nowhere {
     }
 }
 
-/// Connections on which everything that arrives is known beforehand.
+/// Opens connections on which a known response arrives.
 #[derive(Debug)]
-struct Canned(Vec<u8>);
+struct KnownResponse(Vec<u8>);
 
-impl Connector for Canned {
-    type Out = Line;
+impl Connector for KnownResponse {
+    type Out = KnownTransport;
 
     fn connect(
         &self,
         _: &ConnectionDetails<'_>,
         _: Option<()>,
-    ) -> Result<Option<Line>, ureq::Error> {
-        Ok(Some(Line { input: self.0.clone(), buffers: LazyBuffers::new(1 << 14, 1 << 14) }))
+    ) -> Result<Option<KnownTransport>, ureq::Error> {
+        Ok(Some(KnownTransport {
+            input: self.0.clone(),
+            buffers: LazyBuffers::new(1 << 14, 1 << 14),
+        }))
     }
 }
 
-struct Line {
+struct KnownTransport {
     input: Vec<u8>,
     buffers: LazyBuffers,
 }
 
-impl Transport for Line {
+impl Transport for KnownTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }
@@ -197,8 +200,8 @@ impl Transport for Line {
     }
 }
 
-impl fmt::Debug for Line {
+impl fmt::Debug for KnownTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Line")
+        f.write_str("KnownTransport")
     }
 }

@@ -1,7 +1,7 @@
-//! Properties that hold for every input, each tried on random ones: for a second in a plain
-//! `cargo test`; what reads a stranger's words for longer in `make test-fuzz`. A failure prints the
-//! smallest input found for it, and a seed: `BOLERO_RANDOM_SEED` brings it back. The cases of
-//! `tests/vectors` are tried each time; what is found here goes there.
+//! Property tests: each property is checked with random inputs, for a second in `cargo test`.
+//! Parsers of untrusted input are tested longer in `make test-fuzz`. A failure prints the smallest
+//! failing input and a seed. Set `BOLERO_RANDOM_SEED` to this seed to repeat the failure. The cases
+//! of `tests/vectors` are tested too: add a case there for each bug that is found here.
 
 mod arguments;
 mod bodies;
@@ -18,7 +18,7 @@ use std::ops::Bound;
 
 use bolero::Driver;
 
-/// Bytes that a failure shows as text.
+/// Bytes that are printed as text when a test fails.
 struct Bytes(Vec<u8>);
 
 impl fmt::Debug for Bytes {
@@ -27,7 +27,7 @@ impl fmt::Debug for Bytes {
     }
 }
 
-/// A number from 0 up to `end`.
+/// A number from 0 to `end`, exclusive.
 fn below<D: Driver>(driver: &mut D, end: usize) -> Option<usize> {
     driver.gen_usize(Bound::Included(&0), Bound::Excluded(&end))
 }
@@ -40,7 +40,7 @@ fn one_in<D: Driver>(driver: &mut D, count: usize) -> Option<bool> {
     Some(below(driver, count)? == count - 1)
 }
 
-/// Puts a few pieces together.
+/// Concatenates up to `most` of the choices.
 fn pieces<D: Driver>(driver: &mut D, most: usize, choices: &[&str]) -> Option<String> {
     let count = below(driver, most + 1)?;
     (0..count).map(|_| pick(driver, choices)).collect()

@@ -1,4 +1,4 @@
-//! `NO_PROXY` exempts what one of its entries means, and nothing else.
+//! A host is exempt from the proxy if, and only if, an entry of `NO_PROXY` matches it.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -19,7 +19,7 @@ const NAMES: [&str; 7] = [
 const PORTS: [u16; 3] = [80, 443, 8443];
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum Host {
     Name(&'static str),
     V4(u32),
     V6(u128),
@@ -27,7 +27,7 @@ enum Place {
 
 #[derive(Debug)]
 struct Case {
-    host: Place,
+    host: Host,
     port: u16,
     list: String,
     expected: bool,
@@ -39,72 +39,72 @@ impl ValueGenerator for Cases {
     type Output = Case;
 
     fn generate<D: Driver>(&self, driver: &mut D) -> Option<Case> {
-        let (host, port) = (place(driver)?, pick(driver, &PORTS)?);
+        let (host, port) = (random_host(driver)?, pick(driver, &PORTS)?);
         let (mut list, mut expected) = (String::new(), false);
         for _ in 0..below(driver, 4)? {
             list += pick(driver, &[",", " ", "\t", ", ", ",,"])?;
-            let (entry, exempts) = entry(driver, host, port)?;
+            let (entry, matches) = entry(driver, host, port)?;
             list += &entry;
-            expected |= exempts;
+            expected |= matches;
         }
         Some(Case { host, port, list, expected })
     }
 }
 
-fn place<D: Driver>(driver: &mut D) -> Option<Place> {
+fn random_host<D: Driver>(driver: &mut D) -> Option<Host> {
     Some(match below(driver, 3)? {
-        0 => Place::Name(pick(driver, &NAMES)?),
-        1 => Place::V4(driver.produce()?),
-        _ => Place::V6(driver.produce()?),
+        0 => Host::Name(pick(driver, &NAMES)?),
+        1 => Host::V4(driver.produce()?),
+        _ => Host::V6(driver.produce()?),
     })
 }
 
-/// An entry, and whether it means the host at the port.
-fn entry<D: Driver>(driver: &mut D, host: Place, port: u16) -> Option<(String, bool)> {
+/// An entry, and whether it matches the host and the port.
+fn entry<D: Driver>(driver: &mut D, host: Host, port: u16) -> Option<(String, bool)> {
     if one_in(driver, 32)? {
         return Some(("*".to_owned(), true));
     }
-    // One that is near the host, since few others mean it.
-    let near = if one_in(driver, 4)? { place(driver)? } else { host };
-    let (mut text, exempts) = match near {
-        Place::Name(_) => {
+    // Most entries are similar to the host: few others would match it.
+    let similar = if one_in(driver, 4)? { random_host(driver)? } else { host };
+    let (mut text, matches) = match similar {
+        Host::Name(_) => {
             let name = pick(driver, &NAMES)?;
-            let exempts = matches!(host, Place::Name(host) if is_below(host, name));
-            (format!("{}{name}", pick(driver, &["", ".", "*."])?), exempts)
+            let matches = matches!(host, Host::Name(host) if is_in_domain(host, name));
+            (format!("{}{name}", pick(driver, &["", ".", "*."])?), matches)
         }
-        Place::V4(address) => {
+        Host::V4(address) => {
             let network = address ^ 1u32.checked_shl(driver.produce()?).unwrap_or(0);
             let length = below(driver, 33)?;
             let same = |host: u32| (0..length).all(|bit| host << bit >> 31 == network << bit >> 31);
-            let exempts = matches!(host, Place::V4(host) if same(host));
+            let matches = matches!(host, Host::V4(host) if same(host));
             let network = Ipv4Addr::from(network);
-            let whole = length == 32 && one_in(driver, 2)?;
-            let text = if whole { network.to_string() } else { format!("{network}/{length}") };
-            (text, exempts)
+            let is_address = length == 32 && one_in(driver, 2)?;
+            let text = if is_address { network.to_string() } else { format!("{network}/{length}") };
+            (text, matches)
         }
-        Place::V6(address) => {
+        Host::V6(address) => {
             let network = address ^ 1u128.checked_shl(driver.produce()?).unwrap_or(0);
             let length = below(driver, 129)?;
             let same =
                 |host: u128| (0..length).all(|bit| host << bit >> 127 == network << bit >> 127);
-            let exempts = matches!(host, Place::V6(host) if same(host));
-            (format!("{}/{length}", Ipv6Addr::from(network)), exempts)
+            let matches = matches!(host, Host::V6(host) if same(host));
+            (format!("{}/{length}", Ipv6Addr::from(network)), matches)
         }
     };
-    let is_v6 = matches!(near, Place::V6(_));
-    let of_port = one_in(driver, 3)?;
-    if is_v6 && (of_port || one_in(driver, 3)?) {
+    let is_v6 = matches!(similar, Host::V6(_));
+    let has_port = one_in(driver, 3)?;
+    if is_v6 && (has_port || one_in(driver, 3)?) {
         text = format!("[{text}]");
     }
-    if !of_port {
-        return Some((text, exempts));
+    if !has_port {
+        return Some((text, matches));
     }
-    let only = pick(driver, &PORTS)?;
-    Some((format!("{text}:{only}"), exempts && only == port))
+    let entry_port = pick(driver, &PORTS)?;
+    Some((format!("{text}:{entry_port}"), matches && entry_port == port))
 }
 
-/// Whether a host is a name or below it, label by label.
-fn is_below(host: &str, name: &str) -> bool {
+/// Whether a host is the name or a subdomain of it. Compares label by label.
+fn is_in_domain(host: &str, name: &str) -> bool {
     let labels = |name: &str| -> Vec<String> {
         name.split('.').rev().map(str::to_ascii_lowercase).collect()
     };
@@ -112,12 +112,12 @@ fn is_below(host: &str, name: &str) -> bool {
 }
 
 #[test]
-fn a_host_is_exempt_where_an_entry_means_it() {
+fn a_host_is_exempt_if_an_entry_matches_it() {
     check!().with_generator(Cases).for_each(|Case { host, port, list, expected }| {
         let host = match host {
-            Place::Name(name) => (*name).to_owned(),
-            Place::V4(address) => Ipv4Addr::from(*address).to_string(),
-            Place::V6(address) => format!("[{}]", Ipv6Addr::from(*address)),
+            Host::Name(name) => (*name).to_owned(),
+            Host::V4(address) => Ipv4Addr::from(*address).to_string(),
+            Host::V6(address) => format!("[{}]", Ipv6Addr::from(*address)),
         };
         assert_eq!(is_exempt(list, &host, *port), *expected, "{host}");
     });

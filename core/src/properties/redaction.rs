@@ -1,4 +1,4 @@
-//! No key and no phone number is left in a text that was redacted, and the rest of it is.
+//! Redaction removes every key and phone number from a text, and nothing else.
 
 use bolero::{Driver, ValueGenerator, check};
 
@@ -58,7 +58,7 @@ impl ValueGenerator for Texts {
     }
 }
 
-/// The text as it is, as JSON, or as JSON within JSON.
+/// The text unchanged, escaped as in JSON, or escaped twice.
 fn escaped<D: Driver>(driver: &mut D, text: &str) -> Option<String> {
     let mut text = text.to_owned();
     for _ in 0..below(driver, 3)? {
@@ -69,26 +69,26 @@ fn escaped<D: Driver>(driver: &mut D, text: &str) -> Option<String> {
 }
 
 #[test]
-fn no_key_and_no_number_is_left() {
+fn no_key_and_no_phone_number_remains() {
     check!().with_generator(Texts).for_each(|text: &String| {
-        let shown = redact::text(text, &KEYS);
-        assert!(!KEYS.iter().any(|key| shown.contains(key)), "{shown}");
-        // The most digits in a row, whatever may stand between those of a phone number.
-        let mut row = 0;
-        for c in shown.chars() {
+        let redacted = redact::text(text, &KEYS);
+        assert!(!KEYS.iter().any(|key| redacted.contains(key)), "{redacted}");
+        // Counts digits in a row, ignoring the separators of phone numbers.
+        let mut digits = 0;
+        for c in redacted.chars() {
             if c.is_numeric() {
-                row += 1;
-                assert!(row < 7, "{shown}");
+                digits += 1;
+                assert!(digits < 7, "{redacted}");
             } else if !c.is_whitespace() && !"-.()_,/\u{2011}".contains(c) {
-                row = 0;
+                digits = 0;
             }
         }
-        assert!(!shown.chars().any(char::is_control));
+        assert!(!redacted.chars().any(char::is_control));
     });
 }
 
 #[test]
-fn a_text_without_them_stays_as_it_is() {
+fn a_text_without_secrets_is_unchanged() {
     struct Harmless;
     impl ValueGenerator for Harmless {
         type Output = String;

@@ -1,5 +1,5 @@
-//! Whatever a gateway answers, nobody is verified who must not be, nobody else's session is handed
-//! out, and no error tells a secret.
+//! For every response: only a successful session is verified, a different session is never
+//! returned, and no error contains a secret.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -41,11 +41,11 @@ impl ValueGenerator for Cases {
 }
 
 #[test]
-fn an_answer_is_read_to_the_letter_or_refused_in_silence() {
-    // That the cases are worth something: each outcome is reached.
+fn a_response_is_decoded_exactly_or_is_an_error_without_secrets() {
+    // Shows that the generated cases are useful: each outcome is reached.
     static VERIFIED: AtomicBool = AtomicBool::new(false);
     static UNVERIFIED: AtomicBool = AtomicBool::new(false);
-    static REFUSED: AtomicBool = AtomicBool::new(false);
+    static FAILED: AtomicBool = AtomicBool::new(false);
     for body in bodies::known() {
         for creates in [false, true] {
             let body = Bytes(body.as_bytes().to_vec());
@@ -56,16 +56,16 @@ fn an_answer_is_read_to_the_letter_or_refused_in_silence() {
         let reached = match outcome(case) {
             Ok(session) if session.is_verified() => &VERIFIED,
             Ok(_) => &UNVERIFIED,
-            Err(_) => &REFUSED,
+            Err(_) => &FAILED,
         };
         reached.store(true, Ordering::Relaxed);
     });
-    for reached in [&VERIFIED, &UNVERIFIED, &REFUSED] {
+    for reached in [&VERIFIED, &UNVERIFIED, &FAILED] {
         assert!(reached.load(Ordering::Relaxed));
     }
 }
 
-/// Reads an answer and holds what comes of it against the rules.
+/// Reads a response and checks the session or the error against the rules.
 fn outcome(case: &Case) -> Result<Session, Error> {
     let start = Phone2faRequest::new("+46701740605");
     let request = match case.creates {
@@ -87,8 +87,8 @@ fn outcome(case: &Case) -> Result<Session, Error> {
             check_session(session, std::str::from_utf8(&case.body.0).unwrap());
         }
         Err(error) => {
-            let refused = error.kind() == ErrorKind::Protocol;
-            assert_eq!(refused, response.is_success());
+            let is_invalid = error.kind() == ErrorKind::Protocol;
+            assert_eq!(is_invalid, response.is_success());
             assert_eq!(error.http_status(), Some(case.status));
             assert!(case.creates || !error.in_doubt());
             check_error(error);
@@ -99,8 +99,8 @@ fn outcome(case: &Case) -> Result<Session, Error> {
 
 fn check_error(error: &Error) {
     let message = error.message();
-    let shown = format!("{message} {error:?}");
-    assert!(!KEYS.iter().any(|key| shown.contains(key)), "{message}");
+    let text = format!("{message} {error:?}");
+    assert!(!KEYS.iter().any(|key| text.contains(key)), "{message}");
     let joined: String =
         message.chars().filter(|c| !c.is_whitespace() && !"-.()_,/".contains(*c)).collect();
     assert!(!joined.contains(PHONE_DIGITS), "{message}");
@@ -116,16 +116,16 @@ fn check_session(session: &Session, body: &str) {
         Some(data) if data.starts_with('{') => Object::parse(data),
         _ => whole,
     };
-    assert_eq!(session.json(), object.text.trim(), "as it came, unknown fields and all");
+    assert_eq!(session.json(), object.text.trim(), "unchanged, with unknown fields");
     assert_eq!(Session::from_json(session.json()).unwrap(), *session);
 
     let request = object.object("request_data");
-    let of_metadata = request.object("metadata").string("phone_number");
+    let in_metadata = request.object("metadata").string("phone_number");
     let getters = [
         (Some(session.id()), object.string("id")),
         (Some(session.status_text()), object.string("status")),
         (session.redirect_url(), object.string("redirect_url")),
-        (session.phone_number(), object.string("phone_number").or(of_metadata)),
+        (session.phone_number(), object.string("phone_number").or(in_metadata)),
         (session.locale(), request.string("locale")),
         (session.redirect_success(), request.string("redirect_success")),
         (session.redirect_failure(), request.string("redirect_failure")),
@@ -155,7 +155,7 @@ fn check_redirect_url(text: &str) {
     assert!(url.scheme() == "https" || (url.scheme() == "http" && loopback), "{text}");
 }
 
-/// A JSON object, read by other means than those of the library.
+/// A JSON object, parsed independently of the library.
 #[derive(Default)]
 struct Object<'a> {
     text: &'a str,
@@ -171,7 +171,8 @@ impl<'a> Object<'a> {
         self.fields.get(name).map(|value| value.get())
     }
 
-    /// A value; one that is beyond `Value`, such as 1e999, is neither text, null nor empty.
+    /// A value. One that `Value` cannot represent, such as 1e999, becomes true: that is not a string,
+    /// null or empty either.
     fn value(&self, name: &str) -> Option<Value> {
         self.text_of(name).map(|text| serde_json::from_str(text).unwrap_or(Value::Bool(true)))
     }
@@ -187,7 +188,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Both words for success, nothing that speaks against them.
+    /// Whether the status means success and no other field contradicts it.
     fn verifies(&self) -> bool {
         let is_success = |value: Value| {
             let word = value.as_str().unwrap_or_default().to_lowercase();

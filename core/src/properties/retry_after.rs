@@ -1,4 +1,4 @@
-//! `Retry-After`, whatever a gateway writes there.
+//! The parser of `Retry-After`, on any value.
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
@@ -66,7 +66,7 @@ impl ValueGenerator for Values {
     }
 }
 
-/// A date in one of the three forms that HTTP has had.
+/// A date in one of the three formats of HTTP (RFC 9110, section 5.6.7).
 fn date<D: Driver>(driver: &mut D) -> Option<String> {
     const DAYS: [&str; 7] =
         ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -90,41 +90,41 @@ fn date<D: Driver>(driver: &mut D) -> Option<String> {
 fn retry_after_is_a_whole_number_a_date_or_nothing() {
     check!().with_generator(Values).for_each(|Bytes(value)| {
         let value = value.trim_ascii();
-        let begun = SystemTime::now();
-        let told = retry_after(value);
+        let start = SystemTime::now();
+        let parsed = retry_after(value);
         let text = &*String::from_utf8_lossy(value);
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            assert_eq!(told, seconds(text).map(Duration::from_secs));
-        } else if let Some(told) = told {
-            let at = of_a_date(text).unwrap();
-            let latest = at.duration_since(begun).unwrap_or_default();
+            assert_eq!(parsed, seconds(text).map(Duration::from_secs));
+        } else if let Some(parsed) = parsed {
+            let at = parse_date(text).unwrap();
+            let latest = at.duration_since(start).unwrap_or_default();
             let earliest = at.duration_since(SystemTime::now()).unwrap_or_default();
-            assert!(earliest <= told && told <= latest, "{told:?}");
+            assert!(earliest <= parsed && parsed <= latest, "{parsed:?}");
         } else {
-            let is_date = of_a_date(text).is_some_and(|at| httpdate::fmt_http_date(at) == text);
+            let is_date = parse_date(text).is_some_and(|at| httpdate::fmt_http_date(at) == text);
             assert!(!is_date);
         }
     });
 }
 
-/// Digits as a number, one by one.
+/// The value of decimal digits. `None` if it does not fit.
 fn seconds(digits: &str) -> Option<u64> {
     digits.bytes().try_fold(0u64, |number, digit| {
         number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
     })
 }
 
-/// The moment that a date tells; `None` where it is no date of HTTP's.
-fn of_a_date(text: &str) -> Option<SystemTime> {
-    // The parser does not look at the character behind the two digits of a year.
-    const FORMS: [&str; 3] = [
+/// Parses a date of HTTP. `None` if it is not valid.
+fn parse_date(text: &str) -> Option<SystemTime> {
+    // The library's parser ignores the character after a year of two digits.
+    const FORMATS: [&str; 3] = [
         r"\A[A-Z][a-z]{2}, (?<day>\d\d) (?<month>[A-Z][a-z]{2}) (?<year>\d{4}) (?<time>[\d:]{8}) GMT\z",
         r"\A[A-Z][a-z]+day, (?<day>\d\d)-(?<month>[A-Z][a-z]{2})-(?<year>\d\d).(?<time>[\d:]{8}) GMT\z",
         r"\A[A-Z][a-z]{2} (?<month>[A-Z][a-z]{2}) (?<day>[ \d]\d) (?<time>[\d:]{8}) (?<year>\d{4})\z",
     ];
     static COMPILED: LazyLock<[Regex; 3]> =
-        LazyLock::new(|| FORMS.map(|form| Regex::new(form).unwrap()));
-    let found = COMPILED.iter().find_map(|form| form.captures(text))?;
+        LazyLock::new(|| FORMATS.map(|format| Regex::new(format).unwrap()));
+    let found = COMPILED.iter().find_map(|format| format.captures(text))?;
     let number = |text: &str| text.trim().parse::<i64>().ok();
     let mut year = number(&found["year"])?;
     if found["year"].len() == 2 {
@@ -133,7 +133,7 @@ fn of_a_date(text: &str) -> Option<SystemTime> {
     let months = "JanFebMarAprMayJunJulAugSepOctNovDec";
     let month = i64::try_from(months.find(&found["month"])? / 3).ok()? + 1;
     let day = number(&found["day"])?;
-    // Days since 1970, by counting years from March on.
+    // Days since 1970. A year starts in March here, so that leap days come last.
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 719_469;
     let mut time = found["time"].split(':').map(number);

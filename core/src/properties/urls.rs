@@ -1,6 +1,6 @@
-//! Where the key may go, and a user may be sent: a URL that is taken names the same place to a
-//! second parser, made by the browsers' rules. What only one of them takes leads nowhere: to a host
-//! such as `127.0.0.256`.
+//! The URL parser, compared with the crate `url`, which follows the rules of browsers: both find
+//! the same scheme, host and port. URLs that only one parser accepts are skipped: their hosts, such
+//! as `127.0.0.256`, cannot be reached.
 
 use bolero::{Driver, ValueGenerator, check};
 use url::{Host, Url};
@@ -88,29 +88,32 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 #[test]
-fn a_url_that_is_taken_is_absolute_http() {
+fn a_valid_url_is_absolute_http() {
     check!().with_generator(Urls).for_each(|text: &String| {
-        let (Ok(taken), Ok(url)) = (absolute(text), Url::parse(text)) else { return };
+        let (Ok(parsed), Ok(url)) = (absolute(text), Url::parse(text)) else { return };
         assert!(["http", "https"].contains(&url.scheme()));
-        assert_eq!(taken.scheme_str(), Some(url.scheme()));
-        assert_eq!(Host::parse(taken.host().unwrap()).ok(), url.host().map(|host| host.to_owned()));
+        assert_eq!(parsed.scheme_str(), Some(url.scheme()));
+        assert_eq!(
+            Host::parse(parsed.host().unwrap()).ok(),
+            url.host().map(|host| host.to_owned())
+        );
         let default = if url.scheme() == "https" { 443 } else { 80 };
-        assert_eq!(Some(taken.port_u16().unwrap_or(default)), url.port_or_known_default());
+        assert_eq!(Some(parsed.port_u16().unwrap_or(default)), url.port_or_known_default());
     });
 }
 
 #[test]
-fn the_key_goes_to_https_or_loopback() {
+fn a_valid_base_url_is_https_or_loopback() {
     check!().with_generator(Urls).for_each(|text: &String| {
         let (Ok(base), Ok(url)) = (BaseUrl::parse(text), Url::parse(text)) else { return };
         assert!(url.scheme() == "https" || is_loopback(&url));
-        // Spellings such as 127.1 are names to the library: it takes them for less than they are.
+        // The library treats 127.1 as a host name, not as loopback. That is the stricter rule.
         assert!(is_loopback(&url) || !base.is_loopback());
         assert_eq!(base.is_https(), url.scheme() == "https");
         assert_eq!(Some(base.port()), url.port_or_known_default());
         assert!(url.username().is_empty() && url.password().is_none());
         assert!(url.query().is_none() && url.fragment().is_none());
-        // What is asked for is below the URL, on the same host.
+        // The paths of requests are below the base URL, on the same host.
         let scheme = if base.is_https() { "https" } else { "http" };
         let (authority, path) = (base.authority(), base.path());
         let joined = Url::parse(&format!("{scheme}://{authority}{path}/core/api")).unwrap();
