@@ -1,4 +1,4 @@
-//! Puts one user through the phone check: `cargo run -p zignsec-example -- +46701740605`
+//! Verifies one user by phone: `cargo run -p zignsec-example -- +46701740605`
 //!
 //! The API key is read from `ZIGNSEC_API_KEY`, the gateway from `ZIGNSEC_BASE_URL` or
 //! `ZIGNSEC_ENVIRONMENT`.
@@ -14,8 +14,8 @@ fn show_progress(session: &Session, elapsed: Duration) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// Whether the user behind the number passed.
-fn check(phone_number: &str) -> Result<bool, Error> {
+/// Returns whether the user was verified.
+fn verify(phone_number: &str) -> Result<bool, Error> {
     let client = Client::from_env()?;
     let request = Phone2faRequest::new(phone_number)
         .redirect_success("https://my_success_url.com")
@@ -29,8 +29,8 @@ fn check(phone_number: &str) -> Result<bool, Error> {
     let options =
         WaitOptions::default().poll_interval(Duration::from_secs(1)).on_poll(show_progress);
     let session = client.wait_for_session(session.id(), &options)?;
-    let verdict = if session.is_verified() { "is" } else { "is not" };
-    println!("3. The session ended {}: the user {verdict} verified.", session.status_text());
+    let outcome = if session.is_verified() { "is" } else { "is not" };
+    println!("3. The session ended {}: the user {outcome} verified.", session.status_text());
     Ok(session.is_verified())
 }
 
@@ -39,14 +39,11 @@ fn main() -> ExitCode {
         eprintln!("usage: zignsec-example PHONE_NUMBER");
         return ExitCode::from(2);
     };
-    match check(&phone_number) {
+    match verify(&phone_number) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("{:?}: {error}", error.kind());
-            if error.in_doubt() {
-                eprintln!("a session may have been opened all the same");
-            }
             ExitCode::FAILURE
         }
     }

@@ -1,4 +1,4 @@
-//! The library, measured as what it is compared with.
+//! The library, measured in the same way as the other clients.
 
 use std::env;
 use std::ops::ControlFlow;
@@ -26,11 +26,11 @@ fn main() {
     }
 }
 
-/// Waits for many sessions, each of which is pending twice.
+/// Waits for many sessions. Each is pending twice.
 fn wait(client: &Client, sessions: usize, threads: usize) {
     const INTERVAL: Duration = Duration::from_millis(50);
     let (next, polls) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let begun = Instant::now();
+    let start = Instant::now();
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -44,13 +44,13 @@ fn wait(client: &Client, sessions: usize, threads: usize) {
                         return;
                     }
                     let id = format!("wait-2-{}-{session}", std::process::id());
-                    let ended = client.wait_for_session(&id, &options).expect("an end");
+                    let ended = client.wait_for_session(&id, &options).expect("a final session");
                     assert!(ended.is_verified());
                 }
             });
         }
     });
-    println!(r#"{{"wall_s": {}, "polls": {}}}"#, begun.elapsed().as_secs_f64(), polls.into_inner());
+    println!(r#"{{"wall_s": {}, "polls": {}}}"#, start.elapsed().as_secs_f64(), polls.into_inner());
 }
 
 #[derive(Clone)]
@@ -70,7 +70,7 @@ impl zignsec_bench::Client for Zignsec {
     }
 
     fn get(&mut self, id: &str) {
-        let session = self.0.get_session(id).expect("an answer");
+        let session = self.0.get_session(id).expect("a response");
         check_looked_up(id, session.id(), session.status_text(), session.phone_number());
     }
 
@@ -80,7 +80,7 @@ impl zignsec_bench::Client for Zignsec {
             .redirect_failure(REDIRECT_FAILURE)
             .relay_state(RELAY_STATE)
             .webhook(WEBHOOK);
-        let session = self.0.start_phone_2fa(&request).expect("an answer");
+        let session = self.0.start_phone_2fa(&request).expect("a response");
         check_started(session.id(), session.status_text(), session.redirect_url());
     }
 }
