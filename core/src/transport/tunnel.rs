@@ -210,11 +210,11 @@ impl fmt::Debug for ProxyTransport {
 mod tests {
     use std::ptr;
 
-    use super::super::cancel::{CancelSource, Cancelled};
-    use super::super::error::AttemptError;
-    use super::super::mock_stream::{MockStream, attempt, attempt_with};
     use super::*;
     use crate::error::ErrorKind;
+    use crate::transport::cancel::{CancelSource, Cancelled};
+    use crate::transport::error::AttemptError;
+    use crate::transport::mock_stream::{MockStream, attempt, attempt_with};
 
     const OK: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 
