@@ -415,16 +415,6 @@ impl ClientBuilder {
         self
     }
 
-    /// A function that is called while a call blocks, on the thread of the call and about 20 times a
-    /// second. If it returns true, the call fails as [`Cancelled`](crate::ErrorKind::Cancelled). Use
-    /// it if the host program has its own way to interrupt, such as the signal handling of a
-    /// language.
-    #[must_use]
-    pub fn interrupt(mut self, interrupt: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        self.options.interrupt = Some(Arc::new(interrupt));
-        self
-    }
-
     /// Checks all settings and creates the client. Nothing is sent.
     ///
     /// # Errors

@@ -6,11 +6,12 @@ mod common;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::{arm, capture};
 use serde_json::json;
+use zignsec::bindings::{self, Options, Zeroizing};
 use zignsec::{Client, ErrorKind, Phone2faRequest};
 use zignsec_sandbox::{Fault, Sandbox, ScriptedAnswer};
 
@@ -137,19 +138,27 @@ fn a_pause_between_two_attempts_is_cancelled() {
     client.start_phone_2fa(&request()).unwrap();
 }
 
+fn options(sandbox: &Sandbox) -> Options {
+    Options {
+        api_key: Some(Zeroizing::new(sandbox.api_key().to_owned())),
+        base_url: Some(sandbox.url().to_owned()),
+        ..Options::default()
+    }
+}
+
 #[test]
 fn the_interrupt_function_cancels_a_call_and_runs_on_its_thread() {
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     let sandbox = Sandbox::start().unwrap();
     let thread = std::thread::current().id();
-    let client = Client::builder(sandbox.api_key())
-        .base_url(sandbox.url())
-        .interrupt(move || {
+    let client = bindings::client(Options {
+        interrupt: Some(Arc::new(move || {
             assert_eq!(std::thread::current().id(), thread);
             CALLS.fetch_add(1, Ordering::Relaxed) == 2
-        })
-        .build()
-        .unwrap();
+        })),
+        ..options(&sandbox)
+    })
+    .unwrap();
     arm(&sandbox, &json!({"fault": "stall"}));
     let error = client.start_phone_2fa(&request()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
@@ -159,17 +168,17 @@ fn the_interrupt_function_cancels_a_call_and_runs_on_its_thread() {
 #[test]
 fn the_interrupt_function_can_make_a_call() {
     let sandbox = Sandbox::start().unwrap();
-    let builder = Client::builder(sandbox.api_key()).base_url(sandbox.url());
-    let inner = builder.clone().build().unwrap();
-    let client = builder
-        .interrupt(move || {
+    let inner = bindings::client(options(&sandbox)).unwrap();
+    let client = bindings::client(Options {
+        interrupt: Some(Arc::new(move || {
             inner.start_phone_2fa(&request()).unwrap();
             false
-        })
-        .attempt_timeout(Duration::from_millis(200))
-        .max_retries(0)
-        .build()
-        .unwrap();
+        })),
+        attempt_timeout: Some(Duration::from_millis(200)),
+        max_retries: Some(0),
+        ..options(&sandbox)
+    })
+    .unwrap();
     arm(&sandbox, &json!({"fault": "stall"}));
     let error = client.start_phone_2fa(&request()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);

@@ -27,6 +27,7 @@ fn error_kinds_have_the_documented_numbers() {
     let kinds = [
         ErrorKind::InvalidArgument,
         ErrorKind::Configuration,
+        ErrorKind::Closed,
         ErrorKind::Connect,
         ErrorKind::Tls,
         ErrorKind::Timeout,

@@ -107,6 +107,8 @@ pub struct Options {
     pub client_key_file: Option<PathBuf>,
     pub proxy: Option<Zeroizing<String>>,
     pub user_agent: Option<String>,
+    /// A function that is called while a call blocks, on the thread of the call and about 20 times a
+    /// second. If it returns true, the call is cancelled. For the signal handling of a language.
     pub interrupt: Option<Arc<InterruptFn>>,
 }
 
