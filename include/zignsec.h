@@ -1,49 +1,50 @@
 /**
  * @file zignsec.h
- * Puts a user through ZignSec's phone two-factor check, in three steps:
+ * Client for ZignSec's phone two-factor authentication. A check has three steps:
  *
- *  1. zs_start_phone_2fa() opens a session; zs_session_redirect_url() is where to send the user.
- *  2. The user gets a code by SMS and types it on ZignSec's page.
- *  3. zs_get_session() tells what came of it: zs_session_is_verified(). zs_wait_for_session() asks
- *     until something came of it.
+ *  1. zs_start_phone_2fa() starts a session. Redirect the user to its zs_session_redirect_url().
+ *  2. The user receives a code by SMS and enters it on ZignSec's page.
+ *  3. zs_get_session() returns the current state of the session, and zs_wait_for_session() polls
+ *     until it is final. zs_session_is_verified() is the verdict.
  *
- * A user who arrives at redirect_success proves nothing, since anybody can open that address. Only
- * asking does, for an id that your own server remembered in that user's login.
+ * Trust only zs_session_is_verified(). Do not rely on the user reaching redirect_success: anyone
+ * can open that URL. Use the session ID that your server stored for the logged-in user, never one
+ * from a query string or form.
  *
- * Threads. A `const` object may be used by many threads at once. Free an object once, when no other
- * thread uses it.
+ * Threads. Any number of threads may use a `const` object at once. Free an object once, when no
+ * other thread uses it.
  *
- * Blocking. zs_start_phone_2fa() and zs_get_session() block until they have an answer or an error,
- * at the longest for the client's timeout; zs_wait_for_session() for its own. No other function
- * waits for the network. zs_client_cancel() ends the calls that block, from another thread or a
- * signal handler.
+ * Blocking. zs_start_phone_2fa() and zs_get_session() block until they return a response or an
+ * error, at most for the timeout of the client; zs_wait_for_session() blocks at most for the
+ * timeout of the wait. No other function waits for the network. zs_client_cancel() ends blocked
+ * calls, from another thread or a signal handler.
  *
  * Pointers. Inputs come first, outputs next, `zs_error **out_error` last. Every pointer is checked:
- * NULL where an object or a string is required is ZS_ERROR_INVALID_ARGUMENT. Outputs are set to NULL
- * on failure; *out_error is set to NULL on success. Pass NULL for out_error to do without. An output is
- * overwritten: free what it held before.
+ * if an object or a string is required, NULL is ZS_ERROR_INVALID_ARGUMENT. On failure, outputs are
+ * set to NULL; on success, *out_error is set to NULL. Pass NULL for out_error if you do not need
+ * the error. An output is overwritten, not freed: free a previous object first.
  *
- * Ownership. What a function puts into an output is yours: give it to the matching _free function,
- * never to free(). A _free function does nothing with NULL.
+ * Ownership. You own the objects that a function returns in an output: free them with the matching
+ * _free function, never with free(). A _free function accepts NULL and does nothing.
  *
- * Strings. In: NUL-terminated UTF-8, read during the call and not kept; an optional one may be NULL
- * or empty. Out: NUL-terminated UTF-8, owned by the object they come from and good until it is freed;
- * NULL where there is none.
+ * Strings. Inputs are NUL-terminated UTF-8; the library reads them during the call and keeps no
+ * pointer. An optional string may be NULL or empty. Outputs are NUL-terminated UTF-8, owned by the
+ * object that they come from and valid until it is freed; NULL if there is no value.
  *
- * Option structs. Begin with the ZS_..._INIT macro, then set what you need; zero or NULL is the
- * default. struct_size tells the library which version of the struct it was given: a program built
- * against an older header works with a newer library, and the other way round as long as what the
- * library does not know is zero.
+ * Option structs. Initialise them with a ZS_..._INIT macro or a _init function, then set what you
+ * need; zero or NULL selects the default. struct_size is the size of the struct that the caller was
+ * compiled with: a program that was built with an older header works with a newer library, and vice
+ * versa, provided that fields unknown to the library are zero.
  *
- * Process. Signal handlers, the signal mask and the locale are left as found, and a peer that closes
- * never raises SIGPIPE. The library stays loaded after dlclose(). After a fork() both processes may
- * go on with a client: the child opens connections of its own.
+ * Process. The library does not change signal handlers, the signal mask or the locale, and a peer
+ * that closes its connection never raises SIGPIPE. The library stays loaded after dlclose(). After
+ * fork(), both processes may continue to use a client: the child opens its own connections.
  *
- * Logging. Nothing is written anywhere. zs_set_log_callback() hears a line for each attempt at a call,
- * with no key and no phone number in it.
+ * Logging. The library prints nothing. The callback of zs_set_log_callback() receives one line for
+ * each attempt, without API keys and phone numbers.
  *
- * Panics. A bug in the library that would end the process comes back as ZS_ERROR_INTERNAL; Rust's
- * panic hook tells about it on standard error.
+ * Panics. A bug in the library that would abort the process is returned as ZS_ERROR_INTERNAL;
+ * Rust's panic hook prints a report to standard error.
  */
 
 
@@ -56,26 +57,26 @@
 #include <stdint.h>
 
 /**
- * A zs_client_options with every option at its default.
+ * Initialises a zs_client_options: every option has its default.
  */
 #define ZS_CLIENT_OPTIONS_INIT \
     { sizeof(zs_client_options), NULL, NULL, NULL, ZS_ENVIRONMENT_DEFAULT, ZS_AUTH_AUTHORIZATION, \
       0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL }
 
 /**
- * A zs_phone_2fa_request with nothing set.
+ * Initialises a zs_phone_2fa_request: no field is set.
  */
 #define ZS_PHONE_2FA_REQUEST_INIT \
     { sizeof(zs_phone_2fa_request), NULL, NULL, NULL, NULL, NULL, NULL, NULL }
 
 /**
- * A zs_wait_options with every option at its default.
+ * Initialises a zs_wait_options: every option has its default.
  */
 #define ZS_WAIT_OPTIONS_INIT { sizeof(zs_wait_options), 0, 0, NULL, NULL }
 
 
 /**
- * zs_client_options.environment: what ZIGNSEC_ENVIRONMENT says (test or production), else test.
+ * zs_client_options.environment: the value of ZIGNSEC_ENVIRONMENT (test or production), else test.
  */
 #define ZS_ENVIRONMENT_DEFAULT 0
 
@@ -90,14 +91,39 @@
 #define ZS_ENVIRONMENT_PRODUCTION 2
 
 /**
- * zs_client_options.auth_scheme: the key goes in the header Authorization.
+ * zs_client_options.auth_scheme: the API key is sent in the header Authorization.
  */
 #define ZS_AUTH_AUTHORIZATION 0
 
 /**
- * zs_client_options.auth_scheme: the key goes in the header Zs-Product-Key.
+ * zs_client_options.auth_scheme: the API key is sent in the header Zs-Product-Key.
  */
 #define ZS_AUTH_ZS_PRODUCT_KEY 1
+
+/**
+ * Log level: errors.
+ */
+#define ZS_LOG_ERROR 1
+
+/**
+ * Log level: warnings, such as an attempt that failed.
+ */
+#define ZS_LOG_WARN 2
+
+/**
+ * Log level: information.
+ */
+#define ZS_LOG_INFO 3
+
+/**
+ * Log level: debugging, such as an attempt that succeeded.
+ */
+#define ZS_LOG_DEBUG 4
+
+/**
+ * Log level: everything.
+ */
+#define ZS_LOG_TRACE 5
 
 /**
  * The major part of this header's version.
@@ -111,22 +137,22 @@
 #define ZS_VERSION_MINOR 1
 
 /**
- * The last part of this header's version.
+ * The patch part of this header's version.
  */
 #define ZS_VERSION_PATCH 0
 
 /**
- * This header's version as one number that grows: 0x000102 is 0.1.2.
+ * This header's version as one number, for comparison: 0x000102 is 0.1.2.
  */
 #define ZS_VERSION_NUMBER (((ZS_VERSION_MAJOR << 16) | (ZS_VERSION_MINOR << 8)) | ZS_VERSION_PATCH)
 
 /**
- * zs_verify_webhook(): the time is not checked. For webhooks that you kept, and tests.
+ * zs_verify_webhook(): accept a signature of any age. Use it for stored webhooks and in tests.
  */
-#define ZS_TOLERANCE_NONE -1
+#define ZS_TOLERANCE_UNLIMITED (-1)
 
 /**
- * How a call went. The numbers are frozen; new ones may be added.
+ * The result of a call. The numbers never change; new ones may be added.
  */
 enum zs_result
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -134,7 +160,7 @@ enum zs_result
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * It worked.
+     * Success.
      */
     ZS_OK = 0,
     /**
@@ -142,44 +168,49 @@ enum zs_result
      */
     ZS_ERROR_INVALID_ARGUMENT = 1,
     /**
-     * The client cannot be set up: no key, an unreadable file, plain http to a host that is not
-     * loopback. Nothing was sent.
+     * The client cannot be created: no API key, an unreadable file, plain http to a host that is
+     * not loopback. Nothing was sent.
      */
     ZS_ERROR_CONFIGURATION = 2,
     /**
-     * Name look-up, TCP or a proxy failed. Nothing was sent.
+     * The client was closed. Nothing was sent. Functions of this header never return it: C has no
+     * call that closes a client and keeps it.
+     */
+    ZS_ERROR_CLOSED = 3,
+    /**
+     * Name resolution, TCP or the proxy failed. Nothing was sent.
      */
     ZS_ERROR_CONNECT = 10,
     /**
-     * The TLS handshake or a certificate was refused, or the peer sent a TLS alert.
+     * The TLS handshake failed, a certificate was rejected, or the peer sent a TLS alert.
      */
     ZS_ERROR_TLS = 11,
     /**
-     * A time limit ran out.
+     * A time limit was exceeded.
      */
     ZS_ERROR_TIMEOUT = 12,
     /**
-     * The connection broke after the request began.
+     * The connection was lost after the request was started.
      */
     ZS_ERROR_IO = 13,
     /**
-     * The answer is not one of the gateway's: not HTTP, too large, not JSON, no id.
+     * Invalid response: not HTTP, too large, not JSON, no session ID.
      */
     ZS_ERROR_PROTOCOL = 14,
     /**
-     * The gateway refused the request: 400, 409, 422, or a 4xx without a number of its own.
+     * The gateway rejected the request: 400, 409, 422, or another 4xx that has no number here.
      */
     ZS_ERROR_INVALID_REQUEST = 20,
     /**
-     * 401: the gateway does not know the API key.
+     * 401: the gateway rejected the API key.
      */
     ZS_ERROR_AUTHENTICATION = 21,
     /**
-     * 403: the key may not do this.
+     * 403: the API key does not permit this request.
      */
     ZS_ERROR_PERMISSION = 22,
     /**
-     * 404: the gateway knows no such session.
+     * 404: the gateway does not know the session.
      */
     ZS_ERROR_NOT_FOUND = 23,
     /**
@@ -191,7 +222,7 @@ enum zs_result
      */
     ZS_ERROR_SERVER = 25,
     /**
-     * An HTTP status that has no place in this protocol: 101, 3xx and others.
+     * An HTTP status that this protocol does not use: 101, 3xx and others.
      */
     ZS_ERROR_UNEXPECTED_STATUS = 26,
     /**
@@ -199,15 +230,15 @@ enum zs_result
      */
     ZS_ERROR_WAIT_TIMEOUT = 30,
     /**
-     * The caller stopped the call.
+     * The caller cancelled the call.
      */
     ZS_ERROR_CANCELLED = 31,
     /**
-     * The signature of a webhook is missing, malformed, wrong or stale.
+     * The signature of a webhook is missing, malformed, wrong or too old.
      */
     ZS_ERROR_WEBHOOK_SIGNATURE = 40,
     /**
-     * A bug in the library, caught.
+     * A bug in the library (a panic) was caught.
      */
     ZS_ERROR_INTERNAL = 99,
 };
@@ -220,8 +251,8 @@ typedef int32_t zs_result;
 #endif // __cplusplus
 
 /**
- * Where a session stands. Only zs_session_is_verified() is the verdict. The numbers are frozen; new
- * ones may be added.
+ * The status of a session. Only zs_session_is_verified() is the verdict. The numbers never change;
+ * new ones may be added.
  */
 enum zs_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -229,39 +260,39 @@ enum zs_status
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
-     * A word that the library does not know. Not final. See zs_session_status_text().
+     * A status that the library does not know. Not final. See zs_session_status_text().
      */
     ZS_STATUS_UNKNOWN = 0,
     /**
-     * Opened; the user has not been there.
+     * Created; the user has not opened the page yet.
      */
     ZS_STATUS_CREATED = 1,
     /**
-     * In the user's hands.
+     * Waiting for the user.
      */
     ZS_STATUS_PENDING = 2,
     /**
-     * Ended well. The gateway uses both this word and the next for success.
+     * Completed successfully. The gateway uses both accepted and finished for success.
      */
     ZS_STATUS_ACCEPTED = 3,
     /**
-     * Ended well.
+     * Completed successfully.
      */
     ZS_STATUS_FINISHED = 4,
     /**
-     * Ended: the user did not pass.
+     * Failed: the user was not verified.
      */
     ZS_STATUS_FAILED = 5,
     /**
-     * Ended: the user called it off.
+     * Cancelled by the user.
      */
     ZS_STATUS_CANCELLED = 6,
     /**
-     * Ended: refused.
+     * Declined.
      */
     ZS_STATUS_DECLINED = 7,
     /**
-     * Ended: too late.
+     * Timed out.
      */
     ZS_STATUS_TIMEOUT = 8,
 };
@@ -274,40 +305,41 @@ typedef int32_t zs_status;
 #endif // __cplusplus
 
 /**
- * A client: settings, keys and open connections. Make one, keep it and share it; free it with
+ * A client: options, API keys and open connections. Create one, keep it and share it; free it with
  * zs_client_free().
  */
 typedef struct zs_client zs_client;
 
 /**
- * A failed call: what zs_result says in short, in full. Free it with zs_error_free().
+ * Details of a failed call. Free it with zs_error_free().
  */
 typedef struct zs_error zs_error;
 
 /**
- * A session as the gateway told it. Free it with zs_session_free().
+ * A session as returned by the gateway. Free it with zs_session_free().
  */
 typedef struct zs_session zs_session;
 
 /**
- * What a webhook tells. Free it with zs_webhook_event_free().
+ * A webhook event. Free it with zs_webhook_event_free().
  */
 typedef struct zs_webhook_event zs_webhook_event;
 
 /**
- * What zs_set_log_callback() sets. It is called on the thread whose call logs, by several threads at
- * once, and must not call any function of the library. It must return: an exception that leaves it
- * ends the process (abort), and longjmp() must not.
+ * A log callback, see zs_set_log_callback(). The library calls it on the thread whose call logs,
+ * from several threads at once. It must not call any function of the library. It must return: a
+ * C++ exception that leaves it aborts the process, and it must not call longjmp().
  *
- * @param level      1 error, 2 warning, 3 info, 4 debug, 5 trace.
- * @param message    One line of text, good until the callback returns. It holds no API key and no
- *                   whole phone number.
- * @param user_data  That of zs_set_log_callback().
+ * @param level      One of ZS_LOG_...
+ * @param message    One line of text, valid until the callback returns. It contains no API key and
+ *                   no whole phone number.
+ * @param user_data  The user_data of zs_set_log_callback().
  */
 typedef void (*zs_log_callback)(int32_t level, const char *message, void *user_data);
 
 /**
- * The settings of a client. Begin with ZS_CLIENT_OPTIONS_INIT. The library keeps copies.
+ * The options of a client. Initialise them with ZS_CLIENT_OPTIONS_INIT or
+ * zs_client_options_init(). The library keeps copies.
  */
 typedef struct zs_client_options {
     /**
@@ -315,18 +347,18 @@ typedef struct zs_client_options {
      */
     size_t struct_size;
     /**
-     * The API key: visible ASCII without spaces. NULL: ZIGNSEC_API_KEY, and beside it
-     * ZIGNSEC_SECONDARY_API_KEY.
+     * The API key: visible ASCII without spaces. NULL: ZIGNSEC_API_KEY, and
+     * ZIGNSEC_SECONDARY_API_KEY with it.
      */
     const char *api_key;
     /**
-     * The account's other key, tried once where the gateway answers 401 to the one in use, and kept
-     * if that helps. NULL: none.
+     * A second API key of the account. If the gateway returns 401 for the current key, this one is
+     * tried once, and used from then on if it is accepted. NULL: none.
      */
     const char *secondary_api_key;
     /**
-     * Where the gateway is: https, or http to loopback. It wins over environment. NULL: as
-     * environment says, or ZIGNSEC_BASE_URL where that is ZS_ENVIRONMENT_DEFAULT.
+     * The URL of the gateway: https, or http to loopback. It takes precedence over environment.
+     * NULL: the URL of environment; with ZS_ENVIRONMENT_DEFAULT, ZIGNSEC_BASE_URL if that is set.
      */
     const char *base_url;
     /**
@@ -338,7 +370,7 @@ typedef struct zs_client_options {
      */
     int32_t auth_scheme;
     /**
-     * The limit for name look-up, TCP, proxy and TLS together, in milliseconds. 0: 5000.
+     * The limit for name resolution, TCP, proxy and TLS together, in milliseconds. 0: 5000.
      */
     uint32_t connect_timeout_ms;
     /**
@@ -346,21 +378,21 @@ typedef struct zs_client_options {
      */
     uint32_t attempt_timeout_ms;
     /**
-     * The limit for a whole call, in milliseconds. 0: 30000.
+     * The limit for a whole call, including all attempts and the pauses between them, in
+     * milliseconds. 0: 30000.
      */
     uint32_t timeout_ms;
     /**
-     * How many more attempts a call may make where that is safe and can help. 0: 2. -1: none.
-     * timeout_ms is for all of them and the pauses between.
+     * How often a call may be retried when that is safe and can help. 0: 2. -1: never.
      */
     int32_t max_retries;
     /**
-     * A PEM file with the certificates to trust, in place of every other. NULL: SSL_CERT_FILE and
-     * SSL_CERT_DIR, else REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else the system's store.
+     * A PEM file with the only certificates to trust. NULL: SSL_CERT_FILE and SSL_CERT_DIR, else
+     * REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else the system's trust store.
      */
     const char *ca_file;
     /**
-     * A PEM file with the certificate chain to show to the gateway (mutual TLS). NULL: none.
+     * A PEM file with the client certificate chain, for mutual TLS. NULL: none.
      */
     const char *client_cert_file;
     /**
@@ -368,8 +400,8 @@ typedef struct zs_client_options {
      */
     const char *client_key_file;
     /**
-     * The URL of an http or https proxy, or "none" for a direct connection. NULL: HTTPS_PROXY, else
-     * ALL_PROXY, with NO_PROXY. Loopback is always reached directly.
+     * The URL of an http or https proxy, or "none" for a direct connection. NULL: HTTPS_PROXY,
+     * else ALL_PROXY, with the exceptions of NO_PROXY. Loopback is always connected to directly.
      */
     const char *proxy;
     /**
@@ -379,7 +411,8 @@ typedef struct zs_client_options {
 } zs_client_options;
 
 /**
- * A session to open. Begin with ZS_PHONE_2FA_REQUEST_INIT. The library keeps nothing of it.
+ * The request that starts a session. Initialise it with ZS_PHONE_2FA_REQUEST_INIT or
+ * zs_phone_2fa_request_init(). The library reads it during the call only.
  */
 typedef struct zs_phone_2fa_request {
     /**
@@ -387,15 +420,16 @@ typedef struct zs_phone_2fa_request {
      */
     size_t struct_size;
     /**
-     * Required: the user's phone in E.164 form, `+` and 7 to 15 digits, the first not 0.
+     * Required: the user's phone number in E.164 form, `+` and 7 to 15 digits, the first not 0.
      */
     const char *phone_number;
     /**
-     * Required: where a user who passed is sent, an absolute http or https URL.
+     * Required: the URL to which the gateway redirects the user after success, absolute http or
+     * https.
      */
     const char *redirect_success;
     /**
-     * Required: where any other user is sent, an absolute http or https URL.
+     * Required: the URL to which the gateway redirects the user otherwise, absolute http or https.
      */
     const char *redirect_failure;
     /**
@@ -403,12 +437,12 @@ typedef struct zs_phone_2fa_request {
      */
     const char *locale;
     /**
-     * Text of your own that the session carries. NULL: none.
+     * Text that the gateway stores with the session and returns with it. NULL: none.
      */
     const char *relay_state;
     /**
-     * Where the gateway reports changes, an absolute http or https URL; see zs_verify_webhook().
-     * NULL: nowhere.
+     * The URL to which the gateway posts status changes, absolute http or https; see
+     * zs_verify_webhook(). NULL: none.
      */
     const char *webhook;
     /**
@@ -418,25 +452,26 @@ typedef struct zs_phone_2fa_request {
 } zs_phone_2fa_request;
 
 /**
- * What zs_wait_for_session() calls after each poll that was answered, on the thread that waits.
+ * The callback of zs_wait_for_session(), called after each response to a poll, on the thread that
+ * waits.
  *
- * It may call any function of the library, zs_client_cancel() among them, but must not free the
- * client of the wait or the session. It must return: an exception that leaves it ends the process
- * (abort), and longjmp() must not.
+ * It may call any function of the library, including zs_client_cancel(), but must not free the
+ * client of the wait or the session. It must return: a C++ exception that leaves it aborts the
+ * process, and it must not call longjmp().
  *
- * @param session     How the session stands. It is the library's, and good until the callback
- *                    returns.
+ * @param session     The session as the poll returned it. The library owns it; it is valid until
+ *                    the callback returns.
  * @param elapsed_ms  The time since the start of the wait, in milliseconds.
- * @param user_data   That of zs_wait_options.
- * @return 0 to go on waiting. Anything else ends the wait as ZS_ERROR_CANCELLED, unless the session
- *         is final: that is the end of the wait, whatever is returned.
+ * @param user_data   The user_data of zs_wait_options.
+ * @return 0 to continue. Any other value ends the wait with ZS_ERROR_CANCELLED, unless the session
+ *         is final: then the wait ends with ZS_OK.
  */
 typedef int32_t (*zs_wait_callback)(const struct zs_session *session,
                                     uint32_t elapsed_ms,
                                     void *user_data);
 
 /**
- * How to wait for a session. Begin with ZS_WAIT_OPTIONS_INIT.
+ * How to wait for a session. Initialise it with ZS_WAIT_OPTIONS_INIT or zs_wait_options_init().
  */
 typedef struct zs_wait_options {
     /**
@@ -444,20 +479,20 @@ typedef struct zs_wait_options {
      */
     size_t struct_size;
     /**
-     * How long to wait for the end, in milliseconds. 0: 300000.
+     * The limit for the whole wait, in milliseconds. 0: 300000.
      */
     uint32_t timeout_ms;
     /**
-     * The time between two polls, in milliseconds; each pause differs from it by up to a fifth, so
-     * that many clients do not ask at once. 0: 2000.
+     * The time between two polls, in milliseconds. Each pause differs from it by up to 20 %, so
+     * that many clients do not poll at the same moment. 0: 2000.
      */
     uint32_t poll_interval_ms;
     /**
-     * What to call after each poll that was answered. NULL: nothing.
+     * The function to call after each response to a poll. NULL: none.
      */
     zs_wait_callback on_poll;
     /**
-     * For on_poll; the library does not look at it.
+     * The last argument of on_poll. The library never dereferences it.
      */
     void *user_data;
 } zs_wait_options;
@@ -467,40 +502,50 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Makes a client. Every setting is checked; nothing is sent. The environment is read here and never
- * again.
+ * Initialises options of a client, as ZS_CLIENT_OPTIONS_INIT does, for languages without a C
+ * preprocessor: writes zero into struct_size bytes, then stores struct_size.
  *
- * @param options          The settings. NULL: all defaults, the key from ZIGNSEC_API_KEY.
- * @param[out] out_client  The new client; yours, for zs_client_free().
- * @param[out] out_error   The error, for zs_error_free(). May be NULL.
- * @return ZS_OK; ZS_ERROR_CONFIGURATION for no key or a malformed one, a bad base URL, plain http to
- *         a host that is not loopback, an unreadable file, a certificate and key that do not belong
- *         together, a proxy that is not supported; ZS_ERROR_INVALID_ARGUMENT for text that is not
- *         UTF-8, an unknown number, a bad struct_size.
+ * @param[out] options  The options. NULL: nothing is written.
+ * @param struct_size   The size of the struct as the caller declares it, at most 4096. A size less
+ *                      than sizeof(size_t): nothing is written.
+ */
+void zs_client_options_init(zs_client_options *options, size_t struct_size);
+
+/**
+ * Creates a client. All options are checked; nothing is sent. Environment variables are read here
+ * and never again.
+ *
+ * @param options          The options. NULL: all defaults, with the API key from ZIGNSEC_API_KEY.
+ * @param[out] out_client  The new client. Free it with zs_client_free().
+ * @param[out] out_error   The error. Free it with zs_error_free(). May be NULL.
+ * @return ZS_OK; ZS_ERROR_CONFIGURATION for a missing or malformed API key, an invalid base URL,
+ *         plain http to a host that is not loopback, an unreadable file, a certificate and key
+ *         that do not match, or an unsupported proxy; ZS_ERROR_INVALID_ARGUMENT for text that is
+ *         not UTF-8, an unknown number, or an invalid struct_size.
  */
 zs_result zs_client_new(const zs_client_options *options,
                         zs_client **out_client,
                         zs_error **out_error);
 
 /**
- * The process's own client, set up from the environment alone. The first call makes it, as
- * zs_client_new() with NULL does; every later one gives the same. A call that fails leaves nothing
- * behind: the next one tries again.
+ * Returns the client of the process, which is configured by environment variables alone. The first
+ * call creates it, as zs_client_new() with NULL does; later calls return the same client. If a
+ * call fails, the next one tries again.
  *
- * @param[out] out_client  The client. It is the library's and lives as long as the process: it is
- *                         not for zs_client_free(), which leaves it alone.
- * @param[out] out_error   The error, for zs_error_free(). May be NULL.
+ * @param[out] out_client  The client. The library owns it until the process ends; zs_client_free()
+ *                         ignores it.
+ * @param[out] out_error   The error. Free it with zs_error_free(). May be NULL.
  * @return As zs_client_new().
  */
 zs_result zs_client_default(const zs_client **out_client, zs_error **out_error);
 
 /**
- * Makes another client with the same settings, keys and connections, whose calls are cancelled apart
- * from those of the first: see zs_client_cancel(). Nothing is sent. Free the two in any order.
+ * Creates a client that shares options, API keys and connections with another one. Its calls are
+ * cancelled separately: see zs_client_cancel(). Nothing is sent. Free the two in any order.
  *
  * @param client           A client.
- * @param[out] out_client  The new client; yours, for zs_client_free().
- * @param[out] out_error   The error, for zs_error_free(). May be NULL.
+ * @param[out] out_client  The new client. Free it with zs_client_free().
+ * @param[out] out_error   The error. Free it with zs_error_free(). May be NULL.
  * @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT for NULL.
  */
 zs_result zs_client_dup(const struct zs_client *client,
@@ -508,26 +553,26 @@ zs_result zs_client_dup(const struct zs_client *client,
                         zs_error **out_error);
 
 /**
- * Stops the calls in flight on this client: each returns ZS_ERROR_CANCELLED within a tenth of a
- * second, waits and pauses too. The client goes on, and later calls are not touched; nor are those of
- * its duplicates. Any thread may call this, and a signal handler too: it takes no lock and allocates
- * nothing. It returns at once; it does not wait for the calls to end.
+ * Cancels the running calls of a client, including waits and pauses: each returns
+ * ZS_ERROR_CANCELLED within 100 ms. Later calls and the calls of its duplicates are not affected.
+ * Returns immediately, before the calls end. It may be called from any thread and from a signal
+ * handler: it takes no lock and allocates nothing.
  *
  * @param client  A client, or NULL.
  */
 void zs_client_cancel(const struct zs_client *client);
 
 /**
- * Step 1: opens a session. Send the user to its zs_session_redirect_url(), and remember its
- * zs_session_id() on your side, in that user's login. Blocks, at the longest for the client's
- * timeout.
+ * Step 1: starts a session. Redirect the user to its zs_session_redirect_url(), and store its
+ * zs_session_id() on your server with the login of that user. Blocks, at most for the timeout of
+ * the client.
  *
  * @param client            A client.
- * @param request           What to open.
- * @param[out] out_session  The session; yours, for zs_session_free().
- * @param[out] out_error    The error, for zs_error_free(). May be NULL.
- * @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT before anything is sent; any other zs_result of a failed
- *         call. Where zs_error_in_doubt() is 1, a session may have been opened.
+ * @param request           The request.
+ * @param[out] out_session  The session. Free it with zs_session_free().
+ * @param[out] out_error    The error. Free it with zs_error_free(). May be NULL.
+ * @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; any other zs_result of
+ *         a failed call. If zs_error_in_doubt() is 1, the gateway may have created a session.
  */
 zs_result zs_start_phone_2fa(const struct zs_client *client,
                              const zs_phone_2fa_request *request,
@@ -535,17 +580,17 @@ zs_result zs_start_phone_2fa(const struct zs_client *client,
                              zs_error **out_error);
 
 /**
- * Step 3: asks how a session stands; zs_session_is_verified() is the verdict. Blocks, at the longest
- * for the client's timeout.
+ * Step 3: returns the current state of a session; zs_session_is_verified() is the verdict. Blocks,
+ * at most for the timeout of the client.
  *
  * @param client            A client.
- * @param session_id        The id of a session that your server opened: 1 to 64 letters, digits and
- *                          hyphens.
- * @param[out] out_session  The session; yours, for zs_session_free().
- * @param[out] out_error    The error, for zs_error_free(). May be NULL.
- * @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT before anything is sent; ZS_ERROR_NOT_FOUND for an id that
- *         the gateway does not know; ZS_ERROR_PROTOCOL also where the answer is another session's;
- *         any other zs_result of a failed call.
+ * @param session_id        The ID of a session that your server started: 1 to 64 letters, digits
+ *                          and hyphens.
+ * @param[out] out_session  The session. Free it with zs_session_free().
+ * @param[out] out_error    The error. Free it with zs_error_free(). May be NULL.
+ * @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; ZS_ERROR_NOT_FOUND for
+ *         an ID that the gateway does not know; ZS_ERROR_PROTOCOL also if the response is for a
+ *         different session; any other zs_result of a failed call.
  */
 zs_result zs_get_session(const struct zs_client *client,
                          const char *session_id,
@@ -553,21 +598,22 @@ zs_result zs_get_session(const struct zs_client *client,
                          zs_error **out_error);
 
 /**
- * Step 3, until there is a verdict: asks again and again how a session stands, and blocks, until it
- * is final. A poll that fails as time may heal is not the end, and a pause is at least what the
- * gateway asks for. zs_client_cancel() ends the wait.
+ * Step 3 with polling: calls the gateway repeatedly, and blocks, until the session is final.
+ * Temporary errors while polling do not end the wait, and a pause is at least as long as the
+ * Retry-After of the last response. zs_client_cancel() ends the wait.
  *
- * @param client            A client. Its limits are for each poll; no poll outlives the wait.
- * @param session_id        The id of a session that your server opened: 1 to 64 letters, digits and
- *                          hyphens.
+ * @param client            A client. Its time limits apply to each poll; no poll continues after
+ *                          the end of the wait.
+ * @param session_id        The ID of a session that your server started: 1 to 64 letters, digits
+ *                          and hyphens.
  * @param options           How to wait. NULL: all defaults.
- * @param[out] out_session  The session, final; yours, for zs_session_free().
- * @param[out] out_error    The error, for zs_error_free(). May be NULL.
- * @return ZS_OK, of any session that has ended, well or not: zs_session_is_verified() is the verdict;
- *         ZS_ERROR_WAIT_TIMEOUT where it has not ended in time, and the message says what was last
- *         seen; ZS_ERROR_CANCELLED where on_poll or zs_client_cancel() stopped the wait;
- *         ZS_ERROR_INVALID_ARGUMENT before anything is sent; any other zs_result of
- *         zs_get_session() that time does not heal.
+ * @param[out] out_session  The final session. Free it with zs_session_free().
+ * @param[out] out_error    The error. Free it with zs_error_free(). May be NULL.
+ * @return ZS_OK for any final session, verified or not: zs_session_is_verified() is the verdict;
+ *         ZS_ERROR_WAIT_TIMEOUT if the session was not final in time, with the last status in the
+ *         message; ZS_ERROR_CANCELLED if on_poll or zs_client_cancel() ended the wait;
+ *         ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; any other zs_result of
+ *         zs_get_session() that is a permanent failure.
  */
 zs_result zs_wait_for_session(const struct zs_client *client,
                               const char *session_id,
@@ -576,15 +622,15 @@ zs_result zs_wait_for_session(const struct zs_client *client,
                               zs_error **out_error);
 
 /**
- * Frees a client, and closes its connections once its duplicates are freed too. No call may be in
- * flight on it.
+ * Frees a client. Its connections are closed when its last duplicate is freed. No call may be
+ * running on it.
  *
- * @param client  A client, or NULL. That of zs_client_default() is left as it is.
+ * @param client  A client, or NULL. The client of zs_client_default() is not freed.
  */
 void zs_client_free(zs_client *client);
 
 /**
- * The result that the failed call returned.
+ * The result of the failed call.
  *
  * @param error  An error, or NULL.
  * @return The result; ZS_OK for NULL.
@@ -592,8 +638,16 @@ void zs_client_free(zs_client *client);
 zs_result zs_error_result(const struct zs_error *error);
 
 /**
- * What failed, the deepest cause that is known, and what to try. It never holds the API key, a whole
- * phone number or a URL's query, so it can be logged.
+ * The name of the result of the failed call, as in this header: "ZS_ERROR_TIMEOUT".
+ *
+ * @param error  An error, or NULL.
+ * @return A static string; do not free. "ZS_OK" for NULL. Never NULL.
+ */
+const char *zs_error_result_name(const struct zs_error *error);
+
+/**
+ * What failed, the deepest known cause, and what to try. The message never contains the API key, a
+ * whole phone number or the query of a URL, so it can be logged.
  *
  * @param error  An error, or NULL.
  * @return A string owned by the error; NULL for NULL.
@@ -601,27 +655,27 @@ zs_result zs_error_result(const struct zs_error *error);
 const char *zs_error_message(const struct zs_error *error);
 
 /**
- * The body of the gateway's answer, cut at 64 KiB. Bytes that are not UTF-8, and NUL, stand as
- * U+FFFD. It is the gateway's own text and can hold personal data.
+ * The body of the gateway's response, at most its first 64 KiB. Invalid UTF-8 and NUL are replaced
+ * by U+FFFD. The gateway wrote this text, and it can contain personal data.
  *
  * @param error  An error, or NULL.
- * @return A string owned by the error; NULL where there was no answer.
+ * @return A string owned by the error; NULL if there was no response.
  */
 const char *zs_error_body(const struct zs_error *error);
 
 /**
- * The first of the headers x-request-id, x-correlation-id and request-id of the answer.
+ * The request ID: the first of the response headers x-request-id, x-correlation-id and request-id.
  *
  * @param error  An error, or NULL.
- * @return A string owned by the error; NULL where there was none.
+ * @return A string owned by the error; NULL if there was no such header.
  */
 const char *zs_error_request_id(const struct zs_error *error);
 
 /**
- * The HTTP status of the answer.
+ * The HTTP status of the response.
  *
  * @param error  An error, or NULL.
- * @return The status; 0 where there was no answer.
+ * @return The status; 0 if there was no response.
  */
 int32_t zs_error_http_status(const struct zs_error *error);
 
@@ -629,21 +683,21 @@ int32_t zs_error_http_status(const struct zs_error *error);
  * How long the gateway asked to wait before the next call (Retry-After).
  *
  * @param error  An error, or NULL.
- * @return Milliseconds; -1 where it asked for nothing.
+ * @return Milliseconds; -1 if the response has no such header.
  */
 int64_t zs_error_retry_after_ms(const struct zs_error *error);
 
 /**
- * How many attempts were begun: 0 where a check refused the call before anything was sent.
+ * The number of attempts that were started: 0 if the call was refused before anything was sent.
  *
  * @param error  An error, or NULL.
  */
 uint32_t zs_error_attempts(const struct zs_error *error);
 
 /**
- * Whether a session may exist at the gateway that the call did not hand out. Only ever 1 for
- * zs_start_phone_2fa(). A caller who tries again may then open a second session; nothing is sent to
- * the user before they open its page.
+ * Whether the gateway may have created a session although the call failed. It can be 1 for
+ * zs_start_phone_2fa() only. Calling it again may then create a second session; the user receives
+ * nothing before they open the page of a session.
  *
  * @param error  An error, or NULL.
  * @return 1 or 0.
@@ -658,35 +712,39 @@ int32_t zs_error_in_doubt(const struct zs_error *error);
 void zs_error_free(struct zs_error *error);
 
 /**
- * Sets what is called with every message that the library logs, in the whole process, in place of
- * what was set before. Nothing is logged until this is called.
+ * Sets the log callback of the process, in place of the previous one. Nothing is logged before.
  *
- * It returns when no call of the old callback is running any more, so that what belongs to it can
- * then be freed: do not call it with a lock held that the old callback takes. After a fork() the
- * child has what was set; a callback that was running in another thread of the parent's is not
- * waited for in the child.
+ * Set it before clients are used, or while no call is running, and from one thread at a time.
+ * After fork(), the child has the callback of its parent, and may set another.
  *
- * @param max_level  The most detailed level that is wanted: 1 error, 2 warning (an attempt at a call
- *                   that failed), 3 info, 4 debug (every attempt), 5 trace. 0 or less: off. More
- *                   than 5: 5.
- * @param callback   What to call. NULL: off.
- * @param user_data  For the callback; the library does not look at it.
+ * @param max_level  The most detailed level to log, one of ZS_LOG_... 0 or less: nothing is
+ *                   logged. More than ZS_LOG_TRACE: ZS_LOG_TRACE.
+ * @param callback   The function to call for each message. NULL: nothing is logged.
+ * @param user_data  The last argument of the callback. The library never dereferences it.
  */
-void zs_set_log_callback(int32_t max_level,
-                         zs_log_callback callback,
-                         void *user_data);
+void zs_set_log_callback(int32_t max_level, zs_log_callback callback, void *user_data);
+
+/**
+ * Initialises a request, as ZS_PHONE_2FA_REQUEST_INIT does, for languages without a C
+ * preprocessor: writes zero into struct_size bytes, then stores struct_size.
+ *
+ * @param[out] request  The request. NULL: nothing is written.
+ * @param struct_size   The size of the struct as the caller declares it, at most 4096. A size less
+ *                      than sizeof(size_t): nothing is written.
+ */
+void zs_phone_2fa_request_init(zs_phone_2fa_request *request, size_t struct_size);
 
 /**
  * The name of a result, as in this header: "ZS_ERROR_TIMEOUT".
  *
  * @param result  A zs_result, or any other number.
- * @return A string that lives for ever; "ZS_ERROR_UNKNOWN" for a number that is no zs_result of
+ * @return A static string; do not free. "ZS_ERROR_UNKNOWN" for a number that is not a zs_result of
  *         this version. Never NULL.
  */
 const char *zs_result_name(int32_t result);
 
 /**
- * The id: what zs_get_session() asks for. 1 to 64 letters, digits and hyphens.
+ * The session ID, for zs_get_session(): 1 to 64 letters, digits and hyphens.
  *
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL for NULL only.
@@ -710,7 +768,7 @@ int32_t zs_session_status(const struct zs_session *session);
 const char *zs_session_status_text(const struct zs_session *session);
 
 /**
- * Whether the session has ended, well or not.
+ * Whether the session is final: completed, failed, cancelled, declined or timed out.
  *
  * @param session  A session, or NULL.
  * @return 1 or 0.
@@ -718,8 +776,8 @@ const char *zs_session_status_text(const struct zs_session *session);
 int32_t zs_session_is_final(const struct zs_session *session);
 
 /**
- * Whether the user proved that the phone is theirs: the status is accepted or finished, and nothing
- * else in the answer speaks against it. Nothing else ever verifies.
+ * Whether the user proved control of the phone: the status is accepted or finished, and no other
+ * field contradicts it. No other status verifies.
  *
  * @param session  A session, or NULL.
  * @return 1 or 0.
@@ -727,18 +785,18 @@ int32_t zs_session_is_final(const struct zs_session *session);
 int32_t zs_session_is_verified(const struct zs_session *session);
 
 /**
- * Where to send the user. The gateway tells it when the session is opened.
+ * The URL to redirect the user to. The gateway returns it when the session is started.
  *
  * @param session  A session, or NULL.
- * @return A string owned by the session; NULL where the gateway did not tell.
+ * @return A string owned by the session; NULL if the response does not contain it.
  */
 const char *zs_session_redirect_url(const struct zs_session *session);
 
 /**
- * The phone number.
+ * The phone number of the user.
  *
  * @param session  A session, or NULL.
- * @return A string owned by the session; NULL where the gateway did not tell.
+ * @return A string owned by the session; NULL if the response does not contain it.
  */
 const char *zs_session_phone_number(const struct zs_session *session);
 
@@ -746,44 +804,45 @@ const char *zs_session_phone_number(const struct zs_session *session);
  * The language of the gateway's page.
  *
  * @param session  A session, or NULL.
- * @return A string owned by the session; NULL where the gateway did not tell.
+ * @return A string owned by the session; NULL if the response does not contain it.
  */
 const char *zs_session_locale(const struct zs_session *session);
 
 /**
- * Where a user who passed is sent.
+ * The URL to which the gateway redirects the user after success.
  *
  * @param session  A session, or NULL.
- * @return A string owned by the session; NULL where the gateway did not tell.
+ * @return A string owned by the session; NULL if the response does not contain it.
  */
 const char *zs_session_redirect_success(const struct zs_session *session);
 
 /**
- * Where any other user is sent.
+ * The URL to which the gateway redirects the user otherwise.
  *
  * @param session  A session, or NULL.
- * @return A string owned by the session; NULL where the gateway did not tell.
+ * @return A string owned by the session; NULL if the response does not contain it.
  */
 const char *zs_session_redirect_failure(const struct zs_session *session);
 
 /**
- * Your own text.
+ * The text that the request contained as relay_state.
  *
  * @param session  A session, or NULL.
- * @return A string owned by the session; NULL where the gateway did not tell.
+ * @return A string owned by the session; NULL if the response does not contain it.
  */
 const char *zs_session_relay_state(const struct zs_session *session);
 
 /**
- * Where the gateway reports changes of the session.
+ * The URL to which the gateway posts status changes.
  *
  * @param session  A session, or NULL.
- * @return A string owned by the session; NULL where the gateway did not tell.
+ * @return A string owned by the session; NULL if the response does not contain it.
  */
 const char *zs_session_webhook(const struct zs_session *session);
 
 /**
- * The whole session as the gateway wrote it, with fields that have no function here: a JSON object.
+ * The whole session as the gateway wrote it: a JSON object, including fields that have no function
+ * here.
  *
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL for NULL only.
@@ -801,43 +860,56 @@ void zs_session_free(struct zs_session *session);
  * The name of a status, as in this header: "ZS_STATUS_PENDING".
  *
  * @param status  A zs_status, or any other number.
- * @return A string that lives for ever; "ZS_STATUS_UNKNOWN" for a number that is no status of this
- *         version. Never NULL.
+ * @return A static string; do not free. "ZS_STATUS_UNKNOWN" for a number that is not a zs_status
+ *         of this version. Never NULL.
  */
 const char *zs_status_name(int32_t status);
 
 /**
- * The version of the library that is running, which can differ from the header's: "0.1.0".
+ * The version of the loaded library, which can differ from the version of the header: "0.1.0".
  *
- * @return A string that lives for ever.
+ * @return A static string; do not free.
  */
 const char *zs_version(void);
 
 /**
- * The version of the library that is running, as ZS_VERSION_NUMBER.
+ * The version of the loaded library, in the form of ZS_VERSION_NUMBER.
  */
 uint32_t zs_version_number(void);
 
 /**
- * Checks a webhook's signature and its time, then reads it. It asks nobody, and does not block.
+ * Initialises options of a wait, as ZS_WAIT_OPTIONS_INIT does, for languages without a C
+ * preprocessor: writes zero into struct_size bytes, then stores struct_size.
  *
- * A webhook is a hint, not a verdict: it can be lost, late, out of order, and sent again by anybody
- * who saw it, as long as the tolerance lasts. Drop an event whose zs_webhook_event_json() you have
- * had, and ask zs_get_session() how the session stands.
+ * @param[out] options  The options. NULL: nothing is written.
+ * @param struct_size   The size of the struct as the caller declares it, at most 4096. A size less
+ *                      than sizeof(size_t): nothing is written.
+ */
+void zs_wait_options_init(zs_wait_options *options, size_t struct_size);
+
+/**
+ * Verifies the signature and the time of a webhook, then decodes it. Makes no network request.
  *
- * @param body            The request's body byte for byte as it arrived: JSON that was parsed and
- *                        written again is another text. May be NULL where body_len is 0.
- * @param body_len        How many bytes that is.
- * @param signature       The value of the header X-ZignSec-Hmac-SHA256. NULL: the header is missing.
- * @param secret          The secret that you share with ZignSec for webhooks.
- * @param tolerance_s     How many seconds the signature's time may be from this machine's clock, into
- *                        the past and into the future. 0: 300. ZS_TOLERANCE_NONE: not checked.
- * @param[out] out_event  The event; yours, for zs_webhook_event_free().
- * @param[out] out_error  The error, for zs_error_free(). May be NULL.
- * @return ZS_OK; ZS_ERROR_WEBHOOK_SIGNATURE for a signature that is missing, malformed, that of
- *         another body or secret, or stale; ZS_ERROR_PROTOCOL where ZignSec signed what cannot be
- *         read: not a JSON object, no id, a repeated key; ZS_ERROR_INVALID_ARGUMENT for a secret that
- *         is NULL, empty or not UTF-8, a body that is NULL, another negative tolerance.
+ * Treat a webhook as a notification only: it can be lost, delayed or reordered, and anyone who saw
+ * it can replay it within the tolerance. Ignore an event whose zs_webhook_event_json() you have
+ * already processed, and call zs_get_session() for the result.
+ *
+ * @param body            The body of the request, byte for byte as it was received. JSON that was
+ *                        decoded and encoded again does not match. May be NULL if body_len is 0.
+ * @param body_len        The number of bytes in body.
+ * @param signature       The value of the header X-ZignSec-Hmac-SHA256. NULL: the header is
+ *                        missing.
+ * @param secret          The webhook secret that you share with ZignSec.
+ * @param tolerance_s     How many seconds the time of the signature may differ from the clock of
+ *                        this machine, in both directions. 0: 300. ZS_TOLERANCE_UNLIMITED: the
+ *                        time is not checked.
+ * @param[out] out_event  The event. Free it with zs_webhook_event_free().
+ * @param[out] out_error  The error. Free it with zs_error_free(). May be NULL.
+ * @return ZS_OK; ZS_ERROR_WEBHOOK_SIGNATURE for a signature that is missing, malformed or too old,
+ *         or does not match the body and the secret; ZS_ERROR_PROTOCOL for a body that is
+ *         correctly signed but invalid: not a JSON object, no ID, a duplicate key;
+ *         ZS_ERROR_INVALID_ARGUMENT for a secret that is NULL, empty or not UTF-8, a body that is
+ *         NULL, or another negative tolerance.
  */
 zs_result zs_verify_webhook(const uint8_t *body,
                             size_t body_len,
@@ -848,7 +920,7 @@ zs_result zs_verify_webhook(const uint8_t *body,
                             zs_error **out_error);
 
 /**
- * The id of the session: what zs_get_session() asks for. 1 to 64 letters, digits and hyphens.
+ * The ID of the session, for zs_get_session(): 1 to 64 letters, digits and hyphens.
  *
  * @param event  An event, or NULL.
  * @return A string owned by the event; NULL for NULL only.
@@ -859,37 +931,41 @@ const char *zs_webhook_event_session_id(const struct zs_webhook_event *event);
  * What happened, such as "session_finished".
  *
  * @param event  An event, or NULL.
- * @return A string owned by the event, empty where the webhook does not tell; NULL for NULL only.
+ * @return A string owned by the event, empty if the webhook does not contain it; NULL for NULL
+ *         only.
  */
 const char *zs_webhook_event_name(const struct zs_webhook_event *event);
 
 /**
- * The status that the webhook tells, at its top level or in its result. A hint: only
+ * The status in the webhook, at its top level or in its result. A notification only:
  * zs_session_is_verified() is the verdict.
  *
  * @param event  An event, or NULL.
- * @return A zs_status; ZS_STATUS_UNKNOWN where it tells none, or two that differ, and for NULL.
+ * @return A zs_status; ZS_STATUS_UNKNOWN for NULL, and if the webhook contains no status or two
+ *         that differ.
  */
 int32_t zs_webhook_event_status(const struct zs_webhook_event *event);
 
 /**
- * The status as the gateway wrote it, the top level's where there are two.
+ * The status as the gateway wrote it; if there are two, the one at the top level.
  *
  * @param event  An event, or NULL.
- * @return A string owned by the event, empty where the webhook does not tell; NULL for NULL only.
+ * @return A string owned by the event, empty if the webhook does not contain it; NULL for NULL
+ *         only.
  */
 const char *zs_webhook_event_status_text(const struct zs_webhook_event *event);
 
 /**
- * Your own text.
+ * The text that the request contained as relay_state.
  *
  * @param event  An event, or NULL.
- * @return A string owned by the event; NULL where the session has none.
+ * @return A string owned by the event; NULL if the webhook does not contain it.
  */
 const char *zs_webhook_event_relay_state(const struct zs_webhook_event *event);
 
 /**
- * The whole body as the gateway wrote it, with fields that have no function here: a JSON object.
+ * The whole body as the gateway wrote it: a JSON object, including fields that have no function
+ * here.
  *
  * @param event  An event, or NULL.
  * @return A string owned by the event; NULL for NULL only.

@@ -1,9 +1,10 @@
 /**
  * @file zignsec.hpp
- * zignsec for C++17: zignsec.h with objects that free themselves and errors that are thrown.
+ * Client for ZignSec's phone two-factor authentication, for C++17: zignsec.h with objects that free
+ * themselves and errors that are exceptions.
  *
- * Header-only; link with libzignsec. Nothing here that C cannot do. Threads, blocking and time are as
- * zignsec.h says. Objects are moved, not copied.
+ * Header-only; link with libzignsec. Same features as the C API; see zignsec.h for threads,
+ * blocking and time limits. Objects can be moved, not copied.
  */
 #ifndef ZIGNSEC_HPP
 #define ZIGNSEC_HPP
@@ -23,7 +24,7 @@
 
 namespace zignsec {
 
-/** Where a session stands; see zs_status. Only Session::is_verified() is the verdict. */
+/** The status of a session; see zs_status. Only Session::is_verified() is the verdict. */
 enum class SessionStatus : std::int32_t {
     unknown = ZS_STATUS_UNKNOWN,
     created = ZS_STATUS_CREATED,
@@ -36,14 +37,14 @@ enum class SessionStatus : std::int32_t {
     timeout = ZS_STATUS_TIMEOUT
 };
 
-/** Which of ZignSec's gateways to talk to; standard is what ZIGNSEC_ENVIRONMENT says, else test. */
+/** Which of ZignSec's gateways to use; default_ is the value of ZIGNSEC_ENVIRONMENT, else test. */
 enum class Environment : std::int32_t {
-    standard = ZS_ENVIRONMENT_DEFAULT,
+    default_ = ZS_ENVIRONMENT_DEFAULT,
     test = ZS_ENVIRONMENT_TEST,
     production = ZS_ENVIRONMENT_PRODUCTION
 };
 
-/** Which header carries the API key. */
+/** The header that contains the API key. */
 enum class AuthScheme : std::int32_t {
     authorization = ZS_AUTH_AUTHORIZATION,
     zs_product_key = ZS_AUTH_ZS_PRODUCT_KEY
@@ -60,7 +61,9 @@ struct Free {
 
 template <typename T> using Owned = std::unique_ptr<T, Free>;
 
-inline std::string text(const char *text) { return text == nullptr ? std::string() : text; }
+inline std::string text(const char *text) {
+    return text == nullptr ? std::string() : text;
+}
 
 inline std::string_view view(const char *text) {
     return text == nullptr ? std::string_view() : text;
@@ -72,14 +75,14 @@ inline std::optional<std::string_view> optional(const char *text) {
 
 } // namespace detail
 
-/** A failed call: zs_error as an exception. what() can be logged; body() can hold personal data. */
+/** Details of a failed call. what() can be logged; body() can contain personal data. */
 class Error : public std::runtime_error {
   public:
-    /** An error of this header's own. */
+    /** An error raised by this wrapper. */
     Error(zs_result result, const std::string &message)
         : std::runtime_error(message), result_(result) {}
 
-    /** Copies what C's error tells, and leaves it to its owner. */
+    /** Copies an error of the C API. The caller still owns and frees it. */
     explicit Error(const zs_error *error)
         : std::runtime_error(detail::text(zs_error_message(error))),
           result_(zs_error_result(error)), http_status_(zs_error_http_status(error)),
@@ -87,25 +90,25 @@ class Error : public std::runtime_error {
           in_doubt_(zs_error_in_doubt(error) != 0), body_(detail::text(zs_error_body(error))),
           request_id_(detail::text(zs_error_request_id(error))) {}
 
-    /** What went wrong: never ZS_OK. */
-    zs_result result() const noexcept { return result_; }
-    /** 0 where there was no answer. */
-    int http_status() const noexcept { return http_status_; }
-    /** When the gateway said to come back, from when the call returned; else nothing. */
-    std::optional<std::chrono::milliseconds> retry_after() const {
+    /** The result of the call: never ZS_OK. */
+    [[nodiscard]] zs_result result() const noexcept { return result_; }
+    /** The HTTP status; 0 if there was no response. */
+    [[nodiscard]] int http_status() const noexcept { return http_status_; }
+    /** How long the gateway asked to wait before the next call (Retry-After), if it did. */
+    [[nodiscard]] std::optional<std::chrono::milliseconds> retry_after() const {
         if (retry_after_ms_ < 0) {
             return std::nullopt;
         }
         return std::chrono::milliseconds(retry_after_ms_);
     }
-    /** How many attempts were begun; 0 where nothing was tried. */
-    unsigned attempts() const noexcept { return attempts_; }
-    /** Whether a session may exist that the call did not hand out. */
-    bool in_doubt() const noexcept { return in_doubt_; }
-    /** Empty where there was no answer. */
-    const std::string &body() const noexcept { return body_; }
-    /** Empty where there was none. */
-    const std::string &request_id() const noexcept { return request_id_; }
+    /** The number of attempts that were started; 0 if nothing was sent. */
+    [[nodiscard]] unsigned attempts() const noexcept { return attempts_; }
+    /** Whether the gateway may have created a session although the call failed. */
+    [[nodiscard]] bool in_doubt() const noexcept { return in_doubt_; }
+    /** The body of the response; empty if there was no response. */
+    [[nodiscard]] const std::string &body() const noexcept { return body_; }
+    /** The request ID; empty if the response had none. */
+    [[nodiscard]] const std::string &request_id() const noexcept { return request_id_; }
 
   private:
     zs_result result_;
@@ -119,7 +122,7 @@ class Error : public std::runtime_error {
 
 namespace detail {
 
-/** Turns a result that is not ZS_OK into an Error, and frees what it came with. */
+/** Throws an Error for a result that is not ZS_OK. Takes ownership of error. */
 inline void check(zs_result result, zs_error *error) {
     Owned<zs_error> owned(error);
     if (result != ZS_OK) {
@@ -127,11 +130,12 @@ inline void check(zs_result result, zs_error *error) {
     }
 }
 
-/** A string for C, which ends at its first NUL: one that goes on behind it is refused. */
+/** A string for C. C would read it up to its first NUL only, so a string that contains NUL is
+ * refused. */
 inline const char *c_string(const char *name, const std::string &text,
                             zs_result refusal = ZS_ERROR_INVALID_ARGUMENT) {
     if (text.find('\0') != std::string::npos) {
-        throw Error(refusal, std::string(name) + " holds a NUL");
+        throw Error(refusal, std::string(name) + " must not contain NUL");
     }
     return text.c_str();
 }
@@ -140,62 +144,62 @@ inline const char *c_string(const char *name, const std::optional<std::string> &
     return text ? c_string(name, *text) : nullptr;
 }
 
-/** 0 stands for the default. */
+/** Milliseconds for C, where 0 selects the default. */
 inline std::uint32_t milliseconds(const char *name, std::chrono::milliseconds limit) {
     if (limit.count() < 0 || limit.count() > (std::numeric_limits<std::uint32_t>::max)()) {
         throw Error(ZS_ERROR_INVALID_ARGUMENT,
-                    std::string(name) + " must not be negative or longer than 49 days");
+                    std::string(name) + " must be between 0 and 49 days");
     }
     return static_cast<std::uint32_t>(limit.count());
 }
 
 } // namespace detail
 
-/** The settings of a client, as zs_client_options; what is not set is the default. */
+/** The options of a client; see zs_client_options. An option that is not set has its default. */
 struct ClientOptions {
-    /** The API key; not set, that of the environment. */
+    /** The API key. If not set: ZIGNSEC_API_KEY. */
     std::optional<std::string> api_key;
-    /** The account's other key, tried once where the gateway answers 401. */
+    /** A second API key of the account, tried once if the gateway returns 401 for the first. */
     std::optional<std::string> secondary_api_key;
-    /** Where the gateway is; wins over environment. */
+    /** The URL of the gateway. It takes precedence over environment. */
     std::optional<std::string> base_url;
-    /** A PEM file with the certificates to trust, in place of every other. */
+    /** A PEM file with the only certificates to trust. */
     std::optional<std::string> ca_file;
-    /** A PEM file with the certificate to show. */
+    /** A PEM file with the client certificate chain, for mutual TLS. */
     std::optional<std::string> client_cert_file;
-    /** A PEM file with its private key. */
+    /** A PEM file with the private key of client_cert_file. */
     std::optional<std::string> client_key_file;
-    /** The URL of a proxy, or "none". */
+    /** The URL of a proxy, or "none" for a direct connection. */
     std::optional<std::string> proxy;
     /** The header user-agent. */
     std::optional<std::string> user_agent;
-    /** Which gateway, where base_url names none. */
-    Environment environment = Environment::standard;
-    /** Which header carries the key. */
+    /** Which gateway to use if base_url is not set. */
+    Environment environment = Environment::default_;
+    /** The header that contains the API key. */
     AuthScheme auth_scheme = AuthScheme::authorization;
-    /** The limit for look-up, TCP, proxy and TLS together. Zero: 5 seconds. */
+    /** The limit for name resolution, TCP, proxy and TLS together. Zero: 5 seconds. */
     std::chrono::milliseconds connect_timeout{};
     /** The limit for one attempt. Zero: 10 seconds. */
     std::chrono::milliseconds attempt_timeout{};
     /** The limit for a whole call. Zero: 30 seconds. */
     std::chrono::milliseconds timeout{};
-    /** How many more attempts a call may make; 0 is none. */
+    /** How often a call may be retried; 0 is never. If not set: 2. */
     std::optional<int> max_retries;
 };
 
-/** A session to open, as zs_phone_2fa_request. */
+/** The request that starts a session; see zs_phone_2fa_request. */
 struct Phone2faRequest {
-    /** In E.164, such as +46701740605. Required. */
+    /** Required: the user's phone number in E.164 form, such as +46701740605. */
     std::string phone_number;
-    /** Where the user goes after success, an absolute http or https URL. Required. */
+    /** Required: the URL to which the gateway redirects the user after success. */
     std::string redirect_success;
-    /** Where the user goes after failure, such a URL. Required. */
+    /** Required: the URL to which the gateway redirects the user otherwise. */
     std::string redirect_failure;
-    /** The language of the user's page; not set, "En". */
+    /** The language of the gateway's page. If not set: "En". */
     std::optional<std::string> locale;
-    /** Text that the session carries. */
+    /** Text that the gateway stores with the session and returns with it. */
     std::optional<std::string> relay_state;
-    /** Where the gateway reports changes, an absolute URL. */
+    /** The URL to which the gateway posts status changes. */
     std::optional<std::string> webhook;
     /** The header x-csrf-token. */
     std::optional<std::string> csrf_token;
@@ -205,52 +209,56 @@ namespace detail {
 class Borrowed;
 } // namespace detail
 
-/** A session as the gateway told it. Views live as long as the session. */
+/** A session as returned by the gateway. Views are valid as long as the session exists. */
 class Session {
   public:
-    /** Takes over a session that C gave out. */
+    /** Takes ownership of a session that the C API returned. */
     explicit Session(zs_session *session) noexcept : session_(session) {}
 
-    /** The session's id. */
-    std::string_view id() const { return detail::view(zs_session_id(get())); }
-    /** The status as one of nine; unknown for a word that is not among them. */
-    SessionStatus status() const { return static_cast<SessionStatus>(zs_session_status(get())); }
+    /** The session ID. */
+    [[nodiscard]] std::string_view id() const { return detail::view(zs_session_id(get())); }
+    /** The status; unknown if the library does not know it. */
+    [[nodiscard]] SessionStatus status() const {
+        return static_cast<SessionStatus>(zs_session_status(get()));
+    }
     /** The status as the gateway wrote it. */
-    std::string_view status_text() const { return detail::view(zs_session_status_text(get())); }
-    /** Whether the session has ended. */
-    bool is_final() const { return zs_session_is_final(get()) != 0; }
+    [[nodiscard]] std::string_view status_text() const {
+        return detail::view(zs_session_status_text(get()));
+    }
+    /** Whether the session is final. */
+    [[nodiscard]] bool is_final() const { return zs_session_is_final(get()) != 0; }
     /** The verdict; see zs_session_is_verified(). */
-    bool is_verified() const { return zs_session_is_verified(get()) != 0; }
-    /** Where to send the user; told when the session is opened. */
-    std::optional<std::string_view> redirect_url() const {
+    [[nodiscard]] bool is_verified() const { return zs_session_is_verified(get()) != 0; }
+    /** The URL to redirect the user to. The gateway returns it when the session is started. */
+    [[nodiscard]] std::optional<std::string_view> redirect_url() const {
         return detail::optional(zs_session_redirect_url(get()));
     }
-    /** The phone number that the session is for; personal data. */
-    std::optional<std::string_view> phone_number() const {
+    /** The phone number of the user; personal data. */
+    [[nodiscard]] std::optional<std::string_view> phone_number() const {
         return detail::optional(zs_session_phone_number(get()));
     }
-    /** The language of the user's page. */
-    std::optional<std::string_view> locale() const {
+    /** The language of the gateway's page. */
+    [[nodiscard]] std::optional<std::string_view> locale() const {
         return detail::optional(zs_session_locale(get()));
     }
-    /** Where the user goes after success. */
-    std::optional<std::string_view> redirect_success() const {
+    /** The URL to which the gateway redirects the user after success. */
+    [[nodiscard]] std::optional<std::string_view> redirect_success() const {
         return detail::optional(zs_session_redirect_success(get()));
     }
-    /** Where the user goes after failure. */
-    std::optional<std::string_view> redirect_failure() const {
+    /** The URL to which the gateway redirects the user otherwise. */
+    [[nodiscard]] std::optional<std::string_view> redirect_failure() const {
         return detail::optional(zs_session_redirect_failure(get()));
     }
-    /** The text that was given when the session was opened. */
-    std::optional<std::string_view> relay_state() const {
+    /** The text that the request contained as relay_state. */
+    [[nodiscard]] std::optional<std::string_view> relay_state() const {
         return detail::optional(zs_session_relay_state(get()));
     }
-    /** Where the gateway reports changes. */
-    std::optional<std::string_view> webhook() const {
+    /** The URL to which the gateway posts status changes. */
+    [[nodiscard]] std::optional<std::string_view> webhook() const {
         return detail::optional(zs_session_webhook(get()));
     }
     /** The whole session as the gateway wrote it: a JSON object. */
-    std::string_view json() const { return detail::view(zs_session_json(get())); }
+    [[nodiscard]] std::string_view json() const { return detail::view(zs_session_json(get())); }
 
   private:
     friend class detail::Borrowed;
@@ -261,23 +269,24 @@ class Session {
     detail::Owned<zs_session> session_;
 };
 
-/** How to wait for a session, as zs_wait_options. */
+/** How to wait for a session; see zs_wait_options. */
 struct WaitOptions {
-    /** How long to wait for the end. Zero: 300 seconds. */
+    /** The limit for the whole wait. Zero: 300 seconds. */
     std::chrono::milliseconds timeout{};
     /** The time between two polls. Zero: 2 seconds. */
     std::chrono::milliseconds poll_interval{};
     /**
-     * What to call after each poll that was answered, with the session, which is good for the call,
-     * and the time since the start of the wait. Returning false stops the wait, unless the session is
-     * final. An exception ends the wait and is thrown by wait_for_session().
+     * The function to call after each response to a poll, with the session, which is valid during
+     * the call, and the time since the start of the wait. It returns true to continue, false to end
+     * the wait with ZS_ERROR_CANCELLED unless the session is final. If it throws, the wait ends and
+     * wait_for_session() throws the same exception.
      */
     std::function<bool(const Session &, std::chrono::milliseconds)> on_poll;
 };
 
 namespace detail {
 
-/** A session that stays C's. */
+/** A session that the library owns. */
 class Borrowed {
   public:
     explicit Borrowed(const zs_session *session) noexcept
@@ -292,7 +301,7 @@ class Borrowed {
     Session session_;
 };
 
-/** What on_poll is called through: no exception may pass through C. */
+/** Calls on_poll from C, which no exception may pass through. */
 class OnPoll {
   public:
     explicit OnPoll(const WaitOptions &options) noexcept : options_(options) {}
@@ -325,17 +334,17 @@ class OnPoll {
 
 } // namespace detail
 
-/** A client: make one, keep it and share it between threads. */
+/** A client: create one, keep it and share it between threads. */
 class Client {
   public:
-    /** Throws Error: see zs_client_new(). */
+    /** Creates a client. Throws Error: see zs_client_new(). */
     explicit Client(const ClientOptions &options = {}) : client_(make(options)) {}
 
-    /** A client set up from the environment alone. */
-    static Client from_env() { return Client(); }
+    /** Creates a client that is configured by environment variables alone. Throws Error. */
+    [[nodiscard]] static Client from_env() { return Client(); }
 
-    /** Step 1: opens a session. Blocks. Throws Error: see zs_start_phone_2fa(). */
-    Session start_phone_2fa(const Phone2faRequest &request) const {
+    /** Step 1: starts a session. Blocks. Throws Error: see zs_start_phone_2fa(). */
+    [[nodiscard]] Session start_phone_2fa(const Phone2faRequest &request) const {
         zs_phone_2fa_request raw = ZS_PHONE_2FA_REQUEST_INIT;
         raw.phone_number = detail::c_string("phone_number", request.phone_number);
         raw.redirect_success = detail::c_string("redirect_success", request.redirect_success);
@@ -351,8 +360,9 @@ class Client {
         return Session(session);
     }
 
-    /** Step 3: asks how a session stands. Blocks. Throws Error: see zs_get_session(). */
-    Session get_session(const std::string &id) const {
+    /** Step 3: returns the current state of a session. Blocks. Throws Error: see zs_get_session().
+     */
+    [[nodiscard]] Session get_session(const std::string &id) const {
         zs_session *session = nullptr;
         zs_error *error = nullptr;
         const zs_result result =
@@ -362,10 +372,11 @@ class Client {
     }
 
     /**
-     * Step 3, until there is a verdict: asks until the session is final. Blocks. Throws Error: see
-     * zs_wait_for_session(); and what options.on_poll throws.
+     * Step 3 with polling, until the session is final. Blocks. Throws Error: see
+     * zs_wait_for_session(). Also throws what options.on_poll throws.
      */
-    Session wait_for_session(const std::string &id, const WaitOptions &options = {}) const {
+    [[nodiscard]] Session wait_for_session(const std::string &id,
+                                           const WaitOptions &options = {}) const {
         detail::OnPoll on_poll(options);
         zs_wait_options raw = ZS_WAIT_OPTIONS_INIT;
         raw.timeout_ms = detail::milliseconds("timeout", options.timeout);
@@ -374,26 +385,26 @@ class Client {
         raw.user_data = &on_poll;
         zs_session *session = nullptr;
         zs_error *error = nullptr;
-        const zs_result result = zs_wait_for_session(get(), detail::c_string("session_id", id), &raw,
-                                                     &session, &error);
-        Session ended(session);
+        const zs_result result =
+            zs_wait_for_session(get(), detail::c_string("session_id", id), &raw, &session, &error);
+        Session final_session(session);
         detail::Owned<zs_error> owned(error);
         on_poll.rethrow();
         detail::check(result, owned.release());
-        return ended;
+        return final_session;
     }
 
     /**
-     * Stops the calls in flight on this client: they throw an Error of ZS_ERROR_CANCELLED. From any
-     * thread or signal handler; see zs_client_cancel().
+     * Cancels the running calls of this client: they throw an Error with ZS_ERROR_CANCELLED. It may
+     * be called from any thread and from a signal handler; see zs_client_cancel().
      */
     void cancel() const noexcept { zs_client_cancel(get()); }
 
     /**
-     * Another client with the same settings, keys and connections, whose calls are cancelled apart
-     * from those of this one. Throws Error.
+     * Creates a client that shares options, API keys and connections with this one. Its calls are
+     * cancelled separately. Throws Error.
      */
-    Client dup() const {
+    [[nodiscard]] Client dup() const {
         zs_client *client = nullptr;
         zs_error *error = nullptr;
         const zs_result result = zs_client_dup(get(), &client, &error);
@@ -401,8 +412,8 @@ class Client {
         return Client(client);
     }
 
-    /** The client underneath, still owned by this object. */
-    const zs_client *get() const noexcept { return client_.get(); }
+    /** The client of the C API. This object still owns it. */
+    [[nodiscard]] const zs_client *get() const noexcept { return client_.get(); }
 
   private:
     explicit Client(zs_client *client) noexcept : client_(client) {}
@@ -421,7 +432,7 @@ class Client {
             if (*options.max_retries < 0) {
                 throw Error(ZS_ERROR_INVALID_ARGUMENT, "max_retries must not be negative");
             }
-            // In C 0 is the default, and none is -1.
+            // In C, 0 selects the default and -1 is never.
             raw.max_retries = *options.max_retries == 0 ? -1 : *options.max_retries;
         }
         raw.ca_file = detail::c_string("ca_file", options.ca_file);
@@ -439,32 +450,37 @@ class Client {
     detail::Owned<zs_client> client_;
 };
 
-/** What a webhook tells. Views live as long as the event. */
+/** A webhook event. Views are valid as long as the event exists. */
 class WebhookEvent {
   public:
-    /** Takes over an event that C gave out. */
+    /** Takes ownership of an event that the C API returned. */
     explicit WebhookEvent(zs_webhook_event *event) noexcept : event_(event) {}
 
-    /** What Client::get_session() asks for. */
-    std::string_view session_id() const {
+    /** The ID of the session, for Client::get_session(). */
+    [[nodiscard]] std::string_view session_id() const {
         return detail::view(zs_webhook_event_session_id(get()));
     }
-    /** What happened, such as "session_finished"; empty where the webhook does not tell. */
-    std::string_view name() const { return detail::view(zs_webhook_event_name(get())); }
-    /** A hint; see zs_webhook_event_status(). Only Session::is_verified() is the verdict. */
-    SessionStatus status() const {
+    /** What happened, such as "session_finished"; empty if the webhook does not contain it. */
+    [[nodiscard]] std::string_view name() const {
+        return detail::view(zs_webhook_event_name(get()));
+    }
+    /** A notification only; see zs_webhook_event_status(). Session::is_verified() is the verdict.
+     */
+    [[nodiscard]] SessionStatus status() const {
         return static_cast<SessionStatus>(zs_webhook_event_status(get()));
     }
-    /** The status as the gateway wrote it; empty where the webhook does not tell. */
-    std::string_view status_text() const {
+    /** The status as the gateway wrote it; empty if the webhook does not contain it. */
+    [[nodiscard]] std::string_view status_text() const {
         return detail::view(zs_webhook_event_status_text(get()));
     }
-    /** The text that was given when the session was opened. */
-    std::optional<std::string_view> relay_state() const {
+    /** The text that the request contained as relay_state. */
+    [[nodiscard]] std::optional<std::string_view> relay_state() const {
         return detail::optional(zs_webhook_event_relay_state(get()));
     }
     /** The whole body as the gateway wrote it: a JSON object. */
-    std::string_view json() const { return detail::view(zs_webhook_event_json(get())); }
+    [[nodiscard]] std::string_view json() const {
+        return detail::view(zs_webhook_event_json(get()));
+    }
 
   private:
     const zs_webhook_event *get() const noexcept { return event_.get(); }
@@ -473,29 +489,29 @@ class WebhookEvent {
 };
 
 /**
- * Checks a webhook's signature and its time, then reads it. A webhook is a hint, which can be sent
- * again by anybody who saw it as long as the tolerance lasts: drop repeats, and ask
- * Client::get_session(). Throws Error: see zs_verify_webhook().
+ * Verifies the signature and the time of a webhook, then decodes it. Makes no network request.
+ * Treat a webhook as a notification only: it can be lost, delayed, reordered or replayed. Ignore
+ * duplicates and call Client::get_session() for the result. Throws Error: see zs_verify_webhook().
  *
- * body is the request's body byte for byte as it arrived; signature is the value of the header
- * X-ZignSec-Hmac-SHA256, empty where it is missing. With std::nullopt for tolerance the time is not
- * checked; a tolerance of zero or less is refused.
+ * body is the body of the request, byte for byte as it was received; signature is the value of the
+ * header X-ZignSec-Hmac-SHA256, empty if it is missing. With std::nullopt for tolerance, the time
+ * is not checked; a tolerance of zero or less is ZS_ERROR_INVALID_ARGUMENT.
  */
-inline WebhookEvent
+[[nodiscard]] inline WebhookEvent
 verify_webhook(std::string_view body, const std::string &signature, const std::string &secret,
                std::optional<std::chrono::seconds> tolerance = std::chrono::seconds(300)) {
     if (tolerance && tolerance->count() <= 0) {
-        // In C these numbers are the default and ZS_TOLERANCE_NONE.
-        throw Error(ZS_ERROR_INVALID_ARGUMENT, "tolerance must be longer than zero");
+        // In C, 0 selects the default and -1 is ZS_TOLERANCE_UNLIMITED.
+        throw Error(ZS_ERROR_INVALID_ARGUMENT, "tolerance must be more than zero");
     }
     zs_webhook_event *event = nullptr;
     zs_error *error = nullptr;
-    const zs_result result = zs_verify_webhook(
-        reinterpret_cast<const std::uint8_t *>(body.data()), body.size(),
-        // The header is a stranger's.
-        detail::c_string("signature", signature, ZS_ERROR_WEBHOOK_SIGNATURE),
-        detail::c_string("secret", secret), tolerance ? tolerance->count() : ZS_TOLERANCE_NONE,
-        &event, &error);
+    const zs_result result =
+        zs_verify_webhook(reinterpret_cast<const std::uint8_t *>(body.data()), body.size(),
+                          // The header is untrusted input: a NUL makes the signature wrong.
+                          detail::c_string("signature", signature, ZS_ERROR_WEBHOOK_SIGNATURE),
+                          detail::c_string("secret", secret),
+                          tolerance ? tolerance->count() : ZS_TOLERANCE_UNLIMITED, &event, &error);
     detail::check(result, error);
     return WebhookEvent(event);
 }

@@ -1,208 +1,233 @@
-//! A client and its calls, for C.
-
-use std::time::Duration;
+//! A client and its calls.
 
 use once_cell::race::OnceBox;
-use zignsec_core::{AuthScheme, Client, ClientBuilder, Environment, Error, WaitOptions};
+use zignsec_core::bindings::{self, Options, Zeroizing};
+use zignsec_core::{AuthScheme, Client, Environment, Error, WaitOptions};
 
-use crate::boundary::{self, boundary};
+use crate::argument;
+use crate::call::ffi_call;
+use crate::catch;
+use crate::duration;
 use crate::error::zs_error;
-use crate::ptr::{self, Back, Lent, Out, Struct, Text};
+use crate::ptr::{FreePtr, InPtr, InStr, InitPtr, OutBorrowed, OutPtr, extensible};
 use crate::request::zs_phone_2fa_request;
 use crate::result::zs_result;
 use crate::session::zs_session;
 use crate::wait::zs_wait_options;
 
-/// zs_client_options.environment: what ZIGNSEC_ENVIRONMENT says (test or production), else test.
+/// zs_client_options.environment: the value of ZIGNSEC_ENVIRONMENT (test or production), else test.
 pub const ZS_ENVIRONMENT_DEFAULT: i32 = 0;
 /// zs_client_options.environment: https://test-gateway.zignsec.com
 pub const ZS_ENVIRONMENT_TEST: i32 = 1;
 /// zs_client_options.environment: https://gateway.zignsec.com
 pub const ZS_ENVIRONMENT_PRODUCTION: i32 = 2;
-/// zs_client_options.auth_scheme: the key goes in the header Authorization.
+/// zs_client_options.auth_scheme: the API key is sent in the header Authorization.
 pub const ZS_AUTH_AUTHORIZATION: i32 = 0;
-/// zs_client_options.auth_scheme: the key goes in the header Zs-Product-Key.
+/// zs_client_options.auth_scheme: the API key is sent in the header Zs-Product-Key.
 pub const ZS_AUTH_ZS_PRODUCT_KEY: i32 = 1;
 
-/// The settings of a client. Begin with ZS_CLIENT_OPTIONS_INIT. The library keeps copies.
+/// The options of a client. Initialise them with ZS_CLIENT_OPTIONS_INIT or
+/// zs_client_options_init(). The library keeps copies.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct zs_client_options<'a> {
     /// sizeof(zs_client_options).
     pub struct_size: usize,
-    /// The API key: visible ASCII without spaces. NULL: ZIGNSEC_API_KEY, and beside it
-    /// ZIGNSEC_SECONDARY_API_KEY.
-    pub api_key: Text<'a>,
-    /// The account's other key, tried once where the gateway answers 401 to the one in use, and kept
-    /// if that helps. NULL: none.
-    pub secondary_api_key: Text<'a>,
-    /// Where the gateway is: https, or http to loopback. It wins over environment. NULL: as
-    /// environment says, or ZIGNSEC_BASE_URL where that is ZS_ENVIRONMENT_DEFAULT.
-    pub base_url: Text<'a>,
+    /// The API key: visible ASCII without spaces. NULL: ZIGNSEC_API_KEY, and
+    /// ZIGNSEC_SECONDARY_API_KEY with it.
+    pub api_key: InStr<'a>,
+    /// A second API key of the account. If the gateway returns 401 for the current key, this one is
+    /// tried once, and used from then on if it is accepted. NULL: none.
+    pub secondary_api_key: InStr<'a>,
+    /// The URL of the gateway: https, or http to loopback. It takes precedence over environment.
+    /// NULL: the URL of environment; with ZS_ENVIRONMENT_DEFAULT, ZIGNSEC_BASE_URL if that is set.
+    pub base_url: InStr<'a>,
     /// One of ZS_ENVIRONMENT_...
     pub environment: i32,
     /// One of ZS_AUTH_...
     pub auth_scheme: i32,
-    /// The limit for name look-up, TCP, proxy and TLS together, in milliseconds. 0: 5000.
+    /// The limit for name resolution, TCP, proxy and TLS together, in milliseconds. 0: 5000.
     pub connect_timeout_ms: u32,
     /// The limit for one attempt, in milliseconds. 0: 10000.
     pub attempt_timeout_ms: u32,
-    /// The limit for a whole call, in milliseconds. 0: 30000.
+    /// The limit for a whole call, including all attempts and the pauses between them, in
+    /// milliseconds. 0: 30000.
     pub timeout_ms: u32,
-    /// How many more attempts a call may make where that is safe and can help. 0: 2. -1: none.
-    /// timeout_ms is for all of them and the pauses between.
+    /// How often a call may be retried when that is safe and can help. 0: 2. -1: never.
     pub max_retries: i32,
-    /// A PEM file with the certificates to trust, in place of every other. NULL: SSL_CERT_FILE and
-    /// SSL_CERT_DIR, else REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else the system's store.
-    pub ca_file: Text<'a>,
-    /// A PEM file with the certificate chain to show to the gateway (mutual TLS). NULL: none.
-    pub client_cert_file: Text<'a>,
+    /// A PEM file with the only certificates to trust. NULL: SSL_CERT_FILE and SSL_CERT_DIR, else
+    /// REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else the system's trust store.
+    pub ca_file: InStr<'a>,
+    /// A PEM file with the client certificate chain, for mutual TLS. NULL: none.
+    pub client_cert_file: InStr<'a>,
     /// A PEM file with the private key of client_cert_file. Set both or neither.
-    pub client_key_file: Text<'a>,
-    /// The URL of an http or https proxy, or "none" for a direct connection. NULL: HTTPS_PROXY, else
-    /// ALL_PROXY, with NO_PROXY. Loopback is always reached directly.
-    pub proxy: Text<'a>,
+    pub client_key_file: InStr<'a>,
+    /// The URL of an http or https proxy, or "none" for a direct connection. NULL: HTTPS_PROXY,
+    /// else ALL_PROXY, with the exceptions of NO_PROXY. Loopback is always connected to directly.
+    pub proxy: InStr<'a>,
     /// The header user-agent, printable ASCII. NULL: "zignsec/" and the version.
-    pub user_agent: Text<'a>,
+    pub user_agent: InStr<'a>,
 }
 
+extensible!(zs_client_options<'a>, "ZS_CLIENT_OPTIONS_INIT", {
+    struct_size,
+    api_key,
+    secondary_api_key,
+    base_url,
+    environment,
+    auth_scheme,
+    connect_timeout_ms,
+    attempt_timeout_ms,
+    timeout_ms,
+    max_retries,
+    ca_file,
+    client_cert_file,
+    client_key_file,
+    proxy,
+    user_agent,
+});
+
 impl zs_client_options<'_> {
-    fn to_core(self) -> Result<ClientBuilder, Error> {
-        let mut builder = ClientBuilder::new();
-        if let Some(key) = self.api_key.optional("api_key")? {
-            builder = builder.api_key(key);
-        }
-        if let Some(key) = self.secondary_api_key.optional("secondary_api_key")? {
-            builder = builder.secondary_api_key(key);
-        }
-        if let Some(url) = self.base_url.optional("base_url")? {
-            builder = builder.base_url(url);
-        }
-        match self.environment {
-            ZS_ENVIRONMENT_DEFAULT => {}
-            ZS_ENVIRONMENT_TEST => builder = builder.environment(Environment::Test),
-            ZS_ENVIRONMENT_PRODUCTION => builder = builder.environment(Environment::Production),
-            _ => return Err(ptr::invalid("environment", "is not one of ZS_ENVIRONMENT_...")),
-        }
-        match self.auth_scheme {
-            ZS_AUTH_AUTHORIZATION => {}
-            ZS_AUTH_ZS_PRODUCT_KEY => builder = builder.auth_scheme(AuthScheme::ZsProductKey),
-            _ => return Err(ptr::invalid("auth_scheme", "is not one of ZS_AUTH_...")),
-        }
-        if self.connect_timeout_ms != 0 {
-            builder = builder.connect_timeout(milliseconds(self.connect_timeout_ms));
-        }
-        if self.attempt_timeout_ms != 0 {
-            builder = builder.attempt_timeout(milliseconds(self.attempt_timeout_ms));
-        }
-        if self.timeout_ms != 0 {
-            builder = builder.timeout(milliseconds(self.timeout_ms));
-        }
-        match self.max_retries {
-            0 => {}
-            -1 => builder = builder.max_retries(0),
-            count => {
-                let count = count
-                    .try_into()
-                    .map_err(|_| ptr::invalid("max_retries", "must be -1 or more"))?;
-                builder = builder.max_retries(count);
-            }
-        }
-        if let Some(file) = self.ca_file.optional("ca_file")? {
-            builder = builder.ca_file(file);
-        }
-        let cert = self.client_cert_file.optional("client_cert_file")?;
-        let key = self.client_key_file.optional("client_key_file")?;
-        if cert.is_some() || key.is_some() {
-            builder = builder.client_cert(cert.unwrap_or_default(), key.unwrap_or_default());
-        }
-        if let Some(url) = self.proxy.optional("proxy")? {
-            builder = builder.proxy(url);
-        }
-        if let Some(text) = self.user_agent.optional("user_agent")? {
-            builder = builder.user_agent(text);
-        }
-        Ok(builder)
+    fn to_core(self) -> Result<Options, Error> {
+        Ok(Options {
+            api_key: self.api_key.optional_owned("api_key")?.map(Zeroizing::new),
+            secondary_api_key: self
+                .secondary_api_key
+                .optional_owned("secondary_api_key")?
+                .map(Zeroizing::new),
+            base_url: self.base_url.optional_owned("base_url")?,
+            environment: environment(self.environment)?,
+            auth_scheme: auth_scheme(self.auth_scheme)?,
+            connect_timeout: duration::from_ms(self.connect_timeout_ms),
+            attempt_timeout: duration::from_ms(self.attempt_timeout_ms),
+            timeout: duration::from_ms(self.timeout_ms),
+            max_retries: max_retries(self.max_retries)?,
+            ca_file: self.ca_file.optional_owned("ca_file")?,
+            client_cert_file: self.client_cert_file.optional_owned("client_cert_file")?,
+            client_key_file: self.client_key_file.optional_owned("client_key_file")?,
+            proxy: self.proxy.optional_owned("proxy")?.map(Zeroizing::new),
+            user_agent: self.user_agent.optional_owned("user_agent")?,
+            interrupt: None,
+        })
     }
 }
 
-pub(crate) fn milliseconds(number: u32) -> Duration {
-    Duration::from_millis(number.into())
+fn environment(number: i32) -> Result<Option<Environment>, Error> {
+    match number {
+        ZS_ENVIRONMENT_DEFAULT => Ok(None),
+        ZS_ENVIRONMENT_TEST => Ok(Some(Environment::Test)),
+        ZS_ENVIRONMENT_PRODUCTION => Ok(Some(Environment::Production)),
+        _ => Err(argument::invalid("environment", "is not one of ZS_ENVIRONMENT_...")),
+    }
 }
 
-/// A client: settings, keys and open connections. Make one, keep it and share it; free it with
+fn auth_scheme(number: i32) -> Result<Option<AuthScheme>, Error> {
+    match number {
+        ZS_AUTH_AUTHORIZATION => Ok(None),
+        ZS_AUTH_ZS_PRODUCT_KEY => Ok(Some(AuthScheme::ZsProductKey)),
+        _ => Err(argument::invalid("auth_scheme", "is not one of ZS_AUTH_...")),
+    }
+}
+
+fn max_retries(number: i32) -> Result<Option<u32>, Error> {
+    match number {
+        0 => Ok(None),
+        -1 => Ok(Some(0)),
+        _ => u32::try_from(number)
+            .map(Some)
+            .map_err(|_| argument::invalid("max_retries", "must not be less than -1")),
+    }
+}
+
+/// Initialises options of a client, as ZS_CLIENT_OPTIONS_INIT does, for languages without a C
+/// preprocessor: writes zero into struct_size bytes, then stores struct_size.
+///
+/// @param[out] options  The options. NULL: nothing is written.
+/// @param struct_size   The size of the struct as the caller declares it, at most 4096. A size less
+///                      than sizeof(size_t): nothing is written.
+#[unsafe(no_mangle)]
+pub extern "C" fn zs_client_options_init(
+    options: InitPtr<'_, zs_client_options<'_>>,
+    struct_size: usize,
+) {
+    options.init(struct_size);
+}
+
+/// A client: options, API keys and open connections. Create one, keep it and share it; free it with
 /// zs_client_free().
 pub struct zs_client(Client);
 
-/// The process's own client. No lock guards it that a fork could leave held in the child.
+/// The client of the process. It has no lock that a fork could leave locked in the child.
 static DEFAULT: OnceBox<zs_client> = OnceBox::new();
 
-/// Makes a client. Every setting is checked; nothing is sent. The environment is read here and never
-/// again.
+/// Creates a client. All options are checked; nothing is sent. Environment variables are read here
+/// and never again.
 ///
-/// @param options          The settings. NULL: all defaults, the key from ZIGNSEC_API_KEY.
-/// @param[out] out_client  The new client; yours, for zs_client_free().
-/// @param[out] out_error   The error, for zs_error_free(). May be NULL.
-/// @return ZS_OK; ZS_ERROR_CONFIGURATION for no key or a malformed one, a bad base URL, plain http to
-///         a host that is not loopback, an unreadable file, a certificate and key that do not belong
-///         together, a proxy that is not supported; ZS_ERROR_INVALID_ARGUMENT for text that is not
-///         UTF-8, an unknown number, a bad struct_size.
+/// @param options          The options. NULL: all defaults, with the API key from ZIGNSEC_API_KEY.
+/// @param[out] out_client  The new client. Free it with zs_client_free().
+/// @param[out] out_error   The error. Free it with zs_error_free(). May be NULL.
+/// @return ZS_OK; ZS_ERROR_CONFIGURATION for a missing or malformed API key, an invalid base URL,
+///         plain http to a host that is not loopback, an unreadable file, a certificate and key
+///         that do not match, or an unsupported proxy; ZS_ERROR_INVALID_ARGUMENT for text that is
+///         not UTF-8, an unknown number, or an invalid struct_size.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_client_new(
-    options: Struct<'_, zs_client_options<'_>>,
-    out_client: Out<'_, zs_client>,
-    out_error: Out<'_, zs_error>,
+    options: InPtr<'_, zs_client_options<'_>>,
+    out_client: OutPtr<'_, zs_client>,
+    out_error: OutPtr<'_, zs_error>,
 ) -> zs_result {
-    boundary("out_client", out_client, out_error, || {
-        let builder = match ptr::read_struct("options", options)? {
+    ffi_call("out_client", out_client, out_error, || {
+        let options = match options.read("options")? {
             Some(options) => options.to_core()?,
-            None => ClientBuilder::new(),
+            None => Options::default(),
         };
-        builder.build().map(zs_client)
+        bindings::client(options).map(zs_client)
     })
 }
 
-/// The process's own client, set up from the environment alone. The first call makes it, as
-/// zs_client_new() with NULL does; every later one gives the same. A call that fails leaves nothing
-/// behind: the next one tries again.
+/// Returns the client of the process, which is configured by environment variables alone. The first
+/// call creates it, as zs_client_new() with NULL does; later calls return the same client. If a
+/// call fails, the next one tries again.
 ///
-/// @param[out] out_client  The client. It is the library's and lives as long as the process: it is
-///                         not for zs_client_free(), which leaves it alone.
-/// @param[out] out_error   The error, for zs_error_free(). May be NULL.
+/// @param[out] out_client  The client. The library owns it until the process ends; zs_client_free()
+///                         ignores it.
+/// @param[out] out_error   The error. Free it with zs_error_free(). May be NULL.
 /// @return As zs_client_new().
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_client_default(
-    out_client: Lent<'_, zs_client>,
-    out_error: Out<'_, zs_error>,
+    out_client: OutBorrowed<'_, zs_client>,
+    out_error: OutPtr<'_, zs_error>,
 ) -> zs_result {
-    boundary("out_client", out_client, out_error, || {
-        DEFAULT.get_or_try_init(|| Ok(Box::new(zs_client(ClientBuilder::new().build()?))))
+    ffi_call("out_client", out_client, out_error, || {
+        DEFAULT.get_or_try_init(|| {
+            bindings::client(Options::default()).map(|client| Box::new(zs_client(client)))
+        })
     })
 }
 
-/// Makes another client with the same settings, keys and connections, whose calls are cancelled apart
-/// from those of the first: see zs_client_cancel(). Nothing is sent. Free the two in any order.
+/// Creates a client that shares options, API keys and connections with another one. Its calls are
+/// cancelled separately: see zs_client_cancel(). Nothing is sent. Free the two in any order.
 ///
 /// @param client           A client.
-/// @param[out] out_client  The new client; yours, for zs_client_free().
-/// @param[out] out_error   The error, for zs_error_free(). May be NULL.
+/// @param[out] out_client  The new client. Free it with zs_client_free().
+/// @param[out] out_error   The error. Free it with zs_error_free(). May be NULL.
 /// @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_client_dup(
     client: Option<&zs_client>,
-    out_client: Out<'_, zs_client>,
-    out_error: Out<'_, zs_error>,
+    out_client: OutPtr<'_, zs_client>,
+    out_error: OutPtr<'_, zs_error>,
 ) -> zs_result {
-    boundary("out_client", out_client, out_error, || {
-        let client = client.ok_or_else(|| ptr::is_null("client"))?;
+    ffi_call("out_client", out_client, out_error, || {
+        let client = client.ok_or_else(|| argument::is_null("client"))?;
         Ok(zs_client(client.0.duplicate()))
     })
 }
 
-/// Stops the calls in flight on this client: each returns ZS_ERROR_CANCELLED within a tenth of a
-/// second, waits and pauses too. The client goes on, and later calls are not touched; nor are those of
-/// its duplicates. Any thread may call this, and a signal handler too: it takes no lock and allocates
-/// nothing. It returns at once; it does not wait for the calls to end.
+/// Cancels the running calls of a client, including waits and pauses: each returns
+/// ZS_ERROR_CANCELLED within 100 ms. Later calls and the calls of its duplicates are not affected.
+/// Returns immediately, before the calls end. It may be called from any thread and from a signal
+/// handler: it takes no lock and allocates nothing.
 ///
 /// @param client  A client, or NULL.
 #[unsafe(no_mangle)]
@@ -212,95 +237,95 @@ pub extern "C" fn zs_client_cancel(client: Option<&zs_client>) {
     }
 }
 
-/// Step 1: opens a session. Send the user to its zs_session_redirect_url(), and remember its
-/// zs_session_id() on your side, in that user's login. Blocks, at the longest for the client's
-/// timeout.
+/// Step 1: starts a session. Redirect the user to its zs_session_redirect_url(), and store its
+/// zs_session_id() on your server with the login of that user. Blocks, at most for the timeout of
+/// the client.
 ///
 /// @param client            A client.
-/// @param request           What to open.
-/// @param[out] out_session  The session; yours, for zs_session_free().
-/// @param[out] out_error    The error, for zs_error_free(). May be NULL.
-/// @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT before anything is sent; any other zs_result of a failed
-///         call. Where zs_error_in_doubt() is 1, a session may have been opened.
+/// @param request           The request.
+/// @param[out] out_session  The session. Free it with zs_session_free().
+/// @param[out] out_error    The error. Free it with zs_error_free(). May be NULL.
+/// @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; any other zs_result of
+///         a failed call. If zs_error_in_doubt() is 1, the gateway may have created a session.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_start_phone_2fa(
     client: Option<&zs_client>,
-    request: Struct<'_, zs_phone_2fa_request<'_>>,
-    out_session: Out<'_, zs_session>,
-    out_error: Out<'_, zs_error>,
+    request: InPtr<'_, zs_phone_2fa_request<'_>>,
+    out_session: OutPtr<'_, zs_session>,
+    out_error: OutPtr<'_, zs_error>,
 ) -> zs_result {
-    boundary("out_session", out_session, out_error, || {
-        let client = client.ok_or_else(|| ptr::is_null("client"))?;
-        let request =
-            ptr::read_struct("request", request)?.ok_or_else(|| ptr::is_null("request"))?;
+    ffi_call("out_session", out_session, out_error, || {
+        let client = client.ok_or_else(|| argument::is_null("client"))?;
+        let request = request.read("request")?.ok_or_else(|| argument::is_null("request"))?;
         client.0.start_phone_2fa(&request.to_core()?).map(|session| zs_session::new(&session))
     })
 }
 
-/// Step 3: asks how a session stands; zs_session_is_verified() is the verdict. Blocks, at the longest
-/// for the client's timeout.
+/// Step 3: returns the current state of a session; zs_session_is_verified() is the verdict. Blocks,
+/// at most for the timeout of the client.
 ///
 /// @param client            A client.
-/// @param session_id        The id of a session that your server opened: 1 to 64 letters, digits and
-///                          hyphens.
-/// @param[out] out_session  The session; yours, for zs_session_free().
-/// @param[out] out_error    The error, for zs_error_free(). May be NULL.
-/// @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT before anything is sent; ZS_ERROR_NOT_FOUND for an id that
-///         the gateway does not know; ZS_ERROR_PROTOCOL also where the answer is another session's;
-///         any other zs_result of a failed call.
+/// @param session_id        The ID of a session that your server started: 1 to 64 letters, digits
+///                          and hyphens.
+/// @param[out] out_session  The session. Free it with zs_session_free().
+/// @param[out] out_error    The error. Free it with zs_error_free(). May be NULL.
+/// @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; ZS_ERROR_NOT_FOUND for
+///         an ID that the gateway does not know; ZS_ERROR_PROTOCOL also if the response is for a
+///         different session; any other zs_result of a failed call.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_get_session(
     client: Option<&zs_client>,
-    session_id: Text<'_>,
-    out_session: Out<'_, zs_session>,
-    out_error: Out<'_, zs_error>,
+    session_id: InStr<'_>,
+    out_session: OutPtr<'_, zs_session>,
+    out_error: OutPtr<'_, zs_error>,
 ) -> zs_result {
-    boundary("out_session", out_session, out_error, || {
-        let client = client.ok_or_else(|| ptr::is_null("client"))?;
+    ffi_call("out_session", out_session, out_error, || {
+        let client = client.ok_or_else(|| argument::is_null("client"))?;
         let id = session_id.required("session_id")?;
         #[cfg(feature = "__panic")]
-        assert_ne!(id, "panic", "requested by a test");
+        assert_ne!(id, "panic", "a panic for a test");
         client.0.get_session(id).map(|session| zs_session::new(&session))
     })
 }
 
-/// Step 3, until there is a verdict: asks again and again how a session stands, and blocks, until it
-/// is final. A poll that fails as time may heal is not the end, and a pause is at least what the
-/// gateway asks for. zs_client_cancel() ends the wait.
+/// Step 3 with polling: calls the gateway repeatedly, and blocks, until the session is final.
+/// Temporary errors while polling do not end the wait, and a pause is at least as long as the
+/// Retry-After of the last response. zs_client_cancel() ends the wait.
 ///
-/// @param client            A client. Its limits are for each poll; no poll outlives the wait.
-/// @param session_id        The id of a session that your server opened: 1 to 64 letters, digits and
-///                          hyphens.
+/// @param client            A client. Its time limits apply to each poll; no poll continues after
+///                          the end of the wait.
+/// @param session_id        The ID of a session that your server started: 1 to 64 letters, digits
+///                          and hyphens.
 /// @param options           How to wait. NULL: all defaults.
-/// @param[out] out_session  The session, final; yours, for zs_session_free().
-/// @param[out] out_error    The error, for zs_error_free(). May be NULL.
-/// @return ZS_OK, of any session that has ended, well or not: zs_session_is_verified() is the verdict;
-///         ZS_ERROR_WAIT_TIMEOUT where it has not ended in time, and the message says what was last
-///         seen; ZS_ERROR_CANCELLED where on_poll or zs_client_cancel() stopped the wait;
-///         ZS_ERROR_INVALID_ARGUMENT before anything is sent; any other zs_result of
-///         zs_get_session() that time does not heal.
+/// @param[out] out_session  The final session. Free it with zs_session_free().
+/// @param[out] out_error    The error. Free it with zs_error_free(). May be NULL.
+/// @return ZS_OK for any final session, verified or not: zs_session_is_verified() is the verdict;
+///         ZS_ERROR_WAIT_TIMEOUT if the session was not final in time, with the last status in the
+///         message; ZS_ERROR_CANCELLED if on_poll or zs_client_cancel() ended the wait;
+///         ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; any other zs_result of
+///         zs_get_session() that is a permanent failure.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_wait_for_session(
     client: Option<&zs_client>,
-    session_id: Text<'_>,
-    options: Struct<'_, zs_wait_options>,
-    out_session: Out<'_, zs_session>,
-    out_error: Out<'_, zs_error>,
+    session_id: InStr<'_>,
+    options: InPtr<'_, zs_wait_options>,
+    out_session: OutPtr<'_, zs_session>,
+    out_error: OutPtr<'_, zs_error>,
 ) -> zs_result {
-    boundary("out_session", out_session, out_error, || {
-        let client = client.ok_or_else(|| ptr::is_null("client"))?;
+    ffi_call("out_session", out_session, out_error, || {
+        let client = client.ok_or_else(|| argument::is_null("client"))?;
         let id = session_id.required("session_id")?;
-        let options = ptr::read_struct("options", options)?
-            .map_or_else(WaitOptions::default, zs_wait_options::to_core);
+        let options =
+            options.read("options")?.map_or_else(WaitOptions::default, zs_wait_options::to_core);
         client.0.wait_for_session(id, &options).map(|session| zs_session::new(&session))
     })
 }
 
-/// Frees a client, and closes its connections once its duplicates are freed too. No call may be in
-/// flight on it.
+/// Frees a client. Its connections are closed when its last duplicate is freed. No call may be
+/// running on it.
 ///
-/// @param client  A client, or NULL. That of zs_client_default() is left as it is.
+/// @param client  A client, or NULL. The client of zs_client_default() is not freed.
 #[unsafe(no_mangle)]
-pub extern "C" fn zs_client_free(client: Back<'_, zs_client>) {
-    boundary::take_back(client.owned(DEFAULT.get()));
+pub extern "C" fn zs_client_free(client: FreePtr<'_, zs_client>) {
+    catch::drop_caught(client.into_box(DEFAULT.get()));
 }

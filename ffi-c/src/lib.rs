@@ -1,15 +1,18 @@
-//! The C ABI of zignsec: translates C to the crate `zignsec` and back, and nothing else.
+//! The C ABI of zignsec: converts between C and the crate `zignsec`, and does nothing else.
 //!
-//! Every exported function has the same face: its arguments are references, or types of [`ptr`] that
-//! can be used safely; what calls the core or drops an object runs in [`boundary`], and the rest only
-//! reads a field. Its documentation is written for C and carried into `include/zignsec.h` by `make
-//! header`.
+//! Every exported function has the same shape: its arguments are references, or types of [`ptr`]
+//! that are safe to use. Code that calls the core runs in [`call::ffi_call`], code that drops an
+//! object in [`catch`], and everything else only reads a field. The doc comments are written for C;
+//! `make header` copies them into `include/zignsec.h`.
 
 // The names are C's, and what is public is public to C.
 #![allow(non_camel_case_types, unreachable_pub)]
 
-mod boundary;
+mod argument;
+mod call;
+mod catch;
 mod client;
+mod duration;
 mod error;
 mod logging;
 mod ptr;
@@ -17,6 +20,7 @@ mod request;
 mod result;
 mod session;
 mod status;
+mod strings;
 mod version;
 mod wait;
 mod webhook;

@@ -1,42 +1,50 @@
-//! All work with raw pointers. The types here stand in the signatures of exported functions, so a
-//! value of one is always made by C: it is a pointer that the caller of the function vouches for,
-//! as the header asks, and NULL is always looked for.
+//! All raw pointer handling. The types defined here appear in the signatures of exported functions,
+//! so C makes every value of them: the caller guarantees, as the header requires, that a pointer
+//! that is not NULL is valid. NULL is always checked.
 
 #![allow(clippy::disallowed_methods)]
 
 use std::borrow::Cow;
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
-use std::sync::MutexGuard;
+use std::mem::{self, MaybeUninit};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::{ptr, slice};
 
 use log::Log;
-use zignsec_core::{Error, ErrorKind, bindings};
+use zignsec_core::Error;
 
-use crate::client::zs_client_options;
-use crate::request::zs_phone_2fa_request;
-use crate::wait::zs_wait_options;
+use crate::argument::{invalid, is_null};
 
 /// A string from C: NUL-terminated UTF-8, or NULL.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
-pub struct Text<'a>(*const c_char, PhantomData<&'a c_char>);
+pub struct InStr<'a>(*const c_char, PhantomData<&'a c_char>);
 
-impl<'a> Text<'a> {
-    /// The string, if there is one. An empty one is none.
+impl<'a> InStr<'a> {
+    /// A string for the length of a callback.
+    pub(crate) fn new(text: &'a CStr) -> Self {
+        Self(text.as_ptr(), PhantomData)
+    }
+
+    /// An optional string. NULL and an empty string both mean that it was not given.
     pub(crate) fn optional(self, name: &str) -> Result<Option<&'a str>, Error> {
         if self.0.is_null() {
             return Ok(None);
         }
-        // SAFETY: not NULL, and the caller vouches for a NUL-terminated string that lives as long
-        // as the call.
+        // SAFETY: not NULL, and the caller guarantees a NUL-terminated string that stays unchanged
+        // during the call.
         let text = unsafe { CStr::from_ptr(self.0) };
-        let text = text.to_str().map_err(|_| invalid(name, "is not UTF-8"))?;
+        let text = text.to_str().map_err(|_| invalid(name, "is not valid UTF-8"))?;
         Ok((!text.is_empty()).then_some(text))
     }
 
-    /// A string that must be there. It may be empty: the core knows what to say of that.
+    /// A copy of an optional string.
+    pub(crate) fn optional_owned<T: From<&'a str>>(self, name: &str) -> Result<Option<T>, Error> {
+        Ok(self.optional(name)?.map(T::from))
+    }
+
+    /// A required string. It may be empty: the core reports what is wrong with that.
     pub(crate) fn required(self, name: &str) -> Result<&'a str, Error> {
         if self.0.is_null() {
             return Err(is_null(name));
@@ -44,25 +52,24 @@ impl<'a> Text<'a> {
         Ok(self.optional(name)?.unwrap_or_default())
     }
 
-    /// A string that a stranger may have written: NULL is empty, and what is not UTF-8 becomes
-    /// U+FFFD. It is for the core to refuse.
+    /// Untrusted text, which the core is to reject: NULL becomes empty, and invalid UTF-8 U+FFFD.
     pub(crate) fn lossy(self) -> Cow<'a, str> {
         if self.0.is_null() {
             return Cow::Borrowed("");
         }
-        // SAFETY: not NULL, and the caller vouches for a NUL-terminated string that lives as long
-        // as the call.
+        // SAFETY: not NULL, and the caller guarantees a NUL-terminated string that stays unchanged
+        // during the call.
         unsafe { CStr::from_ptr(self.0) }.to_string_lossy()
     }
 }
 
-/// Bytes from C, whose number stands beside them.
+/// Bytes from C. Their length is a separate argument.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
-pub struct Bytes<'a>(*const u8, PhantomData<&'a u8>);
+pub struct InBytes<'a>(*const u8, PhantomData<&'a u8>);
 
-impl<'a> Bytes<'a> {
-    /// The bytes. NULL will do where there are none.
+impl<'a> InBytes<'a> {
+    /// The bytes. The pointer may be NULL if the length is 0.
     pub(crate) fn slice(self, name: &str, length: usize) -> Result<&'a [u8], Error> {
         if length == 0 {
             return Ok(&[]);
@@ -71,268 +78,362 @@ impl<'a> Bytes<'a> {
             return Err(is_null(name));
         }
         if isize::try_from(length).is_err() {
-            return Err(invalid(name, "is longer than memory can be"));
+            return Err(invalid(name, "exceeds the maximum size"));
         }
-        // SAFETY: not NULL, no longer than an object can be, and the caller vouches for that many
-        // bytes, which live and stay as they are as long as the call.
+        // SAFETY: not NULL, not larger than an object can be, and the caller guarantees that many
+        // bytes, which stay unchanged during the call.
         Ok(unsafe { slice::from_raw_parts(self.0, length) })
     }
 }
 
-/// A struct that may grow, from C: it begins with its size, as the caller knows it.
+/// A struct from C that may grow: it begins with the size that the caller knows.
 ///
 /// # Safety
 ///
-/// The struct is `repr(C)`, its first field is the size as a `usize`, zero bytes are a valid value
-/// of it, and it has no padding within `FIRST_SIZE`.
+/// The struct is `repr(C)`, its first field is its size as a `usize`, zero bytes are a valid value
+/// of it, it has no padding, and `FIELD_ENDS` contains the end of each field. [`extensible!`]
+/// checks all of this except `repr(C)` and the zero bytes.
 pub(crate) unsafe trait Extensible: Copy {
-    /// The size of the struct in the first release.
-    const FIRST_SIZE: usize;
+    /// What a caller initialises the struct with, for error messages.
+    const INIT: &'static str;
+    /// The end of each field, in ascending order: the sizes that callers of some version use.
+    const FIELD_ENDS: &'static [usize];
 }
 
-// SAFETY: repr(C), the size first, then pointers and integers: zero is valid. The six integers fill
-// a multiple of every pointer's size, so there is no padding.
-unsafe impl Extensible for zs_client_options<'_> {
-    const FIRST_SIZE: usize = size_of::<Self>();
-}
-
-// SAFETY: repr(C), the size first, then pointers alone: zero is valid, and there is no padding.
-unsafe impl Extensible for zs_phone_2fa_request<'_> {
-    const FIRST_SIZE: usize = size_of::<Self>();
-}
-
-// SAFETY: repr(C), the size first, then pointers and integers: zero is valid, as a callback it is
-// none. The two integers fill a multiple of every pointer's size, so there is no padding.
-unsafe impl Extensible for zs_wait_options {
-    const FIRST_SIZE: usize = size_of::<Self>();
-}
-
-/// The largest size of a struct that is believed.
-const LARGEST: usize = 4096;
-
-/// Copies an [`Extensible`] struct in, as much of it as the caller knows; the rest is zero.
-pub(crate) fn read_struct<T: Extensible>(
-    name: &str,
-    from: Struct<'_, T>,
-) -> Result<Option<T>, Error> {
-    if from.0.is_null() {
-        return Ok(None);
-    }
-    let bytes = from.0.cast::<u8>();
-    // SAFETY: not NULL, and every version of the struct begins with its size.
-    let size = unsafe { bytes.cast::<usize>().read_unaligned() };
-    if !(T::FIRST_SIZE..=LARGEST).contains(&size) {
-        return Err(invalid(name, "has a struct_size that no version has; begin with its _INIT"));
-    }
-    let known = size_of::<T>();
-    for at in known..size {
-        // SAFETY: the caller vouches for `size` bytes.
-        if unsafe { bytes.add(at).read() } != 0 {
-            return Err(invalid(name, "sets an option that this version of the library lacks"));
+/// Implements [`Extensible`] for a struct. The list names all fields in their order, which the
+/// compiler checks.
+macro_rules! extensible {
+    ($name:ident $(<$lifetime:lifetime>)?, $init:literal, { $($field:ident),+ $(,)? }) => {
+        // SAFETY: the struct is repr(C) and its fields are integers, pointers and optional
+        // functions, for which zero is valid. The constants below check the rest.
+        unsafe impl $(<$lifetime>)? $crate::ptr::Extensible for $name $(<$lifetime>)? {
+            const INIT: &'static str = $init;
+            const FIELD_ENDS: &'static [usize] = {
+                // Does not compile if the list misses a field.
+                let _: fn(Self) = |Self { $($field: _),+ }| {};
+                let starts = [$(std::mem::offset_of!(Self, $field)),+];
+                let sizes = [$($crate::ptr::field_size(|value: &Self| &value.$field)),+];
+                $crate::ptr::check_fields(&starts, &sizes, size_of::<Self>());
+                &[$(
+                    std::mem::offset_of!(Self, $field)
+                        + $crate::ptr::field_size(|value: &Self| &value.$field)
+                ),+]
+            };
         }
-    }
-    let mut value = MaybeUninit::<T>::zeroed();
-    // SAFETY: the caller vouches for `size` bytes, `value` has room for `known`, and they are
-    // apart.
-    unsafe { ptr::copy_nonoverlapping(bytes, value.as_mut_ptr().cast(), size.min(known)) };
-    // SAFETY: zero bytes are a valid `T` (Extensible), and so is what C wrote over them.
-    Ok(Some(unsafe { value.assume_init() }))
+
+        // Runs the checks whenever the crate is compiled.
+        const _: &[usize] = <$name as $crate::ptr::Extensible>::FIELD_ENDS;
+    };
 }
+
+pub(crate) use extensible;
+
+/// The size of the field that `_field` returns.
+pub(crate) const fn field_size<T, F>(_field: fn(&T) -> &F) -> usize {
+    size_of::<F>()
+}
+
+/// Fails to compile if the fields of an [`Extensible`] struct are out of order, or leave padding: a
+/// field that is added later could take its place, and older callers do not set padding to zero.
+pub(crate) const fn check_fields(starts: &[usize], sizes: &[usize], struct_size: usize) {
+    assert!(sizes[0] == size_of::<usize>(), "the first field is the size");
+    let mut end = 0;
+    let mut number = 0;
+    while number < starts.len() {
+        assert!(starts[number] == end, "fields are in order and without padding between them");
+        // Then there is no padding on systems with pointers of four bytes either.
+        assert!(sizes[number] == 4 || sizes[number] == size_of::<usize>(), "int32_t or a pointer");
+        end += sizes[number];
+        number += 1;
+    }
+    assert!(end == struct_size, "the struct has no padding at its end");
+}
+
+/// The largest accepted size of an [`Extensible`] struct.
+const MAX_SIZE: usize = 4096;
 
 /// A pointer to an [`Extensible`] struct, or NULL.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
-pub struct Struct<'a, T>(*const T, PhantomData<&'a T>);
+pub struct InPtr<'a, T>(*const T, PhantomData<&'a T>);
 
-/// A place in C for a pointer to a new object, or NULL. It may hold anything yet.
-pub(crate) type Out<'a, T> = Option<&'a mut MaybeUninit<*mut T>>;
-
-/// A place in C for a pointer to an object that stays the library's, or NULL.
-pub(crate) type Lent<'a, T> = Option<&'a mut MaybeUninit<*const T>>;
-
-/// A pointer that C is given for a `T`.
-pub(crate) trait Given<T>: Sized {
-    const NULL: Self;
-    fn new(value: T) -> Self;
+impl<T: Extensible> InPtr<'_, T> {
+    /// Copies the struct. Fields that the caller's version does not have become zero; fields that
+    /// this version does not have must be zero.
+    pub(crate) fn read(self, name: &str) -> Result<Option<T>, Error> {
+        if self.0.is_null() {
+            return Ok(None);
+        }
+        let bytes = self.0.cast::<u8>();
+        // SAFETY: not NULL, and every version of the struct begins with its size.
+        let size = unsafe { bytes.cast::<usize>().read_unaligned() };
+        let known = size_of::<T>();
+        if size > MAX_SIZE || size < known && !T::FIELD_ENDS.contains(&size) {
+            let problem = format!("has an invalid struct_size; initialise it with {}", T::INIT);
+            return Err(invalid(name, &problem));
+        }
+        for at in known..size {
+            // SAFETY: the caller guarantees `size` bytes.
+            if unsafe { bytes.add(at).read() } != 0 {
+                return Err(invalid(name, "sets an option that this version does not support"));
+            }
+        }
+        let mut value = MaybeUninit::<T>::zeroed();
+        // SAFETY: the caller guarantees `size` bytes, `value` has room for `known`, and the two do
+        // not overlap.
+        unsafe { ptr::copy_nonoverlapping(bytes, value.as_mut_ptr().cast(), size.min(known)) };
+        // SAFETY: zero bytes are a valid `T` (Extensible), and the caller guarantees the fields
+        // that were copied over them.
+        Ok(Some(unsafe { value.assume_init() }))
+    }
 }
 
-/// An object that is C's from now on.
-impl<T> Given<T> for *mut T {
+/// A pointer to memory for an [`Extensible`] struct that has no value yet, or NULL.
+#[repr(transparent)]
+pub struct InitPtr<'a, T>(*mut T, PhantomData<&'a mut T>);
+
+impl<T: Extensible> InitPtr<'_, T> {
+    /// Writes zero into `size` bytes, then `size` into the first field. Writes nothing if there is
+    /// no room for that field.
+    pub(crate) fn init(self, size: usize) {
+        if self.0.is_null() || size < size_of::<usize>() {
+            return;
+        }
+        let bytes = self.0.cast::<u8>();
+        // SAFETY: not NULL, and the caller guarantees `size` bytes.
+        unsafe { bytes.write_bytes(0, size.min(MAX_SIZE)) };
+        // SAFETY: as above, and the bytes have room for a `usize`.
+        unsafe { bytes.cast::<usize>().write_unaligned(size) };
+    }
+}
+
+/// Where C wants a pointer to a new object, or NULL. The place may be uninitialised.
+pub(crate) type OutPtr<'a, T> = Option<&'a mut MaybeUninit<*mut T>>;
+
+/// Where C wants a pointer to an object that the library keeps, or NULL.
+pub(crate) type OutBorrowed<'a, T> = Option<&'a mut MaybeUninit<*const T>>;
+
+/// A pointer that C receives for a `T`.
+pub(crate) trait IntoRaw<T>: Sized {
+    const NULL: Self;
+    fn into_raw(value: T) -> Self;
+}
+
+/// An object that C owns from now on.
+impl<T> IntoRaw<T> for *mut T {
     const NULL: Self = ptr::null_mut();
 
-    fn new(value: T) -> Self {
+    fn into_raw(value: T) -> Self {
         Box::into_raw(Box::new(value))
     }
 }
 
-/// An object that C may look at for ever.
-impl<T> Given<&'static T> for *const T {
+/// An object that the library keeps for the life of the process.
+impl<T> IntoRaw<&'static T> for *const T {
     const NULL: Self = ptr::null();
 
-    fn new(value: &'static T) -> Self {
+    fn into_raw(value: &'static T) -> Self {
         value
     }
 }
 
 /// An object that C gives back, or NULL.
 #[repr(transparent)]
-pub struct Back<'a, T>(*mut T, PhantomData<&'a T>);
+pub struct FreePtr<'a, T>(*mut T, PhantomData<&'a T>);
 
-impl<T> Back<'_, T> {
-    /// The object, unless it is one that C was only lent.
-    pub(crate) fn owned(self, lent: Option<&T>) -> Option<Box<T>> {
-        if self.0.is_null() || lent.is_some_and(|lent| ptr::eq(lent, self.0)) {
+impl<T> FreePtr<'_, T> {
+    /// The object, unless it is the one that the library keeps.
+    pub(crate) fn into_box(self, kept: Option<&T>) -> Option<Box<T>> {
+        if self.0.is_null() || kept.is_some_and(|kept| ptr::eq(kept, self.0)) {
             return None;
         }
-        // SAFETY: not NULL, and the caller vouches for an object that it was handed and did not give
-        // back before.
+        // SAFETY: not NULL, and the caller guarantees an object that it received and did not free.
         Some(unsafe { Box::from_raw(self.0) })
     }
 }
 
-/// What C wants its callback to be given: a pointer that is passed on and never looked at.
+/// The last argument of a callback: a pointer that the library passes on and never dereferences.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
-pub struct UserData(#[allow(dead_code, reason = "C is who uses it")] *mut c_void);
+pub struct UserData(*mut c_void);
 
-impl UserData {
-    pub(crate) const NULL: Self = Self(ptr::null_mut());
-}
-
-// SAFETY: it is never looked at here, and a caller whose callback is called by other threads vouches
-// for what they do with it.
+// SAFETY: the library never dereferences it, and a caller whose callback runs on other threads
+// guarantees that the callback may use it there.
 unsafe impl Send for UserData {}
 // SAFETY: as for Send.
 unsafe impl Sync for UserData {}
 
-/// Makes `logger` the library's own, unless it has one: `alone` is the lock that every call of this
-/// holds. `log::set_logger` has a lock of its own, which a fork can leave held for ever.
-pub(crate) fn set_logger(logger: &'static dyn Log, _alone: &MutexGuard<'_, ()>) {
-    // SAFETY: nothing else in the library sets a logger, and no two threads do it here at once.
-    let _ = unsafe { log::set_logger_racy(logger) };
+#[cfg(test)]
+impl UserData {
+    pub(crate) const NULL: Self = Self(ptr::null_mut());
 }
 
-/// A string that an object keeps for C.
-pub(crate) struct Kept(Option<CString>);
+/// A log callback.
+pub(crate) type LogFn = extern "C-unwind" fn(level: i32, message: InStr<'_>, user_data: UserData);
 
-impl Kept {
-    pub(crate) fn new(text: &str) -> Self {
-        // The core gives out no NUL. If it did, the end of the text would be what is lost.
-        let end = text.find('\0').unwrap_or(text.len());
-        Self(CString::new(&text[..end]).ok())
-    }
-
-    pub(crate) fn optional(text: Option<&str>) -> Self {
-        text.map_or(Self(None), Self::new)
-    }
-
-    /// For a callback to read.
-    pub(crate) fn as_text(&self) -> Text<'_> {
-        Text(self.as_ptr(), PhantomData)
-    }
-
-    /// For C to read while the object lives; NULL where there is none.
-    pub(crate) fn as_ptr(&self) -> *const c_char {
-        self.0.as_deref().map_or(ptr::null(), CStr::as_ptr)
-    }
+/// A log callback with its last argument. Without a lock, because a fork would copy a lock that
+/// another thread holds, and the child could never take it.
+pub(crate) struct AtomicLogFn {
+    /// A `LogFn`, or NULL.
+    function: AtomicPtr<c_void>,
+    user_data: AtomicPtr<c_void>,
 }
 
-/// Strings that an object keeps for C, all in one piece of memory: each is made for every call, and
-/// few are read.
-pub(crate) struct Texts<const COUNT: usize> {
-    /// One after the other, each with a NUL at its end.
-    bytes: Box<[u8]>,
-    starts: [Option<usize>; COUNT],
-}
-
-impl<const COUNT: usize> Texts<COUNT> {
-    /// The core gives out no NUL. If it did, the end of that text would be what is lost.
-    pub(crate) fn new(texts: [Option<&str>; COUNT]) -> Self {
-        let length = texts.iter().flatten().map(|text| text.len() + 1).sum();
-        let mut bytes = Vec::with_capacity(length);
-        let starts = texts.map(|text| {
-            let start = bytes.len();
-            bytes.extend_from_slice(text?.as_bytes());
-            bytes.push(0);
-            Some(start)
-        });
-        Self { bytes: bytes.into(), starts }
+impl AtomicLogFn {
+    pub(crate) const fn none() -> Self {
+        Self {
+            function: AtomicPtr::new(ptr::null_mut()),
+            user_data: AtomicPtr::new(ptr::null_mut()),
+        }
     }
 
-    /// For C to read while the object lives; NULL where there is none.
-    pub(crate) fn as_ptr(&self, number: usize) -> *const c_char {
-        self.starts[number].map_or(ptr::null(), |start| self.bytes[start..].as_ptr().cast())
+    /// Stores a function and its argument, one after the other: no other thread may load meanwhile.
+    pub(crate) fn store(&self, function: Option<LogFn>, user_data: UserData) {
+        self.user_data.store(user_data.0, Ordering::Relaxed);
+        let function = function.map_or(ptr::null_mut(), |function| function as *mut c_void);
+        self.function.store(function, Ordering::Release);
+    }
+
+    pub(crate) fn load(&self) -> Option<(LogFn, UserData)> {
+        let function = self.function.load(Ordering::Acquire);
+        // SAFETY: `store` is the only writer, and NULL is the `None` of an optional function.
+        let function = unsafe { mem::transmute::<*mut c_void, Option<LogFn>>(function) };
+        Some((function?, UserData(self.user_data.load(Ordering::Relaxed))))
     }
 }
 
-pub(crate) fn invalid(name: &str, what: &str) -> Error {
-    bindings::error(ErrorKind::InvalidArgument, format!("{name} {what}"))
+/// Installs `logger`, at the first call in a process. `log::set_logger` would wait for another
+/// thread that is installing one, and a fork can remove that thread.
+pub(crate) fn set_logger(logger: &'static dyn Log) {
+    static CALLED: AtomicBool = AtomicBool::new(false);
+    if !CALLED.swap(true, Ordering::AcqRel) {
+        // SAFETY: this line runs once, and nothing else in the library sets a logger.
+        let _ = unsafe { log::set_logger_racy(logger) };
+    }
 }
 
-pub(crate) fn is_null(name: &str) -> Error {
-    invalid(name, "must not be NULL")
+/// What C reads at a pointer that the library returned.
+#[cfg(test)]
+pub(crate) fn read_c_string<'a>(text: *const c_char) -> Option<&'a str> {
+    let text = InStr(text, PhantomData);
+    (!text.0.is_null()).then(|| text.required("text").unwrap())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const WORD: usize = size_of::<usize>();
+
     #[repr(C)]
-    #[derive(Clone, Copy)]
-    struct Sized {
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    struct Options {
         struct_size: usize,
-        first: usize,
-        later: usize,
-    }
-    // SAFETY: repr(C), the size first, integers only.
-    unsafe impl Extensible for Sized {
-        const FIRST_SIZE: usize = 2 * size_of::<usize>();
+        first: i32,
+        second: i32,
+        third: usize,
     }
 
-    fn read(words: &[usize]) -> Result<Option<Sized>, Error> {
-        read_struct("sized", Struct(words.as_ptr().cast(), PhantomData))
+    extensible!(Options, "OPTIONS_INIT", { struct_size, first, second, third });
+
+    const FULL: Options = Options { struct_size: 2 * WORD + 8, first: 5, second: 6, third: 7 };
+
+    /// Bytes that are aligned for a struct.
+    #[repr(C, align(8))]
+    struct Buffer([u8; MAX_SIZE + 1]);
+
+    fn buffer(options: Options) -> Buffer {
+        let mut buffer = Buffer([0; MAX_SIZE + 1]);
+        buffer.0[..WORD].copy_from_slice(&options.struct_size.to_ne_bytes());
+        buffer.0[WORD..WORD + 4].copy_from_slice(&options.first.to_ne_bytes());
+        buffer.0[WORD + 4..WORD + 8].copy_from_slice(&options.second.to_ne_bytes());
+        buffer.0[WORD + 8..2 * WORD + 8].copy_from_slice(&options.third.to_ne_bytes());
+        buffer
     }
 
-    #[test]
-    fn a_struct_of_an_older_caller_is_completed_with_zero() {
-        const WORD: usize = size_of::<usize>();
-        let value = read(&[2 * WORD, 5, 7]).unwrap().unwrap();
-        assert_eq!((value.struct_size, value.first, value.later), (2 * WORD, 5, 0));
-    }
-
-    #[test]
-    fn a_struct_of_a_newer_caller_must_be_zero_where_it_is_new() {
-        const WORD: usize = size_of::<usize>();
-        assert_eq!(read(&[4 * WORD, 5, 7, 0]).unwrap().unwrap().later, 7);
-        assert!(read(&[4 * WORD, 5, 7, 1]).is_err());
-    }
-
-    #[test]
-    fn a_size_that_no_version_has_is_refused() {
-        for size in [0, 1, size_of::<usize>(), LARGEST + 1, usize::MAX] {
-            assert!(read(&[size, 5, 7]).is_err(), "{size}");
+    fn read(buffer: &Buffer) -> Result<Options, String> {
+        let pointer = InPtr::<Options>(buffer.0.as_ptr().cast(), PhantomData);
+        match pointer.read("options") {
+            Ok(options) => Ok(options.unwrap()),
+            Err(error) => Err(error.message().to_owned()),
         }
     }
 
     #[test]
-    fn text_is_checked_for_null_and_utf_8() {
-        let text = |bytes: &'static CStr| Text(bytes.as_ptr(), PhantomData);
-        assert_eq!(text(c"a").required("x").unwrap(), "a");
-        assert_eq!(text(c"").optional("x").unwrap(), None);
-        assert_eq!(text(c"").required("x").unwrap(), "");
-        assert!(text(c"\xff").optional("x").is_err());
-        assert!(Text(ptr::null(), PhantomData).required("x").is_err());
-        assert_eq!(Text(ptr::null(), PhantomData).optional("x").unwrap(), None);
-        assert_eq!(Text(ptr::null(), PhantomData).lossy(), "");
-        assert_eq!(text(c"a\xff").lossy(), "a\u{fffd}");
+    fn missing_fields_of_an_older_caller_are_zero() {
+        let cut = |struct_size| read(&buffer(Options { struct_size, ..FULL })).unwrap();
+        let empty = Options { struct_size: WORD, first: 0, second: 0, third: 0 };
+        assert_eq!(cut(WORD), empty);
+        assert_eq!(cut(WORD + 4), Options { struct_size: WORD + 4, first: 5, ..empty });
+        assert_eq!(cut(WORD + 8), Options { struct_size: WORD + 8, third: 0, ..FULL });
+        assert_eq!(cut(2 * WORD + 8), FULL);
+    }
+
+    #[test]
+    fn unknown_fields_of_a_newer_caller_must_be_zero() {
+        for struct_size in [FULL.struct_size + 1, FULL.struct_size + WORD, MAX_SIZE] {
+            let newer = Options { struct_size, ..FULL };
+            let mut buffer = buffer(newer);
+            assert_eq!(read(&buffer), Ok(newer));
+            // Outside the struct.
+            buffer.0[struct_size] = 1;
+            assert_eq!(read(&buffer), Ok(newer));
+            buffer.0[struct_size - 1] = 1;
+            let message = "options sets an option that this version does not support";
+            assert_eq!(read(&buffer), Err(message.to_owned()));
+        }
+    }
+
+    #[test]
+    fn sizes_that_cut_a_field_or_are_out_of_range_are_refused() {
+        let boundaries = [WORD, WORD + 4, WORD + 8, 2 * WORD + 8];
+        let within = (0..2 * WORD + 8).filter(|size| !boundaries.contains(size));
+        for struct_size in within.chain([MAX_SIZE + 1, usize::MAX]) {
+            let message = "options has an invalid struct_size; initialise it with OPTIONS_INIT";
+            let result = read(&buffer(Options { struct_size, ..FULL }));
+            assert_eq!(result, Err(message.to_owned()), "{struct_size}");
+        }
+    }
+
+    #[test]
+    fn initialising_writes_zero_and_the_size() {
+        let init = |size: usize| {
+            let mut buffer = Buffer([0xff; MAX_SIZE + 1]);
+            InitPtr::<Options>(buffer.0.as_mut_ptr().cast(), PhantomData).init(size);
+            buffer
+        };
+        for size in [WORD, WORD + 4, FULL.struct_size, MAX_SIZE, MAX_SIZE + 1, usize::MAX] {
+            let written = size.min(MAX_SIZE);
+            let buffer = init(size);
+            assert_eq!(buffer.0[..WORD], size.to_ne_bytes());
+            assert!(buffer.0[WORD..written].iter().all(|&byte| byte == 0), "{size}");
+            assert!(buffer.0[written..].iter().all(|&byte| byte == 0xff), "{size}");
+        }
+        for size in 0..WORD {
+            assert!(init(size).0.iter().all(|&byte| byte == 0xff), "{size}");
+        }
+        InitPtr::<Options>(ptr::null_mut(), PhantomData).init(FULL.struct_size);
+    }
+
+    #[test]
+    fn strings_are_checked_for_null_and_utf_8() {
+        let null = InStr(ptr::null(), PhantomData);
+        assert_eq!(InStr::new(c"a").required("x").unwrap(), "a");
+        assert_eq!(InStr::new(c"").optional("x").unwrap(), None);
+        assert_eq!(InStr::new(c"").required("x").unwrap(), "");
+        assert!(InStr::new(c"\xff").optional("x").is_err());
+        assert!(null.required("x").is_err());
+        assert_eq!(null.optional("x").unwrap(), None);
+        assert_eq!(null.lossy(), "");
+        assert_eq!(InStr::new(c"a\xff").lossy(), "a\u{fffd}");
     }
 
     #[test]
     fn bytes_are_checked_for_null_and_length() {
-        let bytes = Bytes([1, 2, 3].as_ptr(), PhantomData);
+        let bytes = InBytes([1, 2, 3].as_ptr(), PhantomData);
         assert_eq!(bytes.slice("x", 2).unwrap(), [1, 2]);
         assert!(bytes.slice("x", usize::MAX).is_err());
-        let null = Bytes(ptr::null(), PhantomData);
+        let null = InBytes(ptr::null(), PhantomData);
         assert!(null.slice("x", 0).unwrap().is_empty());
         assert!(null.slice("x", 1).is_err());
     }

@@ -1,31 +1,44 @@
-//! What is sent to open a session, from C.
+//! The request that starts a session.
 
 use zignsec_core::{Error, Phone2faRequest};
 
-use crate::ptr::Text;
+use crate::ptr::{InStr, InitPtr, extensible};
 
-/// A session to open. Begin with ZS_PHONE_2FA_REQUEST_INIT. The library keeps nothing of it.
+/// The request that starts a session. Initialise it with ZS_PHONE_2FA_REQUEST_INIT or
+/// zs_phone_2fa_request_init(). The library reads it during the call only.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct zs_phone_2fa_request<'a> {
     /// sizeof(zs_phone_2fa_request).
     pub struct_size: usize,
-    /// Required: the user's phone in E.164 form, `+` and 7 to 15 digits, the first not 0.
-    pub phone_number: Text<'a>,
-    /// Required: where a user who passed is sent, an absolute http or https URL.
-    pub redirect_success: Text<'a>,
-    /// Required: where any other user is sent, an absolute http or https URL.
-    pub redirect_failure: Text<'a>,
+    /// Required: the user's phone number in E.164 form, `+` and 7 to 15 digits, the first not 0.
+    pub phone_number: InStr<'a>,
+    /// Required: the URL to which the gateway redirects the user after success, absolute http or
+    /// https.
+    pub redirect_success: InStr<'a>,
+    /// Required: the URL to which the gateway redirects the user otherwise, absolute http or https.
+    pub redirect_failure: InStr<'a>,
     /// The language of the gateway's page. NULL: "En".
-    pub locale: Text<'a>,
-    /// Text of your own that the session carries. NULL: none.
-    pub relay_state: Text<'a>,
-    /// Where the gateway reports changes, an absolute http or https URL; see zs_verify_webhook().
-    /// NULL: nowhere.
-    pub webhook: Text<'a>,
+    pub locale: InStr<'a>,
+    /// Text that the gateway stores with the session and returns with it. NULL: none.
+    pub relay_state: InStr<'a>,
+    /// The URL to which the gateway posts status changes, absolute http or https; see
+    /// zs_verify_webhook(). NULL: none.
+    pub webhook: InStr<'a>,
     /// The header x-csrf-token, printable ASCII. NULL: not sent.
-    pub csrf_token: Text<'a>,
+    pub csrf_token: InStr<'a>,
 }
+
+extensible!(zs_phone_2fa_request<'a>, "ZS_PHONE_2FA_REQUEST_INIT", {
+    struct_size,
+    phone_number,
+    redirect_success,
+    redirect_failure,
+    locale,
+    relay_state,
+    webhook,
+    csrf_token,
+});
 
 impl zs_phone_2fa_request<'_> {
     pub(crate) fn to_core(self) -> Result<Phone2faRequest, Error> {
@@ -46,4 +59,18 @@ impl zs_phone_2fa_request<'_> {
         }
         Ok(request)
     }
+}
+
+/// Initialises a request, as ZS_PHONE_2FA_REQUEST_INIT does, for languages without a C
+/// preprocessor: writes zero into struct_size bytes, then stores struct_size.
+///
+/// @param[out] request  The request. NULL: nothing is written.
+/// @param struct_size   The size of the struct as the caller declares it, at most 4096. A size less
+///                      than sizeof(size_t): nothing is written.
+#[unsafe(no_mangle)]
+pub extern "C" fn zs_phone_2fa_request_init(
+    request: InitPtr<'_, zs_phone_2fa_request<'_>>,
+    struct_size: usize,
+) {
+    request.init(struct_size);
 }

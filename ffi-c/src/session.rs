@@ -1,23 +1,21 @@
-//! A session, for C.
+//! A session.
 
 use std::ffi::c_char;
 
 use zignsec_core::Session;
 
-use crate::boundary;
-use crate::ptr::Texts;
+use crate::catch;
+use crate::strings::{CStringTable, string_fields};
 
-/// A session as the gateway told it. Free it with zs_session_free().
+/// A session as returned by the gateway. Free it with zs_session_free().
 pub struct zs_session {
     status: i32,
     is_final: bool,
     is_verified: bool,
-    /// In the order of [`Field`].
-    texts: Texts<10>,
+    strings: CStringTable<Field, { Field::ALL.len() }>,
 }
 
-#[derive(Clone, Copy)]
-enum Field {
+string_fields!(Field {
     Id,
     StatusText,
     RedirectUrl,
@@ -28,7 +26,7 @@ enum Field {
     RelayState,
     Webhook,
     Json,
-}
+});
 
 impl zs_session {
     pub(crate) fn new(session: &Session) -> Self {
@@ -36,33 +34,33 @@ impl zs_session {
             status: session.status() as i32,
             is_final: session.is_final(),
             is_verified: session.is_verified(),
-            texts: Texts::new([
-                Some(session.id()),
-                Some(session.status_text()),
-                session.redirect_url(),
-                session.phone_number(),
-                session.locale(),
-                session.redirect_success(),
-                session.redirect_failure(),
-                session.relay_state(),
-                session.webhook(),
-                Some(session.json()),
-            ]),
+            strings: CStringTable::new(Field::ALL, |field| match field {
+                Field::Id => Some(session.id()),
+                Field::StatusText => Some(session.status_text()),
+                Field::RedirectUrl => session.redirect_url(),
+                Field::PhoneNumber => session.phone_number(),
+                Field::Locale => session.locale(),
+                Field::RedirectSuccess => session.redirect_success(),
+                Field::RedirectFailure => session.redirect_failure(),
+                Field::RelayState => session.relay_state(),
+                Field::Webhook => session.webhook(),
+                Field::Json => Some(session.json()),
+            }),
         }
     }
 }
 
-fn text(session: Option<&zs_session>, field: Field) -> *const c_char {
-    session.map_or(std::ptr::null(), |session| session.texts.as_ptr(field as usize))
+fn string(session: Option<&zs_session>, field: Field) -> *const c_char {
+    session.map_or(std::ptr::null(), |session| session.strings.as_ptr(field))
 }
 
-/// The id: what zs_get_session() asks for. 1 to 64 letters, digits and hyphens.
+/// The session ID, for zs_get_session(): 1 to 64 letters, digits and hyphens.
 ///
 /// @param session  A session, or NULL.
 /// @return A string owned by the session; NULL for NULL only.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_id(session: Option<&zs_session>) -> *const c_char {
-    text(session, Field::Id)
+    string(session, Field::Id)
 }
 
 /// The status.
@@ -80,10 +78,10 @@ pub extern "C" fn zs_session_status(session: Option<&zs_session>) -> i32 {
 /// @return A string owned by the session; NULL for NULL only.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_status_text(session: Option<&zs_session>) -> *const c_char {
-    text(session, Field::StatusText)
+    string(session, Field::StatusText)
 }
 
-/// Whether the session has ended, well or not.
+/// Whether the session is final: completed, failed, cancelled, declined or timed out.
 ///
 /// @param session  A session, or NULL.
 /// @return 1 or 0.
@@ -92,8 +90,8 @@ pub extern "C" fn zs_session_is_final(session: Option<&zs_session>) -> i32 {
     session.is_some_and(|session| session.is_final).into()
 }
 
-/// Whether the user proved that the phone is theirs: the status is accepted or finished, and nothing
-/// else in the answer speaks against it. Nothing else ever verifies.
+/// Whether the user proved control of the phone: the status is accepted or finished, and no other
+/// field contradicts it. No other status verifies.
 ///
 /// @param session  A session, or NULL.
 /// @return 1 or 0.
@@ -102,76 +100,77 @@ pub extern "C" fn zs_session_is_verified(session: Option<&zs_session>) -> i32 {
     session.is_some_and(|session| session.is_verified).into()
 }
 
-/// Where to send the user. The gateway tells it when the session is opened.
+/// The URL to redirect the user to. The gateway returns it when the session is started.
 ///
 /// @param session  A session, or NULL.
-/// @return A string owned by the session; NULL where the gateway did not tell.
+/// @return A string owned by the session; NULL if the response does not contain it.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_redirect_url(session: Option<&zs_session>) -> *const c_char {
-    text(session, Field::RedirectUrl)
+    string(session, Field::RedirectUrl)
 }
 
-/// The phone number.
+/// The phone number of the user.
 ///
 /// @param session  A session, or NULL.
-/// @return A string owned by the session; NULL where the gateway did not tell.
+/// @return A string owned by the session; NULL if the response does not contain it.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_phone_number(session: Option<&zs_session>) -> *const c_char {
-    text(session, Field::PhoneNumber)
+    string(session, Field::PhoneNumber)
 }
 
 /// The language of the gateway's page.
 ///
 /// @param session  A session, or NULL.
-/// @return A string owned by the session; NULL where the gateway did not tell.
+/// @return A string owned by the session; NULL if the response does not contain it.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_locale(session: Option<&zs_session>) -> *const c_char {
-    text(session, Field::Locale)
+    string(session, Field::Locale)
 }
 
-/// Where a user who passed is sent.
+/// The URL to which the gateway redirects the user after success.
 ///
 /// @param session  A session, or NULL.
-/// @return A string owned by the session; NULL where the gateway did not tell.
+/// @return A string owned by the session; NULL if the response does not contain it.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_redirect_success(session: Option<&zs_session>) -> *const c_char {
-    text(session, Field::RedirectSuccess)
+    string(session, Field::RedirectSuccess)
 }
 
-/// Where any other user is sent.
+/// The URL to which the gateway redirects the user otherwise.
 ///
 /// @param session  A session, or NULL.
-/// @return A string owned by the session; NULL where the gateway did not tell.
+/// @return A string owned by the session; NULL if the response does not contain it.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_redirect_failure(session: Option<&zs_session>) -> *const c_char {
-    text(session, Field::RedirectFailure)
+    string(session, Field::RedirectFailure)
 }
 
-/// Your own text.
+/// The text that the request contained as relay_state.
 ///
 /// @param session  A session, or NULL.
-/// @return A string owned by the session; NULL where the gateway did not tell.
+/// @return A string owned by the session; NULL if the response does not contain it.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_relay_state(session: Option<&zs_session>) -> *const c_char {
-    text(session, Field::RelayState)
+    string(session, Field::RelayState)
 }
 
-/// Where the gateway reports changes of the session.
+/// The URL to which the gateway posts status changes.
 ///
 /// @param session  A session, or NULL.
-/// @return A string owned by the session; NULL where the gateway did not tell.
+/// @return A string owned by the session; NULL if the response does not contain it.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_webhook(session: Option<&zs_session>) -> *const c_char {
-    text(session, Field::Webhook)
+    string(session, Field::Webhook)
 }
 
-/// The whole session as the gateway wrote it, with fields that have no function here: a JSON object.
+/// The whole session as the gateway wrote it: a JSON object, including fields that have no function
+/// here.
 ///
 /// @param session  A session, or NULL.
 /// @return A string owned by the session; NULL for NULL only.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_json(session: Option<&zs_session>) -> *const c_char {
-    text(session, Field::Json)
+    string(session, Field::Json)
 }
 
 /// Frees a session and its strings.
@@ -179,5 +178,5 @@ pub extern "C" fn zs_session_json(session: Option<&zs_session>) -> *const c_char
 /// @param session  A session, or NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_free(session: Option<Box<zs_session>>) {
-    boundary::take_back(session);
+    catch::drop_caught(session);
 }

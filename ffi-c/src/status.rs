@@ -1,30 +1,30 @@
-//! Where a session stands.
+//! The status of a session.
 
 use std::ffi::{CStr, c_char};
 
-/// Where a session stands. Only zs_session_is_verified() is the verdict. The numbers are frozen; new
-/// ones may be added.
+/// The status of a session. Only zs_session_is_verified() is the verdict. The numbers never change;
+/// new ones may be added.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "C is who uses it")]
+#[allow(dead_code, reason = "used by C")]
 pub enum zs_status {
-    /// A word that the library does not know. Not final. See zs_session_status_text().
+    /// A status that the library does not know. Not final. See zs_session_status_text().
     ZS_STATUS_UNKNOWN = 0,
-    /// Opened; the user has not been there.
+    /// Created; the user has not opened the page yet.
     ZS_STATUS_CREATED = 1,
-    /// In the user's hands.
+    /// Waiting for the user.
     ZS_STATUS_PENDING = 2,
-    /// Ended well. The gateway uses both this word and the next for success.
+    /// Completed successfully. The gateway uses both accepted and finished for success.
     ZS_STATUS_ACCEPTED = 3,
-    /// Ended well.
+    /// Completed successfully.
     ZS_STATUS_FINISHED = 4,
-    /// Ended: the user did not pass.
+    /// Failed: the user was not verified.
     ZS_STATUS_FAILED = 5,
-    /// Ended: the user called it off.
+    /// Cancelled by the user.
     ZS_STATUS_CANCELLED = 6,
-    /// Ended: refused.
+    /// Declined.
     ZS_STATUS_DECLINED = 7,
-    /// Ended: too late.
+    /// Timed out.
     ZS_STATUS_TIMEOUT = 8,
 }
 
@@ -43,8 +43,8 @@ const NAMES: [&CStr; 9] = [
 /// The name of a status, as in this header: "ZS_STATUS_PENDING".
 ///
 /// @param status  A zs_status, or any other number.
-/// @return A string that lives for ever; "ZS_STATUS_UNKNOWN" for a number that is no status of this
-///         version. Never NULL.
+/// @return A static string; do not free. "ZS_STATUS_UNKNOWN" for a number that is not a zs_status
+///         of this version. Never NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_status_name(status: i32) -> *const c_char {
     usize::try_from(status).ok().and_then(|at| NAMES.get(at)).unwrap_or(&NAMES[0]).as_ptr()
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_of_the_core_has_its_number_and_name() {
+    fn every_status_has_the_number_and_name_of_the_core() {
         use zs_status::*;
         let all = [
             ZS_STATUS_UNKNOWN,
@@ -71,8 +71,8 @@ mod tests {
             ZS_STATUS_TIMEOUT,
         ];
         assert_eq!(all.len(), SessionStatus::ALL.len());
-        for (status, core) in all.into_iter().zip(SessionStatus::ALL.iter().copied()) {
-            assert_eq!(status as i32, core as i32);
+        for (status, core) in all.into_iter().zip(SessionStatus::ALL.iter()) {
+            assert_eq!(status as i32, *core as i32);
             let name = NAMES[status as usize].to_str().unwrap();
             assert_eq!(name, format!("{status:?}"));
             assert_eq!(name, format!("ZS_STATUS_{}", core.as_str().to_ascii_uppercase()));

@@ -1,59 +1,68 @@
-//! How to wait for a session, from C.
+//! How to wait for a session.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use zignsec_core::WaitOptions;
 
-use crate::client::milliseconds;
-use crate::ptr::UserData;
+use crate::duration;
+use crate::ptr::{InitPtr, UserData, extensible};
 use crate::session::zs_session;
 
-/// What zs_wait_for_session() calls after each poll that was answered, on the thread that waits.
+/// The callback of zs_wait_for_session(), called after each response to a poll, on the thread that
+/// waits.
 ///
-/// It may call any function of the library, zs_client_cancel() among them, but must not free the
-/// client of the wait or the session. It must return: an exception that leaves it ends the process
-/// (abort), and longjmp() must not.
+/// It may call any function of the library, including zs_client_cancel(), but must not free the
+/// client of the wait or the session. It must return: a C++ exception that leaves it aborts the
+/// process, and it must not call longjmp().
 ///
-/// @param session     How the session stands. It is the library's, and good until the callback
-///                    returns.
+/// @param session     The session as the poll returned it. The library owns it; it is valid until
+///                    the callback returns.
 /// @param elapsed_ms  The time since the start of the wait, in milliseconds.
-/// @param user_data   That of zs_wait_options.
-/// @return 0 to go on waiting. Anything else ends the wait as ZS_ERROR_CANCELLED, unless the session
-///         is final: that is the end of the wait, whatever is returned.
+/// @param user_data   The user_data of zs_wait_options.
+/// @return 0 to continue. Any other value ends the wait with ZS_ERROR_CANCELLED, unless the session
+///         is final: then the wait ends with ZS_OK.
 pub type zs_wait_callback =
     Option<extern "C-unwind" fn(session: &zs_session, elapsed_ms: u32, user_data: UserData) -> i32>;
 
-/// How to wait for a session. Begin with ZS_WAIT_OPTIONS_INIT.
+/// How to wait for a session. Initialise it with ZS_WAIT_OPTIONS_INIT or zs_wait_options_init().
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct zs_wait_options {
     /// sizeof(zs_wait_options).
     pub struct_size: usize,
-    /// How long to wait for the end, in milliseconds. 0: 300000.
+    /// The limit for the whole wait, in milliseconds. 0: 300000.
     pub timeout_ms: u32,
-    /// The time between two polls, in milliseconds; each pause differs from it by up to a fifth, so
-    /// that many clients do not ask at once. 0: 2000.
+    /// The time between two polls, in milliseconds. Each pause differs from it by up to 20 %, so
+    /// that many clients do not poll at the same moment. 0: 2000.
     pub poll_interval_ms: u32,
-    /// What to call after each poll that was answered. NULL: nothing.
+    /// The function to call after each response to a poll. NULL: none.
     pub on_poll: zs_wait_callback,
-    /// For on_poll; the library does not look at it.
+    /// The last argument of on_poll. The library never dereferences it.
     pub user_data: UserData,
 }
+
+extensible!(zs_wait_options, "ZS_WAIT_OPTIONS_INIT", {
+    struct_size,
+    timeout_ms,
+    poll_interval_ms,
+    on_poll,
+    user_data,
+});
 
 impl zs_wait_options {
     pub(crate) fn to_core(self) -> WaitOptions<'static> {
         let mut options = WaitOptions::default();
-        if self.timeout_ms != 0 {
-            options = options.timeout(milliseconds(self.timeout_ms));
+        if let Some(timeout) = duration::from_ms(self.timeout_ms) {
+            options = options.timeout(timeout);
         }
-        if self.poll_interval_ms != 0 {
-            options = options.poll_interval(milliseconds(self.poll_interval_ms));
+        if let Some(interval) = duration::from_ms(self.poll_interval_ms) {
+            options = options.poll_interval(interval);
         }
         match self.on_poll {
             None => options,
             Some(on_poll) => options.on_poll(move |session, elapsed| {
-                match on_poll(&zs_session::new(session), whole_ms(elapsed), self.user_data) {
+                let session = zs_session::new(session);
+                match on_poll(&session, duration::to_ms(elapsed), self.user_data) {
                     0 => ControlFlow::Continue(()),
                     _ => ControlFlow::Break(()),
                 }
@@ -62,6 +71,13 @@ impl zs_wait_options {
     }
 }
 
-fn whole_ms(elapsed: Duration) -> u32 {
-    elapsed.as_millis().try_into().unwrap_or(u32::MAX)
+/// Initialises options of a wait, as ZS_WAIT_OPTIONS_INIT does, for languages without a C
+/// preprocessor: writes zero into struct_size bytes, then stores struct_size.
+///
+/// @param[out] options  The options. NULL: nothing is written.
+/// @param struct_size   The size of the struct as the caller declares it, at most 4096. A size less
+///                      than sizeof(size_t): nothing is written.
+#[unsafe(no_mangle)]
+pub extern "C" fn zs_wait_options_init(options: InitPtr<'_, zs_wait_options>, struct_size: usize) {
+    options.init(struct_size);
 }
