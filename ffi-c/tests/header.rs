@@ -28,8 +28,9 @@ fn header() -> &'static str {
             .iter()
             .fold(written, |text, pointer| text.replace(&format!("{pointer} "), pointer));
         // A macro that is a negative number needs parentheses.
-        let unlimited = "#define ZS_TOLERANCE_UNLIMITED ";
-        written.replace(&format!("{unlimited}-1\n"), &format!("{unlimited}(-1)\n"))
+        let (bare, parenthesized) = ("_UNLIMITED -1\n", "_UNLIMITED (-1)\n");
+        assert!(written.contains(bare));
+        written.replace(bare, parenthesized)
     })
 }
 

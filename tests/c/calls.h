@@ -1,4 +1,4 @@
-/* What most tests in C begin with: a client of the sandbox, and the page's example of a session. */
+/* What most tests in C need: a client of the sandbox, and the example request of the gateway's page. */
 #ifndef TESTS_CALLS_H
 #define TESTS_CALLS_H
 
@@ -33,12 +33,12 @@ static inline zs_phone_2fa_request page_example(void) {
     return request;
 }
 
-/* A session's id, with room for the longest. */
+/* A session ID of any length. */
 typedef struct session_id {
     char text[65];
 } session_id;
 
-static inline session_id open_session(const zs_client *client) {
+static inline session_id start_session(const zs_client *client) {
     zs_phone_2fa_request request = page_example();
     zs_session *session = NULL;
     session_id id = {""};

@@ -1,6 +1,6 @@
 /*
- * Keeps everything that the library logs, and the texts of its errors, in the folder of
- * ZIGNSEC_TEST_CAPTURE: to be searched for what must not be there.
+ * Writes everything that the library logs, and the messages of its errors, to the folder of
+ * ZIGNSEC_TEST_CAPTURE. Another test searches these files for API keys and phone numbers.
  */
 #ifndef TESTS_CAPTURE_H
 #define TESTS_CAPTURE_H
@@ -25,14 +25,14 @@ static void capture_log(int32_t level, const char *message, void *user_data) {
     capture(message);
 }
 
-/* Starts; `program` names the file. */
+/* Starts to write; the file is named after `program`. */
 static inline void capture_start(const char *program) {
     const char *folder = getenv("ZIGNSEC_TEST_CAPTURE");
     char path[4096];
     if (folder != NULL &&
         snprintf(path, sizeof path, "%s/c-%s.log", folder, program) < (int)sizeof path) {
         captured = fopen(path, "a");
-        zs_set_log_callback(5, capture_log, NULL);
+        zs_set_log_callback(ZS_LOG_TRACE, capture_log, NULL);
     }
 }
 

@@ -1,4 +1,4 @@
-/* The shared cases of tests/vectors, and checks that name the case they are about. */
+/* The shared cases of tests/vectors, and checks that print the name of their case. */
 #ifndef TESTS_CASES_H
 #define TESTS_CASES_H
 
@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static inline void check(int holds, const char *name, const char *what) {
+static inline void check(int condition, const char *name, const char *what) {
     checks++;
-    if (!holds) {
+    if (!condition) {
         failures++;
         fprintf(stderr, "FAILED  %s: %s\n", name, what);
     }
@@ -31,7 +31,7 @@ static inline cJSON *read_cases(const char *file) {
     fclose(input);
     cJSON *cases = cJSON_Parse(text);
     if (!cJSON_IsArray(cases)) {
-        fprintf(stderr, "%s: not a list\n", path);
+        fprintf(stderr, "%s: not an array\n", path);
         exit(2);
     }
     return cases;
@@ -50,7 +50,7 @@ static inline int flag_of(const cJSON *object, const char *name) {
     return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
-/* The zs_result of a kind's name. */
+/* The zs_result of an error kind. */
 static inline int32_t code_of(const cJSON *kinds, const char *kind) {
     const cJSON *each;
     cJSON_ArrayForEach(each, kinds) {
@@ -58,11 +58,11 @@ static inline int32_t code_of(const cJSON *kinds, const char *kind) {
             return number_of(each, "code");
         }
     }
-    fprintf(stderr, "no kind %s\n", kind);
+    fprintf(stderr, "unknown kind %s\n", kind);
     exit(2);
 }
 
-/* Whether a number is the zs_status of a lower-case word. */
+/* Whether a number is the zs_status with a name in lower case. */
 static inline int has_status(int32_t number, const char *word) {
     char status[64] = "ZS_STATUS_";
     for (size_t at = 0; word[at] != '\0'; at++) {

@@ -1,4 +1,4 @@
-/* Checks that are counted, for programs in C and C++. */
+/* Counts checks, for programs in C and C++. */
 #ifndef TESTS_CHECK_H
 #define TESTS_CHECK_H
 
@@ -6,16 +6,16 @@
 
 static int checks, failures;
 
-#define CHECK(holds)                                                                               \
+#define CHECK(condition)                                                                           \
     do {                                                                                           \
         checks++;                                                                                  \
-        if (!(holds)) {                                                                            \
+        if (!(condition)) {                                                                        \
             failures++;                                                                            \
-            fprintf(stderr, "FAILED  %s:%d: %s\n", __FILE__, __LINE__, #holds);                    \
+            fprintf(stderr, "FAILED  %s:%d: %s\n", __FILE__, __LINE__, #condition);                \
         }                                                                                          \
     } while (0)
 
-/* Prints the sum, and gives the exit status. */
+/* Prints the counts and returns the exit status. */
 static int report(const char *name) {
     printf("%s: %d passed, %d failed\n", name, checks - failures, failures);
     return failures != 0;

@@ -1,6 +1,6 @@
 /*
- * What the header promises, from a program that uses nothing but the header: a session from start to
- * verdict, every pointer NULL, struct sizes, a webhook, and a panic that stays inside.
+ * The contract of the header, tested by a program that uses only the header: a session from start to
+ * verdict, NULL for every pointer, option structs, a webhook, and a panic that does not reach C.
  */
 #include "calls.h"
 #include "check.h"
@@ -15,7 +15,7 @@ static void a_session_runs_from_start_to_verdict(const sandbox *box) {
     zs_client *client = client_of(box);
     zs_phone_2fa_request request = page_example();
     zs_session *session = NULL;
-    zs_error *error = (zs_error *)&request; /* not NULL: success must clear it */
+    zs_error *error = (zs_error *)&request; /* not NULL: success must set it to NULL */
     CHECK(zs_start_phone_2fa(client, &request, &session, &error) == ZS_OK);
     CHECK(error == NULL);
     CHECK(zs_session_status(session) == ZS_STATUS_PENDING);
@@ -46,7 +46,7 @@ static void a_session_runs_from_start_to_verdict(const sandbox *box) {
     zs_client_free(client);
 }
 
-static void every_null_is_answered(const sandbox *box) {
+static void null_is_accepted_or_refused(const sandbox *box) {
     zs_client *client = client_of(box);
     zs_phone_2fa_request request = page_example();
     zs_session *session = (zs_session *)&request;
@@ -57,6 +57,7 @@ static void every_null_is_answered(const sandbox *box) {
     CHECK(zs_start_phone_2fa(NULL, &request, &session, &error) == ZS_ERROR_INVALID_ARGUMENT);
     CHECK(session == NULL);
     CHECK(strstr(zs_error_message(error), "client") != NULL);
+    CHECK(same(zs_error_result_name(error), "ZS_ERROR_INVALID_ARGUMENT"));
     zs_error_free(error);
     CHECK(zs_start_phone_2fa(client, NULL, &session, NULL) == ZS_ERROR_INVALID_ARGUMENT);
     CHECK(zs_start_phone_2fa(client, &request, NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);
@@ -72,7 +73,10 @@ static void every_null_is_answered(const sandbox *box) {
     CHECK(zs_client_dup(client, NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);
     CHECK(zs_client_default(NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);
     zs_client_cancel(NULL);
-    zs_set_log_callback(5, NULL, NULL);
+    zs_set_log_callback(ZS_LOG_TRACE, NULL, NULL);
+    zs_client_options_init(NULL, sizeof(zs_client_options));
+    zs_phone_2fa_request_init(NULL, sizeof(zs_phone_2fa_request));
+    zs_wait_options_init(NULL, sizeof(zs_wait_options));
 
     CHECK(zs_session_id(NULL) == NULL && zs_session_status_text(NULL) == NULL);
     CHECK(zs_session_redirect_url(NULL) == NULL && zs_session_phone_number(NULL) == NULL);
@@ -82,6 +86,7 @@ static void every_null_is_answered(const sandbox *box) {
     CHECK(zs_session_status(NULL) == ZS_STATUS_UNKNOWN);
     CHECK(zs_session_is_final(NULL) == 0 && zs_session_is_verified(NULL) == 0);
     CHECK(zs_error_result(NULL) == ZS_OK && zs_error_message(NULL) == NULL);
+    CHECK(same(zs_error_result_name(NULL), "ZS_OK"));
     CHECK(zs_error_body(NULL) == NULL && zs_error_request_id(NULL) == NULL);
     CHECK(zs_error_http_status(NULL) == 0 && zs_error_retry_after_ms(NULL) == -1);
     CHECK(zs_error_attempts(NULL) == 0 && zs_error_in_doubt(NULL) == 0);
@@ -93,7 +98,47 @@ static void every_null_is_answered(const sandbox *box) {
     zs_client_free(client);
 }
 
-static void options_are_checked_by_size_and_number(const sandbox *box) {
+/* Whether two structs have the same bytes. They have no padding. */
+#define EQUAL(left, right) (memcmp(&(left), &(right), sizeof(left)) == 0)
+
+static void init_functions_do_what_the_macros_do(void) {
+    const zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
+    const zs_phone_2fa_request request = ZS_PHONE_2FA_REQUEST_INIT;
+    const zs_wait_options wait = ZS_WAIT_OPTIONS_INIT;
+    zs_client_options some_options;
+    zs_phone_2fa_request some_request;
+    zs_wait_options some_wait;
+    memset(&some_options, 0xff, sizeof some_options);
+    memset(&some_request, 0xff, sizeof some_request);
+    memset(&some_wait, 0xff, sizeof some_wait);
+    zs_client_options_init(&some_options, sizeof some_options);
+    zs_phone_2fa_request_init(&some_request, sizeof some_request);
+    zs_wait_options_init(&some_wait, sizeof some_wait);
+    CHECK(EQUAL(some_options, options) && EQUAL(some_request, request) && EQUAL(some_wait, wait));
+
+    /* An older caller's struct is smaller. */
+    unsigned char bytes[4200];
+    const size_t sizes[] = {0, 1, sizeof(size_t) - 1, sizeof(size_t), sizeof options, 4096, 4097};
+    for (size_t at = 0; at < sizeof sizes / sizeof *sizes; at++) {
+        const size_t size = sizes[at], end = size > 4096 ? 4096 : size;
+        size_t stored = 0, zeroes = 0, untouched = 0;
+        memset(bytes, 0xff, sizeof bytes);
+        zs_client_options_init((zs_client_options *)bytes, size);
+        memcpy(&stored, bytes, sizeof stored);
+        for (size_t byte = 0; byte < sizeof bytes; byte++) {
+            zeroes += byte >= sizeof stored && byte < end && bytes[byte] == 0;
+            untouched += byte >= end && bytes[byte] == 0xff;
+        }
+        if (size < sizeof stored) {
+            CHECK(stored == SIZE_MAX && zeroes == 0);
+        } else {
+            CHECK(stored == size && zeroes == end - sizeof stored);
+        }
+        CHECK(untouched == sizeof bytes - end);
+    }
+}
+
+static void options_are_checked(const sandbox *box) {
     zs_client *client = NULL;
     struct {
         zs_client_options known;
@@ -135,13 +180,13 @@ static void options_are_checked_by_size_and_number(const sandbox *box) {
     request.struct_size = sizeof request - 1;
     CHECK(zs_start_phone_2fa(client, &request, &session, NULL) == ZS_ERROR_INVALID_ARGUMENT);
 
-    const session_id id = open_session(client);
+    const session_id id = start_session(client);
     sandbox_user(box, id.text, "accept");
     struct {
         zs_wait_options known;
         size_t newer;
     } wait = {ZS_WAIT_OPTIONS_INIT, 0};
-    const size_t known = sizeof wait.known, waits[] = {0, 1, known - sizeof(void *), known - 1, 4097};
+    const size_t waits[] = {0, 1, sizeof(size_t) - 1, sizeof wait.known - 1, 4097};
     for (size_t at = 0; at < sizeof waits / sizeof *waits; at++) {
         wait.known.struct_size = waits[at];
         CHECK(zs_wait_for_session(client, id.text, &wait.known, &session, NULL) ==
@@ -158,8 +203,8 @@ static void options_are_checked_by_size_and_number(const sandbox *box) {
     zs_client_free(client);
 }
 
-/* Signed in 2023. */
-static void a_webhook_is_checked_by_secret_time_and_null(void) {
+/* The signature is from 2023. */
+static void webhooks_are_verified(void) {
     static const char body[] = "{\"event\":\"session_finished\",\"id\":\"55c20771\"}";
     static const char secret[] = "a-secret-of-hooks";
     static const char signature[] =
@@ -167,8 +212,8 @@ static void a_webhook_is_checked_by_secret_time_and_null(void) {
     const uint8_t *bytes = (const uint8_t *)body;
     const size_t length = strlen(body);
     zs_webhook_event *event = (zs_webhook_event *)&event;
-    zs_error *error = (zs_error *)&event; /* not NULL: success must clear it */
-    CHECK(zs_verify_webhook(bytes, length, signature, secret, ZS_TOLERANCE_NONE, &event, &error) ==
+    zs_error *error = (zs_error *)&event; /* not NULL: success must set it to NULL */
+    CHECK(zs_verify_webhook(bytes, length, signature, secret, ZS_TOLERANCE_UNLIMITED, &event, &error) ==
           ZS_OK);
     CHECK(error == NULL);
     CHECK(same(zs_webhook_event_session_id(event), "55c20771"));
@@ -184,13 +229,13 @@ static void a_webhook_is_checked_by_secret_time_and_null(void) {
     } refused[] = {
         {bytes, length, signature, secret, 0, ZS_ERROR_WEBHOOK_SIGNATURE},
         {bytes, length, signature, secret, 300, ZS_ERROR_WEBHOOK_SIGNATURE},
-        {bytes, length, NULL, secret, ZS_TOLERANCE_NONE, ZS_ERROR_WEBHOOK_SIGNATURE},
-        {bytes, 0, signature, secret, ZS_TOLERANCE_NONE, ZS_ERROR_WEBHOOK_SIGNATURE},
-        {NULL, 0, signature, secret, ZS_TOLERANCE_NONE, ZS_ERROR_WEBHOOK_SIGNATURE},
-        {NULL, 1, signature, secret, ZS_TOLERANCE_NONE, ZS_ERROR_INVALID_ARGUMENT},
-        {bytes, SIZE_MAX, signature, secret, ZS_TOLERANCE_NONE, ZS_ERROR_INVALID_ARGUMENT},
-        {bytes, length, signature, NULL, ZS_TOLERANCE_NONE, ZS_ERROR_INVALID_ARGUMENT},
-        {bytes, length, signature, "", ZS_TOLERANCE_NONE, ZS_ERROR_INVALID_ARGUMENT},
+        {bytes, length, NULL, secret, ZS_TOLERANCE_UNLIMITED, ZS_ERROR_WEBHOOK_SIGNATURE},
+        {bytes, 0, signature, secret, ZS_TOLERANCE_UNLIMITED, ZS_ERROR_WEBHOOK_SIGNATURE},
+        {NULL, 0, signature, secret, ZS_TOLERANCE_UNLIMITED, ZS_ERROR_WEBHOOK_SIGNATURE},
+        {NULL, 1, signature, secret, ZS_TOLERANCE_UNLIMITED, ZS_ERROR_INVALID_ARGUMENT},
+        {bytes, SIZE_MAX, signature, secret, ZS_TOLERANCE_UNLIMITED, ZS_ERROR_INVALID_ARGUMENT},
+        {bytes, length, signature, NULL, ZS_TOLERANCE_UNLIMITED, ZS_ERROR_INVALID_ARGUMENT},
+        {bytes, length, signature, "", ZS_TOLERANCE_UNLIMITED, ZS_ERROR_INVALID_ARGUMENT},
         {bytes, length, signature, secret, -2, ZS_ERROR_INVALID_ARGUMENT},
         {bytes, length, signature, secret, INT64_MIN, ZS_ERROR_INVALID_ARGUMENT},
     };
@@ -205,7 +250,7 @@ static void a_webhook_is_checked_by_secret_time_and_null(void) {
     }
     CHECK(zs_verify_webhook(bytes, length, signature, secret, INT64_MAX, &event, NULL) == ZS_OK);
     zs_webhook_event_free(event);
-    CHECK(zs_verify_webhook(bytes, length, signature, secret, ZS_TOLERANCE_NONE, NULL, &error) ==
+    CHECK(zs_verify_webhook(bytes, length, signature, secret, ZS_TOLERANCE_UNLIMITED, NULL, &error) ==
           ZS_ERROR_INVALID_ARGUMENT);
     CHECK(strstr(zs_error_message(error), "out_event") != NULL);
     zs_error_free(error);
@@ -218,7 +263,7 @@ static void a_webhook_is_checked_by_secret_time_and_null(void) {
     zs_webhook_event_free(NULL);
 }
 
-static void names_and_versions_are_told(void) {
+static void names_and_versions_are_returned(void) {
     char version[32];
     snprintf(version, sizeof version, "%d.%d.%d", ZS_VERSION_MAJOR, ZS_VERSION_MINOR,
              ZS_VERSION_PATCH);
@@ -231,7 +276,7 @@ static void names_and_versions_are_told(void) {
     CHECK(same(zs_status_name(9), "ZS_STATUS_UNKNOWN"));
 }
 
-/* Only a library that was built with the feature __panic has a panic to show. */
+/* Only a library that was built with the feature __panic panics for this session ID. */
 static void a_panic_becomes_an_internal_error(const sandbox *box) {
     zs_client *client = client_of(box);
     zs_session *session = NULL;
@@ -240,7 +285,7 @@ static void a_panic_becomes_an_internal_error(const sandbox *box) {
     CHECK(session == NULL && zs_error_result(error) == ZS_ERROR_INTERNAL);
     CHECK(zs_error_message(error) != NULL);
     zs_error_free(error);
-    CHECK(zs_get_session(client, "no-such-session", &session, NULL) == ZS_ERROR_NOT_FOUND);
+    CHECK(zs_get_session(client, "unknown-session", &session, NULL) == ZS_ERROR_NOT_FOUND);
     zs_client_free(client);
 }
 
@@ -250,10 +295,11 @@ int main(void) {
         a_panic_becomes_an_internal_error(&box);
     } else {
         a_session_runs_from_start_to_verdict(&box);
-        every_null_is_answered(&box);
-        options_are_checked_by_size_and_number(&box);
-        a_webhook_is_checked_by_secret_time_and_null();
-        names_and_versions_are_told();
+        null_is_accepted_or_refused(&box);
+        init_functions_do_what_the_macros_do();
+        options_are_checked(&box);
+        webhooks_are_verified();
+        names_and_versions_are_returned();
     }
     sandbox_stop(&box);
     return report("c/contract");

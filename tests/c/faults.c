@@ -1,4 +1,4 @@
-/* The table of faults against outcome, tests/vectors/answers.json, run by C. */
+/* The table of faults and outcomes, tests/vectors/answers.json, run by C. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "capture.h"
@@ -18,24 +18,24 @@
 enum { THREADS = 8, WAITING = 8 };
 
 static const char NO_SESSION[] = "55c20771-9d75-4241-8e0f-94d3a37671ca";
-/* The sandbox accepts the sessions of this number at once, so that they can be verified. */
+/* The sandbox accepts the sessions of this number immediately. */
 static const char ACCEPTED[] = "+46701740606";
 
-/* A loopback port of our own, and what keeps its queue full. */
+/* A loopback port of this test, and the connections that fill its queue. */
 typedef struct port {
     int fd, waiting[WAITING];
     int number;
 } port;
 
-static int own_socket(void) {
+static int new_socket(void) {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     fcntl(fd, F_SETFL, O_NONBLOCK);
     return fd;
 }
 
-/* `queue`: how many connections may wait to be taken, none of which is; -1: all are refused. */
+/* `queue`: how many connections the port queues, without accepting any; -1: it refuses all. */
 static port port_open(int queue) {
-    port own = {own_socket(), {0}, 0};
+    port own = {new_socket(), {0}, 0};
     struct sockaddr_in address = {0};
     socklen_t length = sizeof address;
     address.sin_family = AF_INET;
@@ -48,13 +48,13 @@ static port port_open(int queue) {
     }
     own.number = ntohs(address.sin_port);
     for (int at = 0; queue == 0 && at < WAITING; at++) {
-        own.waiting[at] = own_socket();
+        own.waiting[at] = new_socket();
         (void)connect(own.waiting[at], (struct sockaddr *)&address, sizeof address);
     }
     return own;
 }
 
-/* How many connections came. */
+/* The number of connections that were opened. */
 static int port_connections(const port *own) {
     int count = 0;
     for (int fd; (fd = accept(own->fd, NULL, NULL)) >= 0; count++) {
@@ -89,17 +89,17 @@ static int is(const char *text, const char *expected) {
     return text != NULL && strcmp(text, expected) == 0;
 }
 
-/* Arms a fault, with the URL of the port that must see no connection in its place. */
+/* Arms a fault. {elsewhere} is replaced by the URL of a port that no call may connect to. */
 static void arm(const sandbox *box, const cJSON *fault, const port *elsewhere) {
-    static const char PLACE[] = "{elsewhere}";
+    static const char PLACEHOLDER[] = "{elsewhere}";
     char *text = cJSON_PrintUnformatted(fault);
-    char *at = strstr(text, PLACE);
+    char *at = strstr(text, PLACEHOLDER);
     if (at == NULL) {
         cJSON_Delete(sandbox_call(box, "faults", fault));
     } else {
         char filled[1024];
         snprintf(filled, sizeof filled, "%.*shttp://127.0.0.1:%d%s", (int)(at - text), text,
-                 elsewhere->number, at + sizeof PLACE - 1);
+                 elsewhere->number, at + sizeof PLACEHOLDER - 1);
         cJSON *with_url = cJSON_Parse(filled);
         cJSON_Delete(sandbox_call(box, "faults", with_url));
         cJSON_Delete(with_url);
@@ -107,8 +107,8 @@ static void arm(const sandbox *box, const cJSON *fault, const port *elsewhere) {
     cJSON_free(text);
 }
 
-/* Whether a session to look up could be opened, and its id. */
-static int open_session(const zs_client *client, char id[65]) {
+/* Starts a session to look up: whether it worked, and the session ID. */
+static int start_session(const zs_client *client, char id[65]) {
     zs_session *session = NULL;
     const zs_result result = start(client, ACCEPTED, &session, NULL);
     snprintf(id, 65, "%s", result == ZS_OK ? zs_session_id(session) : NO_SESSION);
@@ -132,7 +132,7 @@ static void check_error(const zs_error *error, zs_result result, const cJSON *ex
     if (seconds == NULL) {
         check(retry_after_ms == -1, name, "retry_after");
     } else {
-        /* A date has whole seconds, and some time passes. */
+        /* A date has whole seconds, and time has passed. */
         const int64_t ms = (int64_t)seconds->valuedouble * 1000;
         check(retry_after_ms <= ms && retry_after_ms > ms - 2000 && retry_after_ms >= 0, name,
               "retry_after");
@@ -142,22 +142,22 @@ static void check_error(const zs_error *error, zs_result result, const cJSON *ex
 static void check_outcome(zs_result result, const zs_session *session, const zs_error *error,
                           const cJSON *expected, const cJSON *kinds, const char *name) {
     if (result != ZS_OK) {
-        check(session == NULL, name, "a session came out");
+        check(session == NULL, name, "a session was returned");
         check_error(error, result, expected, kinds, name);
         return;
     }
     const char *status = text_of(expected, "status");
-    check(error == NULL, name, "an error came out");
+    check(error == NULL, name, "an error was returned");
     check(status != NULL && has_status(zs_session_status(session), status), name, "status");
     check(zs_session_is_verified(session) == flag_of(expected, "verified"), name, "verified");
 }
 
-/* The servers of one thread: a row must not meet another's faults. */
+/* The servers of one thread, so that the faults of a row do not affect other rows. */
 typedef struct servers {
     sandbox plain, secure;
 } servers;
 
-/* The rows that are left, and the checks, belong to all threads. */
+/* All threads share the remaining rows and the checks. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const cJSON *kinds, *next_row;
 
@@ -177,7 +177,7 @@ static void run(const servers *own, const cJSON *row, const char *call) {
     char url[256];
     snprintf(url, sizeof url, "%s", box->url);
     if (is(setup, "unknown-host")) {
-        /* No name has a part of 64 letters: the look-up fails without asking anybody. */
+        /* No host name has a label of 64 letters: resolving it fails without a query. */
         snprintf(url, sizeof url, "https://%064d.example", 0);
     } else if (is(setup, "https-to-http")) {
         snprintf(url, sizeof url, "https%s", strstr(box->url, "://"));
@@ -197,7 +197,7 @@ static void run(const servers *own, const cJSON *row, const char *call) {
     zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
     options.api_key = box->api_key;
     options.base_url = url;
-    /* Without TLS too: the system's own store takes long to read. */
+    /* Without TLS too: reading the trust store of the system takes long. */
     options.ca_file = is(setup, "untrusted") ? NULL : ca_file;
     if (flag_of(row, "client_certificate")) {
         options.client_cert_file = certificate;
@@ -217,9 +217,9 @@ static void run(const servers *own, const cJSON *row, const char *call) {
     snprintf(id, sizeof id, "%s", NO_SESSION);
     if (part(row, "fault_before") != NULL) {
         arm(box, part(row, "fault_before"), &elsewhere);
-        ready = ready && open_session(client, id);
+        ready = ready && start_session(client, id);
     } else if (setup == NULL) {
-        ready = ready && open_session(other, id);
+        ready = ready && start_session(other, id);
     }
     const int before = sandbox_request_count(box);
     if (part(row, "fault") != NULL) {
@@ -237,7 +237,7 @@ static void run(const servers *own, const cJSON *row, const char *call) {
     }
 
     pthread_mutex_lock(&lock);
-    check(ready, name, "no clients, or no session to look up");
+    check(ready, name, "cannot create the clients or the session");
     check_outcome(result, session, error, expected, kinds, name);
     check(port_connections(&elsewhere) == 0, name, "a redirect was followed");
     if (silent) {
@@ -245,7 +245,7 @@ static void run(const servers *own, const cJSON *row, const char *call) {
     } else if (part(expected, "requests") != NULL) {
         check(requests == number_of(expected, "requests"), name, "requests");
     }
-    /* Whatever it met, the client's next call is right. */
+    /* The next call of the client works, whatever the fault was. */
     if (setup == NULL) {
         check(then == ZS_OK && is(zs_session_id(after), id) && zs_session_is_verified(after), name,
               "the next call");
@@ -284,7 +284,7 @@ int main(void) {
     cJSON *all_kinds = read_cases("kinds.json"), *rows = read_cases("answers.json");
     kinds = all_kinds;
     next_row = rows->child;
-    /* Many rows wait for a time limit, so they are run side by side. */
+    /* Many rows wait for a time limit, so several run at the same time. */
     servers own[THREADS];
     pthread_t threads[THREADS];
     for (int at = 0; at < THREADS; at++) {

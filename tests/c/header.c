@@ -1,8 +1,8 @@
-/* The header alone, twice, with its macros in use: compiled in every dialect, never run. */
+/* The header alone, included twice, and its macros: compiled in every version of C and C++, not run. */
 #include "zignsec.h"
 #include "zignsec.h"
 
-/* Each type has its tag. */
+/* Each type has a tag. */
 struct zs_client;
 struct zs_session;
 struct zs_error;

@@ -1,6 +1,6 @@
 /*
- * The library as a plug-in: loaded, used and closed again and again, from a thread made in C, by a
- * program that is not linked to it.
+ * The library as a plug-in: loaded, used and closed repeatedly, by a program that is not linked to it,
+ * from a thread that C created.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -17,7 +17,7 @@
 #define LIBRARY "libzignsec.so.0.1"
 #define TIMES 1000
 
-/* What the program needs of the library. */
+/* The functions that the program uses. */
 typedef struct functions {
     zs_result (*client_new)(const zs_client_options *, zs_client **, zs_error **);
     void (*client_free)(zs_client *);
@@ -51,7 +51,7 @@ static void load_use_and_close(const sandbox *box) {
     zs_session *session = NULL;
     zs_error *error = NULL;
     CHECK(zs.client_new(&options, &client, NULL) == ZS_OK);
-    CHECK(zs.get_session(client, "nobody-has-it", &session, &error) == ZS_ERROR_NOT_FOUND);
+    CHECK(zs.get_session(client, "unknown-session", &session, &error) == ZS_ERROR_NOT_FOUND);
     CHECK(zs.error_result(error) == ZS_ERROR_NOT_FOUND);
     zs.error_free(error);
     zs.client_free(client);
@@ -78,7 +78,7 @@ static int lines(const char *path) {
     return count;
 }
 
-/* The pages that only this process has, in KiB. */
+/* The private memory of this process, in KiB. */
 static long memory(void) {
     FILE *file = fopen("/proc/self/smaps_rollup", "r");
     char line[256];
@@ -92,8 +92,8 @@ static long memory(void) {
     return kib;
 }
 
-static void *again_and_again(void *box) {
-    /* The first time leaves what is there to stay: the library itself. */
+static void *load_repeatedly(void *box) {
+    /* The first time loads the library, which stays loaded. */
     load_use_and_close(box);
     int files = entries("/proc/self/fd"), threads = entries("/proc/self/task");
     int mappings = lines("/proc/self/maps");
@@ -101,27 +101,27 @@ static void *again_and_again(void *box) {
         load_use_and_close(box);
     }
     long before = memory();
-    for (int time = 0; time < TIMES; time++) {
+    for (int loaded = 0; loaded < TIMES; loaded++) {
         load_use_and_close(box);
     }
     CHECK(entries("/proc/self/fd") == files);
     CHECK(entries("/proc/self/task") == threads);
-    /* The heap may have been split. */
+    /* The allocator may have split the heap. */
     CHECK(lines("/proc/self/maps") <= mappings + 2);
     CHECK(before > 0 && memory() - before < 256);
     return NULL;
 }
 
-/* A thread of the program's own, that ends while the library, closed, is still there. */
-static void a_thread_of_c_loads_it_a_thousand_times(sandbox *box) {
+/* The thread ends after the library was closed, while its code is still loaded. */
+static void a_thread_loads_the_library_a_thousand_times(sandbox *box) {
     pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, again_and_again, box) == 0);
+    CHECK(pthread_create(&thread, NULL, load_repeatedly, box) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
 }
 
 int main(void) {
     sandbox box = sandbox_start(1);
-    a_thread_of_c_loads_it_a_thousand_times(&box);
+    a_thread_loads_the_library_a_thousand_times(&box);
     sandbox_stop(&box);
     return report("loading");
 }

@@ -1,5 +1,5 @@
 /*
- * What the library leaves behind in memory: no copy of an API key once its client is freed.
+ * Memory after a client was freed: it contains no copy of the API key.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -12,7 +12,7 @@
 
 enum { KEY_LENGTH = 24 };
 
-/* A key that stands nowhere in this program: its letters are worked out one by one. */
+/* A key that this program does not contain: it computes each letter. */
 static char letter(int at) {
     return (char)('a' + (at * at * 7 + at * 3 + 11) % 26);
 }
@@ -25,7 +25,7 @@ static int is_key(const char *text) {
     return at == KEY_LENGTH;
 }
 
-/* How often the key stands in the memory that this process can write to, its stack apart. */
+/* The number of copies of the key in the writable memory of this process, without the stack. */
 static int copies_in_memory(void) {
     FILE *maps = fopen("/proc/self/maps", "r");
     FILE *memory = fopen("/proc/self/mem", "rb");
@@ -47,7 +47,7 @@ static int copies_in_memory(void) {
         for (size_t at = 0; at + KEY_LENGTH <= size; at++) {
             copies += is_key(copy + at);
         }
-        /* So that the next look does not find what this one copied. */
+        /* So that the next search does not find this copy. */
         memset(copy, 0, to - from);
         free(copy);
     }
@@ -80,7 +80,7 @@ static void a_freed_client_leaves_no_key(const sandbox *box) {
     wipe(key);
     free(key);
 
-    /* The gateway does not know the key, and is sent it all the same. */
+    /* The gateway does not know the key, but receives it. */
     zs_phone_2fa_request request = ZS_PHONE_2FA_REQUEST_INIT;
     request.phone_number = "+46701740605";
     request.redirect_success = "https://example.com/ok";

@@ -339,7 +339,7 @@ int main(void) {
     setenv("ZIGNSEC_BASE_URL", box.url, 1);
     setenv("ZIGNSEC_API_KEY", box.api_key, 1);
     zs_client *client = client_of(&box);
-    const session_id final_id = open_session(client), pending_id = open_session(client);
+    const session_id final_id = start_session(client), pending_id = start_session(client);
     sandbox_user(&box, final_id.text, "accept");
     client_options_are_completed();
     requests_are_completed(client);

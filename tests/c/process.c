@@ -1,5 +1,5 @@
 /*
- * The library as a guest in a process: forks, signals, peers that hang up.
+ * The library and the process that uses it: forks, signals, peers that close their connections.
  */
 #define _POSIX_C_SOURCE 200809L
 #define _XOPEN_SOURCE 700
@@ -30,48 +30,48 @@ static zs_client *client_of(const sandbox *box, int32_t max_retries) {
     return client;
 }
 
-/* Opens a session and looks it up: 1 where both answers are those to what was asked. */
+/* Starts a session and looks it up: 1 if both responses match the requests. */
 static int call(const zs_client *client, const char *state) {
     zs_phone_2fa_request request = ZS_PHONE_2FA_REQUEST_INIT;
     request.phone_number = "+46701740605";
     request.redirect_success = "https://example.com/ok";
     request.redirect_failure = "https://example.com/no";
     request.relay_state = state;
-    zs_session *opened = NULL, *found = NULL;
+    zs_session *started = NULL, *found = NULL;
     zs_error *error = NULL;
-    int right = 0;
-    if (zs_start_phone_2fa(client, &request, &opened, &error) == ZS_OK &&
-        zs_get_session(client, zs_session_id(opened), &found, &error) == ZS_OK) {
-        right = strcmp(zs_session_id(opened), zs_session_id(found)) == 0 &&
+    int passed = 0;
+    if (zs_start_phone_2fa(client, &request, &started, &error) == ZS_OK &&
+        zs_get_session(client, zs_session_id(started), &found, &error) == ZS_OK) {
+        passed = strcmp(zs_session_id(started), zs_session_id(found)) == 0 &&
                 strcmp(zs_session_relay_state(found), state) == 0;
     }
-    if (!right) {
+    if (!passed) {
         fprintf(stderr, "%s: %s\n", state, zs_error_message(error));
     }
-    zs_session_free(opened);
+    zs_session_free(started);
     zs_session_free(found);
     zs_error_free(error);
-    return right;
+    return passed;
 }
 
-/* Makes calls one after the other; how many went wrong. */
+/* Makes calls one after the other and returns how many failed. */
 static int calls(const zs_client *client, const char *who, int count) {
-    int wrong = 0;
+    int failed = 0;
     for (int i = 0; i < count; i++) {
         char state[64];
         snprintf(state, sizeof state, "%s %d", who, i);
-        wrong += !call(client, state);
+        failed += !call(client, state);
     }
-    return wrong;
+    return failed;
 }
 
-/* Waits for a child that tells by its exit status that all went well. */
-static int went_well(pid_t child) {
+/* Waits for a child and returns whether it succeeded. */
+static int succeeded(pid_t child) {
     int status = -1;
     return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* The connections that served the calls which begin with `who`, for cJSON_Delete(). */
+/* The connections of the calls by `who`. Free the array with cJSON_Delete(). */
 static cJSON *connections_of(const cJSON *requests, const char *who) {
     cJSON *connections = cJSON_CreateArray();
     const cJSON *each;
@@ -87,19 +87,19 @@ static cJSON *connections_of(const cJSON *requests, const char *who) {
     return connections;
 }
 
-static void a_fork_parts_the_connections(const sandbox *box) {
+static void a_forked_child_uses_its_own_connections(const sandbox *box) {
     zs_client *client = client_of(box, 0);
     CHECK(call(client, "warm"));
     sandbox_reset(box);
     pid_t child = fork();
     if (child == 0) {
         alarm(60);
-        int wrong = calls(client, "child", CALLS / 2);
+        int failed = calls(client, "child", CALLS / 2);
         zs_client_free(client);
-        _exit(wrong != 0);
+        _exit(failed != 0);
     }
     CHECK(calls(client, "parent", CALLS / 2) == 0);
-    CHECK(went_well(child));
+    CHECK(succeeded(child));
 
     cJSON *requests = sandbox_call(box, "requests", NULL);
     cJSON *of_parent = connections_of(requests, "parent");
@@ -118,7 +118,7 @@ static void a_fork_parts_the_connections(const sandbox *box) {
     cJSON_Delete(of_child);
     cJSON_Delete(requests);
 
-    /* The parent's connection outlived the child. */
+    /* The connection of the parent still works. */
     CHECK(calls(client, "after", CALLS / 2) == 0);
     zs_client_free(client);
 }
@@ -127,15 +127,15 @@ static const zs_client *shared;
 static volatile sig_atomic_t stop;
 
 static void *keep_calling(void *name) {
-    int wrong = 0;
+    int failed = 0;
     while (!stop) {
-        wrong += calls(shared, name, 1);
+        failed += calls(shared, name, 1);
     }
-    return wrong == 0 ? name : NULL;
+    return failed == 0 ? name : NULL;
 }
 
-/* Whatever another thread holds when the process forks, the child goes on. */
-static void a_fork_amid_calls_leaves_a_child_that_works(const sandbox *box) {
+/* A fork can happen while other threads hold any lock of the library. */
+static void a_child_forked_during_calls_works(const sandbox *box) {
     enum { THREADS = 4, FORKS = 25 };
     pthread_t threads[THREADS];
     zs_client *client = client_of(box, 0);
@@ -148,15 +148,15 @@ static void a_fork_amid_calls_leaves_a_child_that_works(const sandbox *box) {
         pid_t child = fork();
         if (child == 0) {
             alarm(20);
-            int wrong = calls(client, "child", 2);
-            pid_t grandchild = wrong == 0 ? fork() : -1;
+            int failed = calls(client, "child", 2);
+            pid_t grandchild = failed == 0 ? fork() : -1;
             if (grandchild == 0) {
                 alarm(20);
                 _exit(calls(client, "grandchild", 2) != 0);
             }
-            _exit(grandchild < 0 || !went_well(grandchild) || calls(client, "child", 1) != 0);
+            _exit(grandchild < 0 || !succeeded(grandchild) || calls(client, "child", 1) != 0);
         }
-        CHECK(went_well(child));
+        CHECK(succeeded(child));
     }
     stop = 1;
     for (int i = 0; i < THREADS; i++) {
@@ -173,27 +173,27 @@ static void count_alarm(int number) {
     alarms++;
 }
 
-static void a_storm_of_signals_disturbs_no_call(const sandbox *box) {
+static void signals_do_not_disturb_calls(const sandbox *box) {
     struct sigaction action, before;
-    memset(&action, 0, sizeof action); /* no SA_RESTART: every blocked call is broken off */
+    memset(&action, 0, sizeof action); /* no SA_RESTART: every blocked system call is interrupted */
     action.sa_handler = count_alarm;
     CHECK(sigaction(SIGALRM, &action, &before) == 0);
     struct itimerval each_ms = {{0, 1000}, {0, 1000}}, off = {{0, 0}, {0, 0}};
     CHECK(setitimer(ITIMER_REAL, &each_ms, NULL) == 0);
-    int wrong = 0;
+    int failed = 0;
     for (int i = 0; i < 10; i++) {
-        /* A new connection now and then, so that the storm meets each part of a call. */
+        /* New connections, so that signals arrive in each part of a call. */
         zs_client *client = client_of(box, -1);
-        wrong += calls(client, "storm", 50);
+        failed += calls(client, "signals", 50);
         zs_client_free(client);
     }
     CHECK(setitimer(ITIMER_REAL, &off, NULL) == 0);
-    CHECK(wrong == 0);
+    CHECK(failed == 0);
     CHECK(alarms > 100);
     sigaction(SIGALRM, &before, NULL);
 }
 
-static void a_peer_that_hangs_up_does_not_kill(const sandbox *box) {
+static void a_peer_that_closes_raises_no_sigpipe(const sandbox *box) {
     struct sigaction found;
     CHECK(sigaction(SIGPIPE, NULL, &found) == 0 && found.sa_handler == SIG_DFL);
     const char *faults[] = {"reset-on-accept", "close-on-accept", "reset-when-reused",
@@ -223,13 +223,13 @@ static void a_peer_that_hangs_up_does_not_kill(const sandbox *box) {
 typedef struct caller {
     const zs_client *client;
     char who[16];
-    int wrong;
+    int failed;
 } caller;
 
-/* With ten threads, as many requests as the sandbox remembers. */
+/* With ten threads, as many requests as the sandbox stores. */
 static void *call_often(void *user_data) {
     caller *self = user_data;
-    self->wrong = calls(self->client, self->who, 25);
+    self->failed = calls(self->client, self->who, 25);
     return NULL;
 }
 
@@ -246,7 +246,7 @@ static void ten_threads_share_a_client(const sandbox *box) {
     }
     for (int at = 0; at < THREADS; at++) {
         CHECK(pthread_join(threads[at], NULL) == 0);
-        CHECK(callers[at].wrong == 0);
+        CHECK(callers[at].failed == 0);
     }
     zs_client_free(client);
 
@@ -272,10 +272,10 @@ int main(void) {
     capture_start("process");
     for (int tls = 0; tls <= 1; tls++) {
         sandbox box = sandbox_start(tls);
-        a_fork_parts_the_connections(&box);
-        a_fork_amid_calls_leaves_a_child_that_works(&box);
-        a_storm_of_signals_disturbs_no_call(&box);
-        a_peer_that_hangs_up_does_not_kill(&box);
+        a_forked_child_uses_its_own_connections(&box);
+        a_child_forked_during_calls_works(&box);
+        signals_do_not_disturb_calls(&box);
+        a_peer_that_closes_raises_no_sigpipe(&box);
         ten_threads_share_a_client(&box);
         sandbox_stop(&box);
     }

@@ -23,9 +23,9 @@ sandbox sandbox_start(int tls) {
     }
     int in[2], out[2];
     if (pipe(in) != 0 || pipe(out) != 0) {
-        fail("pipe", "no pipe to be had");
+        fail("pipe", "cannot create a pipe");
     }
-    /* Another sandbox must not hold this one's standard input open. */
+    /* Another sandbox must not keep the standard input of this one open. */
     fcntl(in[1], F_SETFD, FD_CLOEXEC);
     pid_t pid = fork();
     if (pid == 0) {
@@ -54,7 +54,7 @@ sandbox sandbox_start(int tls) {
     if (box.url == NULL) {
         fail(program, line);
     }
-    /* Under TLS the admin routes answer plain HTTP too. */
+    /* With TLS, the admin routes are still available over plain HTTP. */
     const char *host = strstr(box.url, "://");
     box.admin = malloc(strlen(box.url) + sizeof "http");
     sprintf(box.admin, "http%s", host);
@@ -86,7 +86,7 @@ static size_t append(char *bytes, size_t size, size_t count, void *user) {
 static cJSON *call(const sandbox *box, const char *method, const char *path, const cJSON *body) {
     char url[512];
     snprintf(url, sizeof url, "%s/_sandbox/%s", box->admin, path);
-    text answer = {NULL, 0};
+    text response = {NULL, 0};
     char *sent = body == NULL ? NULL : cJSON_PrintUnformatted(body);
     struct curl_slist *headers = curl_slist_append(NULL, "content-type: application/json");
     CURL *curl = curl_easy_init();
@@ -95,7 +95,7 @@ static cJSON *call(const sandbox *box, const char *method, const char *path, con
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &response);
     if (sent != NULL) {
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, sent);
     }
@@ -107,8 +107,8 @@ static cJSON *call(const sandbox *box, const char *method, const char *path, con
     curl_easy_cleanup(curl);
     curl_slist_free_all(headers);
     cJSON_free(sent);
-    cJSON *parsed = answer.bytes == NULL ? NULL : cJSON_Parse(answer.bytes);
-    free(answer.bytes);
+    cJSON *parsed = response.bytes == NULL ? NULL : cJSON_Parse(response.bytes);
+    free(response.bytes);
     return parsed;
 }
 
@@ -124,9 +124,9 @@ int sandbox_request_count(const sandbox *box) {
 }
 
 void sandbox_reset(const sandbox *box) {
-    cJSON *nothing = cJSON_CreateObject();
-    cJSON_Delete(sandbox_call(box, "reset", nothing));
-    cJSON_Delete(nothing);
+    cJSON *empty = cJSON_CreateObject();
+    cJSON_Delete(sandbox_call(box, "reset", empty));
+    cJSON_Delete(empty);
 }
 
 void sandbox_fault(const sandbox *box, const char *fault) {

@@ -1,6 +1,6 @@
 /*
- * The sandbox gateway for tests in C: a child process, spoken to through its admin routes.
- * Every function prints what went wrong and ends the test where it cannot do its work.
+ * The sandbox gateway for tests in C: a child process, controlled through its admin routes.
+ * On failure, every function prints the error and exits.
  */
 #ifndef TESTS_SANDBOX_H
 #define TESTS_SANDBOX_H
@@ -8,25 +8,25 @@
 #include <cjson/cJSON.h>
 
 typedef struct sandbox {
-    cJSON *ready; /* the line that the sandbox prints when it is ready */
+    cJSON *ready; /* what the sandbox prints when it is ready */
     const char *url;
     const char *api_key;
     const char *ca_file; /* NULL without TLS */
     char *admin;         /* the base of the admin routes */
     long pid;
-    int hold; /* the sandbox ends when this is closed */
+    int hold; /* the sandbox exits when this is closed */
 } sandbox;
 
-/* Starts the sandbox named by ZIGNSEC_TEST_SANDBOX, with `--tls` where asked. */
+/* Starts the program ZIGNSEC_TEST_SANDBOX, with `--tls` if `tls` is not 0. */
 sandbox sandbox_start(int tls);
 void sandbox_stop(sandbox *box);
 
-/* Calls an admin route and gives its JSON, for cJSON_Delete(); `body` NULL: a GET. */
+/* Sends a POST to an admin route, or a GET if `body` is NULL. Free the result with cJSON_Delete(). */
 cJSON *sandbox_call(const sandbox *box, const char *path, const cJSON *body);
-/* How many requests of the gateway's own endpoints arrived since the last reset. */
+/* The number of API requests since the last reset. */
 int sandbox_request_count(const sandbox *box);
 void sandbox_reset(const sandbox *box);
-/* Arms a fault for the next call. */
+/* Arms a fault for the next request. */
 void sandbox_fault(const sandbox *box, const char *fault);
 /* Disarms every fault. */
 void sandbox_disarm(const sandbox *box);

@@ -22,8 +22,8 @@ static void every_kind_has_its_number_and_name(const cJSON *kinds) {
     check(strcmp(zs_result_name(ZS_OK), "ZS_OK") == 0, "ZS_OK", "zs_result_name");
 }
 
-/* A value of a case: text, NULL, or bytes that are not UTF-8. `room` holds the bytes. */
-static const char *value(const cJSON *set, const char *name, const char *good, char room[64]) {
+/* A value of a case: text, NULL, or bytes that are not UTF-8, which are written to `buffer`. */
+static const char *value(const cJSON *set, const char *name, const char *good, char buffer[64]) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(set, name);
     if (item == NULL) {
         return good;
@@ -36,10 +36,10 @@ static const char *value(const cJSON *set, const char *name, const char *good, c
     for (size_t at = 0; at < length; at++) {
         unsigned byte;
         sscanf(hex + 2 * at, "%2x", &byte);
-        room[at] = (char)byte;
+        buffer[at] = (char)byte;
     }
-    room[length] = '\0';
-    return room;
+    buffer[length] = '\0';
+    return buffer;
 }
 
 static void bad_arguments_are_refused_and_nothing_is_sent(const cJSON *kinds) {
@@ -49,36 +49,36 @@ static void bad_arguments_are_refused_and_nothing_is_sent(const cJSON *kinds) {
     cJSON_ArrayForEach(each, cases) {
         const char *name = text_of(each, "name");
         const cJSON *set = cJSON_GetObjectItemCaseSensitive(each, "set");
-        char room[64];
+        char buffer[64];
         zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
-        options.api_key = value(set, "api_key", box.api_key, room);
-        options.secondary_api_key = value(set, "secondary_api_key", NULL, room);
-        options.base_url = value(set, "base_url", box.url, room);
-        options.ca_file = value(set, "ca_file", NULL, room);
-        options.proxy = value(set, "proxy", NULL, room);
-        options.user_agent = value(set, "user_agent", NULL, room);
+        options.api_key = value(set, "api_key", box.api_key, buffer);
+        options.secondary_api_key = value(set, "secondary_api_key", NULL, buffer);
+        options.base_url = value(set, "base_url", box.url, buffer);
+        options.ca_file = value(set, "ca_file", NULL, buffer);
+        options.proxy = value(set, "proxy", NULL, buffer);
+        options.user_agent = value(set, "user_agent", NULL, buffer);
         zs_client *client = NULL;
         zs_session *session = NULL;
         zs_error *error = NULL;
         zs_result result = zs_client_new(&options, &client, &error);
         if (result == ZS_OK && strcmp(text_of(each, "call"), "get") == 0) {
-            const char *id = value(set, "session_id", SESSION_ID, room);
+            const char *id = value(set, "session_id", SESSION_ID, buffer);
             result = zs_get_session(client, id, &session, &error);
         } else if (result == ZS_OK) {
             zs_phone_2fa_request request = ZS_PHONE_2FA_REQUEST_INIT;
-            request.phone_number = value(set, "phone_number", "+46701740605", room);
-            request.redirect_success = value(set, "redirect_success", "https://a.example", room);
-            request.redirect_failure = value(set, "redirect_failure", "https://b.example", room);
-            request.locale = value(set, "locale", NULL, room);
-            request.relay_state = value(set, "relay_state", NULL, room);
-            request.webhook = value(set, "webhook", NULL, room);
-            request.csrf_token = value(set, "csrf_token", NULL, room);
+            request.phone_number = value(set, "phone_number", "+46701740605", buffer);
+            request.redirect_success = value(set, "redirect_success", "https://a.example", buffer);
+            request.redirect_failure = value(set, "redirect_failure", "https://b.example", buffer);
+            request.locale = value(set, "locale", NULL, buffer);
+            request.relay_state = value(set, "relay_state", NULL, buffer);
+            request.webhook = value(set, "webhook", NULL, buffer);
+            request.csrf_token = value(set, "csrf_token", NULL, buffer);
             result = zs_start_phone_2fa(client, &request, &session, &error);
         }
         check(result == code_of(kinds, text_of(each, "kind")), name, zs_result_name(result));
-        check(session == NULL, name, "a session came out");
+        check(session == NULL, name, "a session was returned");
         check(zs_error_result(error) == result, name, "zs_error_result");
-        check(zs_error_message(error) != NULL, name, "no message");
+        check(zs_error_message(error) != NULL, name, "message");
         capture(zs_error_message(error));
         check(zs_error_attempts(error) == 0, name, "attempts");
         check(zs_error_in_doubt(error) == 0, name, "in_doubt");
@@ -94,14 +94,14 @@ static int same(const char *text, const char *expected) {
     return expected == NULL ? text == NULL : text != NULL && strcmp(text, expected) == 0;
 }
 
-static void every_answer_is_read_as_the_rules_say(const cJSON *kinds) {
+static void every_response_is_decoded_correctly(const cJSON *kinds) {
     cJSON *cases = read_cases("sessions.json");
     sandbox box = sandbox_start(0);
     zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
     options.api_key = box.api_key;
     options.base_url = box.url;
     zs_client *client = NULL;
-    check(zs_client_new(&options, &client, NULL) == ZS_OK, "sessions", "no client");
+    check(zs_client_new(&options, &client, NULL) == ZS_OK, "sessions", "cannot create the client");
     const cJSON *each;
     cJSON_ArrayForEach(each, cases) {
         const char *name = text_of(each, "name");
@@ -136,28 +136,28 @@ static void every_answer_is_read_as_the_rules_say(const cJSON *kinds) {
     cJSON_Delete(cases);
 }
 
-static void every_webhook_is_judged_as_the_rules_say(const cJSON *kinds) {
+static void every_webhook_is_verified_correctly(const cJSON *kinds) {
     cJSON *cases = read_cases("webhooks.json");
     const cJSON *each;
     cJSON_ArrayForEach(each, cases) {
         const char *name = text_of(each, "name"), *kind = text_of(each, "kind");
-        char body_room[64], signature_room[256], secret_room[64];
-        const char *text = value(each, "body", NULL, body_room);
+        char body_buffer[64], signature_buffer[256], secret_buffer[64];
+        const char *text = value(each, "body", NULL, body_buffer);
         const size_t length = strlen(text), padding = (size_t)number_of(each, "padding");
         uint8_t *body = malloc(length + padding + 1);
         memcpy(body, text, length);
         memset(body + length, ' ', padding);
-        const char *signature = value(each, "signature", NULL, signature_room);
-        const char *secret = value(each, "secret", "a-secret-of-hooks", secret_room);
+        const char *signature = value(each, "signature", NULL, signature_buffer);
+        const char *secret = value(each, "secret", "a-secret-of-hooks", secret_buffer);
         const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(each, "tolerance_s");
-        const int64_t tolerance = seconds == NULL ? ZS_TOLERANCE_NONE : (int64_t)seconds->valuedouble;
+        const int64_t tolerance = seconds == NULL ? ZS_TOLERANCE_UNLIMITED : (int64_t)seconds->valuedouble;
         zs_webhook_event *event = NULL;
         zs_error *error = NULL;
         zs_result result = zs_verify_webhook(body, length + padding, signature, secret, tolerance,
                                              &event, &error);
         if (kind != NULL) {
             check(result == code_of(kinds, kind), name, zs_result_name(result));
-            check(event == NULL, name, "an event came out");
+            check(event == NULL, name, "an event was returned");
             check(zs_error_result(error) == result, name, "zs_error_result");
         } else if (result != ZS_OK) {
             check(0, name, zs_error_message(error));
@@ -187,8 +187,8 @@ int main(void) {
     cJSON *kinds = read_cases("kinds.json");
     every_kind_has_its_number_and_name(kinds);
     bad_arguments_are_refused_and_nothing_is_sent(kinds);
-    every_answer_is_read_as_the_rules_say(kinds);
-    every_webhook_is_judged_as_the_rules_say(kinds);
+    every_response_is_decoded_correctly(kinds);
+    every_webhook_is_verified_correctly(kinds);
     cJSON_Delete(kinds);
     return report("c/vectors");
 }

@@ -1,6 +1,6 @@
 /*
- * Waiting for a session and stopping calls: from the callback, from another thread, from a signal
- * handler; duplicates, and the process's own client.
+ * Waiting for a session, and cancelling calls from the callback, another thread and a signal handler;
+ * duplicates, and the client of the process.
  */
 #define _POSIX_C_SOURCE 200809L
 #define _XOPEN_SOURCE 700
@@ -22,7 +22,7 @@
 
 enum {
     AN_HOUR_MS = 3600 * 1000,
-    /* What the contract allows, twice over: the machine may be busy. */
+    /* Twice what the contract allows, because the machine may be busy. */
     PROMPT_MS = 200
 };
 
@@ -32,12 +32,12 @@ static double now_ms(void) {
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* A user who acts when the wait has seen that they have not. */
+/* A user who acts after the first poll. */
 typedef struct user {
     const sandbox *box;
     const zs_client *client;
     const char *action;
-    int polls, stop_at;
+    int polls, cancel_at;
     uint32_t elapsed_ms;
 } user;
 
@@ -54,18 +54,18 @@ static int32_t act(const zs_session *session, uint32_t elapsed_ms, void *user_da
         zs_session_free(same_one);
         sandbox_user(self->box, zs_session_id(session), self->action);
     }
-    return self->polls == self->stop_at;
+    return self->polls == self->cancel_at;
 }
 
-static void a_wait_ends_with_the_session(const sandbox *box) {
+static void a_wait_ends_when_the_session_is_final(const sandbox *box) {
     zs_client *client = client_of(box);
     const struct {
         const char *action;
         int32_t status, verified;
     } ends[] = {{"accept", ZS_STATUS_ACCEPTED, 1}, {"cancel", ZS_STATUS_CANCELLED, 0}};
     for (size_t at = 0; at < sizeof ends / sizeof *ends; at++) {
-        const session_id id = open_session(client);
-        /* To stop at the poll that is final is to stop nothing. */
+        const session_id id = start_session(client);
+        /* The callback cannot cancel at the poll that returns a final session. */
         user self = {box, client, ends[at].action, 0, 2, 0};
         zs_wait_options options = ZS_WAIT_OPTIONS_INIT;
         options.poll_interval_ms = 1;
@@ -86,9 +86,9 @@ static void a_wait_ends_with_the_session(const sandbox *box) {
     zs_client_free(client);
 }
 
-static void a_wait_that_takes_too_long_is_told(const sandbox *box) {
+static void a_wait_that_takes_too_long_times_out(const sandbox *box) {
     zs_client *client = client_of(box);
-    const session_id id = open_session(client);
+    const session_id id = start_session(client);
     zs_wait_options options = ZS_WAIT_OPTIONS_INIT;
     options.timeout_ms = 50;
     options.poll_interval_ms = 10;
@@ -105,9 +105,9 @@ static void a_wait_that_takes_too_long_is_told(const sandbox *box) {
     zs_client_free(client);
 }
 
-static void the_callback_stops_a_wait(const sandbox *box) {
+static void the_callback_cancels_a_wait(const sandbox *box) {
     zs_client *client = client_of(box);
-    const session_id id = open_session(client);
+    const session_id id = start_session(client);
     user self = {box, client, NULL, 0, 1, 0};
     zs_wait_options options = ZS_WAIT_OPTIONS_INIT;
     options.poll_interval_ms = AN_HOUR_MS;
@@ -122,7 +122,7 @@ static void the_callback_stops_a_wait(const sandbox *box) {
     zs_client_free(client);
 }
 
-/* A call on a thread of its own. */
+/* A call in another thread. */
 typedef struct call {
     const zs_client *client;
     session_id id;
@@ -133,7 +133,7 @@ typedef struct call {
     double ended_ms;
 } call;
 
-static int32_t tell(const zs_session *session, uint32_t elapsed_ms, void *user_data) {
+static int32_t report_poll(const zs_session *session, uint32_t elapsed_ms, void *user_data) {
     (void)session, (void)elapsed_ms;
     sem_post(user_data);
     return 0;
@@ -147,7 +147,7 @@ static void *make(void *of) {
     } else {
         zs_wait_options options = ZS_WAIT_OPTIONS_INIT;
         options.poll_interval_ms = self->poll_interval_ms;
-        options.on_poll = tell;
+        options.on_poll = report_poll;
         options.user_data = &self->polled;
         self->result = zs_wait_for_session(self->client, self->id.text, &options, &session, NULL);
     }
@@ -170,10 +170,10 @@ static zs_result end(call *self) {
     return self->result;
 }
 
-static void another_thread_stops_a_wait_in_its_pause(const sandbox *box) {
+static void another_thread_cancels_a_wait_during_a_pause(const sandbox *box) {
     zs_client *client = client_of(box);
     call wait;
-    begin(&wait, client, open_session(client), AN_HOUR_MS);
+    begin(&wait, client, start_session(client), AN_HOUR_MS);
     sem_wait(&wait.polled);
     const double cancelled_ms = now_ms();
     zs_client_cancel(client);
@@ -186,9 +186,9 @@ static void another_thread_stops_a_wait_in_its_pause(const sandbox *box) {
     zs_client_free(client);
 }
 
-static void another_thread_stops_a_call_that_waits_for_its_answer(const sandbox *box) {
+static void another_thread_cancels_a_call_that_waits_for_its_response(const sandbox *box) {
     zs_client *client = client_of(box);
-    const session_id id = open_session(client);
+    const session_id id = start_session(client);
     const uint32_t intervals[] = {0, AN_HOUR_MS};
     for (size_t at = 0; at < sizeof intervals / sizeof *intervals; at++) {
         const int before = sandbox_request_count(box);
@@ -213,16 +213,16 @@ static void cancel_from_handler(int signal) {
     zs_client_cancel(for_the_handler);
 }
 
-static void a_signal_handler_stops_a_wait(const sandbox *box) {
+static void a_signal_handler_cancels_a_wait(const sandbox *box) {
     zs_client *client = client_of(box);
     struct sigaction action = {.sa_handler = cancel_from_handler}, old;
     sigaction(SIGUSR1, &action, &old);
     for_the_handler = client;
     call wait;
-    begin(&wait, client, open_session(client), AN_HOUR_MS);
+    begin(&wait, client, start_session(client), AN_HOUR_MS);
     sem_wait(&wait.polled);
     const double cancelled_ms = now_ms();
-    /* On the very thread that waits. */
+    /* In the thread that waits. */
     pthread_kill(wait.thread, SIGUSR1);
     CHECK(end(&wait) == ZS_ERROR_CANCELLED);
     CHECK(wait.ended_ms - cancelled_ms < PROMPT_MS);
@@ -230,10 +230,10 @@ static void a_signal_handler_stops_a_wait(const sandbox *box) {
     zs_client_free(client);
 }
 
-/* A handler that runs anywhere in a call, with whatever the call holds at that moment. */
+/* The handler can run anywhere in a call, while the call holds any lock. */
 static void a_signal_handler_may_cancel_at_any_moment(const sandbox *box) {
     zs_client *client = client_of(box);
-    const session_id id = open_session(client);
+    const session_id id = start_session(client);
     struct sigaction action = {.sa_handler = cancel_from_handler, .sa_flags = SA_RESTART};
     sigaction(SIGALRM, &action, NULL);
     for_the_handler = client;
@@ -249,7 +249,7 @@ static void a_signal_handler_may_cancel_at_any_moment(const sandbox *box) {
         zs_error_free(error);
     }
     setitimer(ITIMER_REAL, &never, NULL);
-    signal(SIGALRM, SIG_IGN); /* one may be on its way yet */
+    signal(SIGALRM, SIG_IGN); /* one may still be pending */
     CHECK(others == 0);
     zs_client_free(client);
 }
@@ -262,9 +262,9 @@ static int connection_of_the_last_request(const sandbox *box) {
     return number;
 }
 
-static void a_duplicate_is_stopped_apart_and_shares_the_connections(const sandbox *box) {
+static void a_duplicate_is_cancelled_separately_and_shares_the_connections(const sandbox *box) {
     zs_client *client = client_of(box), *other = NULL;
-    const session_id id = open_session(client);
+    const session_id id = start_session(client);
     const int connection = connection_of_the_last_request(box);
     CHECK(zs_client_dup(client, &other, NULL) == ZS_OK && other != client);
     zs_session *session = NULL;
@@ -273,26 +273,26 @@ static void a_duplicate_is_stopped_apart_and_shares_the_connections(const sandbo
     CHECK(connection_of_the_last_request(box) == connection);
 
     zs_client *clients[] = {client, other};
-    for (int stopped = 0; stopped < 2; stopped++) {
+    for (int cancelled = 0; cancelled < 2; cancelled++) {
         call waits[2];
         for (int at = 0; at < 2; at++) {
-            begin(&waits[at], clients[at], open_session(client), at == stopped ? AN_HOUR_MS : 1);
+            begin(&waits[at], clients[at], start_session(client), at == cancelled ? AN_HOUR_MS : 1);
             sem_wait(&waits[at].polled);
         }
-        zs_client_cancel(clients[stopped]);
-        CHECK(end(&waits[stopped]) == ZS_ERROR_CANCELLED);
-        sandbox_user(box, waits[1 - stopped].id.text, "accept");
-        CHECK(end(&waits[1 - stopped]) == ZS_OK);
+        zs_client_cancel(clients[cancelled]);
+        CHECK(end(&waits[cancelled]) == ZS_ERROR_CANCELLED);
+        sandbox_user(box, waits[1 - cancelled].id.text, "accept");
+        CHECK(end(&waits[1 - cancelled]) == ZS_OK);
     }
 
-    /* What they share lives as long as either. */
+    /* The connections stay open as long as either exists. */
     zs_client_free(client);
     CHECK(zs_get_session(other, id.text, &session, NULL) == ZS_OK);
     zs_session_free(session);
     zs_client_free(other);
 }
 
-/* In a process of its own: what was made once stays. */
+/* In another process, because the client of a process is never freed. */
 static int default_client_of_a_process(const sandbox *box, const char *id) {
     const zs_client *client = (const zs_client *)box, *again = NULL;
     zs_error *error = NULL;
@@ -302,13 +302,13 @@ static int default_client_of_a_process(const sandbox *box, const char *id) {
     CHECK(client == NULL && strstr(zs_error_message(error), "ZIGNSEC_API_KEY") != NULL);
     zs_error_free(error);
 
-    /* A failure is not remembered, and a success is. */
+    /* A failure is not cached, and a success is. */
     setenv("ZIGNSEC_API_KEY", box->api_key, 1);
     CHECK(zs_client_default(&client, &error) == ZS_OK && client != NULL && error == NULL);
     unsetenv("ZIGNSEC_API_KEY");
     CHECK(zs_client_default(&again, NULL) == ZS_OK && again == client);
 
-    /* It is not the caller's to free. */
+    /* The caller cannot free it. */
     zs_client_free((zs_client *)client);
     CHECK(zs_client_default(&again, NULL) == ZS_OK && again == client);
     zs_session *session = NULL;
@@ -318,9 +318,9 @@ static int default_client_of_a_process(const sandbox *box, const char *id) {
     return failures != 0;
 }
 
-static void the_default_client_is_made_once_from_the_environment(const sandbox *box) {
+static void the_default_client_is_created_once_from_the_environment(const sandbox *box) {
     zs_client *client = client_of(box);
-    const session_id id = open_session(client);
+    const session_id id = start_session(client);
     zs_client_free(client);
     const pid_t pid = fork();
     if (pid == 0) {
@@ -332,20 +332,20 @@ static void the_default_client_is_made_once_from_the_environment(const sandbox *
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-static void *ask_for_the_default_client(void *unused) {
+static void *get_the_default_client(void *unused) {
     const zs_client *client = NULL;
     (void)unused;
     zs_client_default(&client, NULL);
     return (void *)client;
 }
 
-static void threads_that_ask_at_once_get_the_same_default_client(const sandbox *box) {
+static void threads_get_the_same_default_client(const sandbox *box) {
     setenv("ZIGNSEC_BASE_URL", box->url, 1);
     setenv("ZIGNSEC_API_KEY", box->api_key, 1);
     pthread_t threads[8];
     void *clients[8];
     for (int at = 0; at < 8; at++) {
-        pthread_create(&threads[at], NULL, ask_for_the_default_client, NULL);
+        pthread_create(&threads[at], NULL, get_the_default_client, NULL);
     }
     for (int at = 0; at < 8; at++) {
         pthread_join(threads[at], &clients[at]);
@@ -357,16 +357,16 @@ static void threads_that_ask_at_once_get_the_same_default_client(const sandbox *
 
 int main(void) {
     sandbox box = sandbox_start(0);
-    a_wait_ends_with_the_session(&box);
-    a_wait_that_takes_too_long_is_told(&box);
-    the_callback_stops_a_wait(&box);
-    another_thread_stops_a_wait_in_its_pause(&box);
-    another_thread_stops_a_call_that_waits_for_its_answer(&box);
-    a_signal_handler_stops_a_wait(&box);
+    a_wait_ends_when_the_session_is_final(&box);
+    a_wait_that_takes_too_long_times_out(&box);
+    the_callback_cancels_a_wait(&box);
+    another_thread_cancels_a_wait_during_a_pause(&box);
+    another_thread_cancels_a_call_that_waits_for_its_response(&box);
+    a_signal_handler_cancels_a_wait(&box);
     a_signal_handler_may_cancel_at_any_moment(&box);
-    a_duplicate_is_stopped_apart_and_shares_the_connections(&box);
-    the_default_client_is_made_once_from_the_environment(&box);
-    threads_that_ask_at_once_get_the_same_default_client(&box);
+    a_duplicate_is_cancelled_separately_and_shares_the_connections(&box);
+    the_default_client_is_created_once_from_the_environment(&box);
+    threads_get_the_same_default_client(&box);
     sandbox_stop(&box);
     return report("c/waiting");
 }

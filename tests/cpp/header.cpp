@@ -1,9 +1,9 @@
-/* zignsec.hpp alone, and twice. Its own translation unit beside another that includes it: each of its
-   functions may be in both. */
+/* zignsec.hpp alone, included twice. Compiled as a second translation unit of a program, so that the
+   linker finds functions that are defined twice. */
 #include "zignsec.hpp"
 #include "zignsec.hpp"
 
-/* So that each member is compiled. */
+/* Instantiates a member that calls all the others. */
 using Wait = zignsec::Session (zignsec::Client::*)(const std::string &,
                                                    const zignsec::WaitOptions &) const;
 extern const Wait wait_of_the_header;

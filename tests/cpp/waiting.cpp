@@ -1,4 +1,4 @@
-/* Waiting and stopping in C++: callbacks that act, stop and throw; other threads; duplicates. */
+/* Waiting and cancelling in C++: callbacks that act, cancel and throw; other threads; duplicates. */
 extern "C" {
 #include "sandbox.h"
 }
@@ -26,7 +26,7 @@ static zignsec::Client client_of(const sandbox &box) {
     return zignsec::Client(options);
 }
 
-static std::string open_session(const zignsec::Client &client) {
+static std::string start_session(const zignsec::Client &client) {
     zignsec::Phone2faRequest request;
     request.phone_number = "+46703339954";
     request.redirect_success = "https://my_success_url.com";
@@ -34,7 +34,7 @@ static std::string open_session(const zignsec::Client &client) {
     return std::string(client.start_phone_2fa(request).id());
 }
 
-/* The result of the Error that a call throws. */
+/* The result in the Error that a call throws. */
 template <typename Call> static zs_result result_of(Call call) {
     try {
         call();
@@ -44,9 +44,9 @@ template <typename Call> static zs_result result_of(Call call) {
     return ZS_OK;
 }
 
-static void a_wait_ends_with_the_session(const sandbox &box) {
+static void a_wait_ends_when_the_session_is_final(const sandbox &box) {
     const zignsec::Client client = client_of(box);
-    const std::string id = open_session(client);
+    const std::string id = start_session(client);
     int polls = 0;
     milliseconds last{};
     zignsec::WaitOptions options;
@@ -58,7 +58,7 @@ static void a_wait_ends_with_the_session(const sandbox &box) {
         if (polls == 1) {
             sandbox_user(&box, id.c_str(), "accept");
         }
-        /* To stop at the poll that is final is to stop nothing. */
+        /* on_poll cannot cancel at the poll that returns a final session. */
         return polls < 2;
     };
     const zignsec::Session session = client.wait_for_session(id, options);
@@ -68,27 +68,27 @@ static void a_wait_ends_with_the_session(const sandbox &box) {
 
 static void a_wait_fails_as_in_c(const sandbox &box) {
     const zignsec::Client client = client_of(box);
-    const std::string id = open_session(client);
+    const std::string id = start_session(client);
     zignsec::WaitOptions options;
     options.timeout = milliseconds(20);
     options.poll_interval = milliseconds(5);
-    CHECK(result_of([&] { client.wait_for_session(id, options); }) == ZS_ERROR_WAIT_TIMEOUT);
+    CHECK(result_of([&] { (void)client.wait_for_session(id, options); }) == ZS_ERROR_WAIT_TIMEOUT);
     options = {};
     options.on_poll = [](const zignsec::Session &, milliseconds) { return false; };
-    CHECK(result_of([&] { client.wait_for_session(id, options); }) == ZS_ERROR_CANCELLED);
+    CHECK(result_of([&] { (void)client.wait_for_session(id, options); }) == ZS_ERROR_CANCELLED);
 
     const int before = sandbox_request_count(&box);
     for (const milliseconds bad : {milliseconds(-1), milliseconds(hours(24 * 50))}) {
         options = {};
         options.timeout = bad;
-        CHECK(result_of([&] { client.wait_for_session(id, options); }) ==
+        CHECK(result_of([&] { (void)client.wait_for_session(id, options); }) ==
               ZS_ERROR_INVALID_ARGUMENT);
         options = {};
         options.poll_interval = bad;
-        CHECK(result_of([&] { client.wait_for_session(id, options); }) ==
+        CHECK(result_of([&] { (void)client.wait_for_session(id, options); }) ==
               ZS_ERROR_INVALID_ARGUMENT);
     }
-    CHECK(result_of([&] { client.wait_for_session(std::string("a\0b", 3)); }) ==
+    CHECK(result_of([&] { (void)client.wait_for_session(std::string("a\0b", 3)); }) ==
           ZS_ERROR_INVALID_ARGUMENT);
     CHECK(sandbox_request_count(&box) == before);
 }
@@ -97,33 +97,33 @@ struct Thrown {
     int number;
 };
 
-static void an_exception_of_on_poll_is_carried_out(const sandbox &box) {
+static void an_exception_of_on_poll_reaches_the_caller(const sandbox &box) {
     const zignsec::Client client = client_of(box);
-    const std::string id = open_session(client);
+    const std::string id = start_session(client);
     zignsec::WaitOptions options;
     int number = 0;
     options.on_poll = [&](const zignsec::Session &, milliseconds) -> bool { throw Thrown{++number}; };
     const auto caught = [&] {
         try {
-            client.wait_for_session(id, options);
+            (void)client.wait_for_session(id, options);
         } catch (const Thrown &thrown) {
             return thrown.number;
         }
         return 0;
     };
-    /* At a poll that ends nothing, and at the one that ends the wait. */
+    /* At a poll that returns a pending session, and at one that returns a final session. */
     CHECK(caught() == 1);
     sandbox_user(&box, id.c_str(), "accept");
     CHECK(caught() == 2);
 }
 
-static void a_client_and_its_duplicate_are_stopped_apart(const sandbox &box) {
+static void a_client_and_its_duplicate_are_cancelled_separately(const sandbox &box) {
     const zignsec::Client client = client_of(box);
     const zignsec::Client other = client.dup();
     CHECK(other.get() != nullptr && other.get() != client.get());
     const auto wait = [&](const zignsec::Client &self, milliseconds interval,
                           std::promise<void> &polled) {
-        return std::async(std::launch::async, [&self, &polled, interval, id = open_session(client)] {
+        return std::async(std::launch::async, [&self, &polled, interval, id = start_session(client)] {
             zignsec::WaitOptions options;
             bool first = true;
             options.poll_interval = interval;
@@ -133,7 +133,7 @@ static void a_client_and_its_duplicate_are_stopped_apart(const sandbox &box) {
                 }
                 return true;
             };
-            return result_of([&] { self.wait_for_session(id, options); });
+            return result_of([&] { (void)self.wait_for_session(id, options); });
         });
     };
     std::promise<void> polled, other_polled;
@@ -152,13 +152,13 @@ static std::int32_t throws(const zs_session *, std::uint32_t, void *) { throw 1;
 
 static void throws_from_the_log(std::int32_t, const char *, void *) { throw 1; }
 
-/* How a process ends that calls C itself, with a callback that throws. */
-static int end_of_a_process_that_throws(const sandbox &box, bool while_logging) {
+/* The exit status of a process that uses the C API with a callback that throws. */
+static int status_of_a_process_that_throws(const sandbox &box, bool while_logging) {
     const zignsec::Client client = client_of(box);
-    const std::string id = open_session(client);
+    const std::string id = start_session(client);
     const pid_t child = fork();
     if (child == 0) {
-        /* What the end has to say, and a core, are not wanted. */
+        /* No message and no core file. */
         const rlimit none{};
         setrlimit(RLIMIT_CORE, &none);
         CHECK(std::freopen("/dev/null", "w", stderr) != nullptr);
@@ -167,7 +167,7 @@ static int end_of_a_process_that_throws(const sandbox &box, bool while_logging) 
             zs_session *session = nullptr;
             options.on_poll = throws;
             if (while_logging) {
-                zs_set_log_callback(5, throws_from_the_log, nullptr);
+                zs_set_log_callback(ZS_LOG_TRACE, throws_from_the_log, nullptr);
                 zs_get_session(client.get(), id.c_str(), &session, nullptr);
             } else {
                 zs_wait_for_session(client.get(), id.c_str(), &options, &session, nullptr);
@@ -182,20 +182,20 @@ static int end_of_a_process_that_throws(const sandbox &box, bool while_logging) 
     return status;
 }
 
-static void an_exception_does_not_pass_through_the_library(const sandbox &box) {
+static void an_exception_of_a_callback_aborts_the_process(const sandbox &box) {
     for (const bool while_logging : {false, true}) {
-        const int status = end_of_a_process_that_throws(box, while_logging);
+        const int status = status_of_a_process_that_throws(box, while_logging);
         CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     }
 }
 
 int main() {
     sandbox box = sandbox_start(0);
-    a_wait_ends_with_the_session(box);
+    a_wait_ends_when_the_session_is_final(box);
     a_wait_fails_as_in_c(box);
-    an_exception_of_on_poll_is_carried_out(box);
-    a_client_and_its_duplicate_are_stopped_apart(box);
-    an_exception_does_not_pass_through_the_library(box);
+    an_exception_of_on_poll_reaches_the_caller(box);
+    a_client_and_its_duplicate_are_cancelled_separately(box);
+    an_exception_of_a_callback_aborts_the_process(box);
     sandbox_stop(&box);
     return report("cpp/waiting");
 }

@@ -1,9 +1,9 @@
-"""The committed description of the ABI: compares with it, and as a program writes it anew.
+"""Compares the ABI with the committed description; run as a program, updates the description.
 
-What is described is the header, as a C++ compiler sees it: a stub with a body for each function in
-it. The library itself would be described in types of Rust's, down to the inside of its handles.
-The header is what the library has: cbindgen writes it from the library's source, and the exported
-symbols are those of a list.
+The description is made from the header, as a C++ compiler sees it: from a stub library with a body
+for each function. A description of the real library would contain Rust's types and the fields of
+opaque handles. The header matches the library, because cbindgen writes it from the library's source
+and a test compares the exported symbols with a list.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ HEADER = (ROOT / "include/zignsec.h").read_text()
 
 
 def described(folder: Path, header: str, soname: str = SONAME) -> Path:
-    """Describes the stub library that a C++ compiler makes of a header."""
+    """Builds a stub library from a header and describes it."""
     function = re.compile(r"^(?!typedef)(\w[^;{}/]*?\bzs_\w+\([^;{}]*\));$", re.M)
     bodies, count = function.subn(r"\1 { __builtin_trap(); }", header)
     assert count > 40
-    # No function names this enum.
+    # No function uses this enum.
     bodies += "\nenum zs_status zs_stub_status;\n"
     (folder / "stub.cpp").write_text(bodies)
     options = ["-g", "-shared", "-fPIC", f"-Wl,-soname,{soname}"]
@@ -37,21 +37,22 @@ def described(folder: Path, header: str, soname: str = SONAME) -> Path:
 
 
 def option_structs(description: ElementTree.Element) -> dict[str, ElementTree.Element]:
-    """The structs whose size callers tell."""
-    told = ".//class-decl[data-member]"
+    """The structs that contain struct_size."""
+    with_members = ".//class-decl[data-member]"
     return {
         struct.attrib["name"]: struct
-        for struct in description.iterfind(told)
+        for struct in description.iterfind(with_members)
         if struct.find("data-member/var-decl[@name='struct_size']") is not None
     }
 
 
 def differences(description: Path) -> str:
-    """What breaks programs, in abidiff's words; empty if nothing does."""
+    """The report of abidiff on changes that break programs; empty if there are none."""
     new = ElementTree.parse(description).getroot()
     was = option_structs(ElementTree.parse(DESCRIPTION).getroot())
     assert len(was) >= 3
-    # What an option struct has beyond its old end is nothing to a program that tells its old size.
+    # An option struct may grow at its end: the library accepts every older size of it. So only the
+    # fields of the committed description are compared.
     for name, struct in option_structs(new).items():
         size = int(struct.attrib["size-in-bits"])
         end = min(size, int(was[name].attrib["size-in-bits"]) if name in was else size)
@@ -62,26 +63,26 @@ def differences(description: Path) -> str:
     description.write_bytes(ElementTree.tostring(new))
     command = ["abidiff", "--no-added-syms", str(DESCRIPTION), str(description)]
     ran = subprocess.run(command, capture_output=True, text=True)
-    # 1 and 2 are errors of abidiff's own; 4 and 8 tell of changes.
+    # Bits 1 and 2 are errors of abidiff; bits 4 and 8 report changes.
     assert ran.returncode & 3 == 0, ran.stderr
     return ran.stdout if ran.returncode else ""
 
 
 def write_description(folder: Path) -> None:
-    """Writes it anew, unless that would hide what breaks programs."""
+    """Updates the description, unless the change breaks programs."""
     new = described(folder, HEADER)
     if DESCRIPTION.exists() and f"soname='{SONAME}'" in DESCRIPTION.read_text():
         broken = differences(Path(shutil.copy(new, folder / "compared.abi")))
         if broken:
             raise SystemExit(
-                f"{broken}\nThis breaks programs. Raise the minor version; or, where {VERSION} has "
-                f"not been released, delete {DESCRIPTION.relative_to(ROOT)} first."
+                f"{broken}\nThis breaks programs. Raise the minor version; or, if {VERSION} has not "
+                f"been released, delete {DESCRIPTION.relative_to(ROOT)} first."
             )
     shutil.copy(new, DESCRIPTION)
 
 
 def write_symbols() -> None:
-    """Adds new symbols with this version, and keeps since when the others are there."""
+    """Adds new symbols with this version, and keeps the versions of the others."""
     head = f"{SONAME} libzignsec{SOVERSION} #MINVER#\n* Build-Depends-Package: libzignsec-dev\n"
     old = SYMBOLS.read_text() if SYMBOLS.exists() else ""
     since = dict(re.findall(r"^ (\S+)@Base (\S+)$", old, re.M)) if old.startswith(head) else {}
