@@ -383,7 +383,7 @@ typedef struct zs_client_options {
      */
     uint32_t timeout_ms;
     /**
-     * How often a call may be retried when that is safe and can help. 0: 2. -1: never.
+     * How many times a call may be retried when that is safe and can help. 0: 2. -1: never.
      */
     int32_t max_retries;
     /**

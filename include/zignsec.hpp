@@ -183,7 +183,7 @@ struct ClientOptions {
     std::chrono::milliseconds attempt_timeout{};
     /** The limit for a whole call. Zero: 30 seconds. */
     std::chrono::milliseconds timeout{};
-    /** How often a call may be retried; 0 is never. If not set: 2. */
+    /** How many times a call may be retried; 0 is never. If not set: 2. */
     std::optional<int> max_retries;
 };
 

@@ -53,7 +53,7 @@ pub struct zs_client_options<'a> {
     /// The limit for a whole call, including all attempts and the pauses between them, in
     /// milliseconds. 0: 30000.
     pub timeout_ms: u32,
-    /// How often a call may be retried when that is safe and can help. 0: 2. -1: never.
+    /// How many times a call may be retried when that is safe and can help. 0: 2. -1: never.
     pub max_retries: i32,
     /// A PEM file with the only certificates to trust. NULL: SSL_CERT_FILE and SSL_CERT_DIR, else
     /// REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else the system's trust store.

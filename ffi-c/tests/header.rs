@@ -163,7 +163,7 @@ fn documented_defaults_are_those_of_the_core() {
     let expected = [
         ("connect_timeout_ms;", milliseconds(defaults::CONNECT_TIMEOUT)),
         ("attempt_timeout_ms;", milliseconds(defaults::ATTEMPT_TIMEOUT)),
-        (" timeout_ms;\n    /**\n     * How often", milliseconds(defaults::TIMEOUT)),
+        (" timeout_ms;\n    /**\n     * How many", milliseconds(defaults::TIMEOUT)),
         (" timeout_ms;\n    /**\n     * The time between", milliseconds(defaults::WAIT_TIMEOUT)),
         ("poll_interval_ms;", milliseconds(defaults::POLL_INTERVAL)),
         ("max_retries;", format!(" 0: {}. -1: never.", defaults::MAX_RETRIES)),
@@ -186,7 +186,7 @@ fn documented_defaults_of_cpp_are_those_of_the_core() {
     let expected = [
         ("connect_timeout{};", seconds(defaults::CONNECT_TIMEOUT)),
         ("attempt_timeout{};", seconds(defaults::ATTEMPT_TIMEOUT)),
-        (" timeout{};\n    /** How often", seconds(defaults::TIMEOUT)),
+        (" timeout{};\n    /** How many", seconds(defaults::TIMEOUT)),
         (" timeout{};\n    /** The time between", seconds(defaults::WAIT_TIMEOUT)),
         ("poll_interval{};", seconds(defaults::POLL_INTERVAL)),
         (" max_retries;", format!(" not set: {}.", defaults::MAX_RETRIES)),
