@@ -234,7 +234,7 @@ enum zs_result
      */
     ZS_ERROR_CANCELLED = 31,
     /**
-     * The signature of a webhook is missing, malformed, wrong or too old.
+     * The signature of a webhook is missing, malformed, wrong, or outside the tolerance.
      */
     ZS_ERROR_WEBHOOK_SIGNATURE = 40,
     /**
@@ -905,9 +905,9 @@ void zs_wait_options_init(zs_wait_options *options, size_t struct_size);
  *                        time is not checked.
  * @param[out] out_event  The event. Free it with zs_webhook_event_free().
  * @param[out] out_error  The error. Free it with zs_error_free(). May be NULL.
- * @return ZS_OK; ZS_ERROR_WEBHOOK_SIGNATURE for a signature that is missing, malformed or too old,
- *         or does not match the body and the secret; ZS_ERROR_PROTOCOL for a body that is
- *         correctly signed but invalid: not a JSON object, no ID, a duplicate key;
+ * @return ZS_OK; ZS_ERROR_WEBHOOK_SIGNATURE for a signature that is missing, malformed or outside
+ *         the tolerance, or does not match the body and the secret; ZS_ERROR_PROTOCOL for a body
+ *         that is correctly signed but invalid: not a JSON object, no ID, a duplicate key;
  *         ZS_ERROR_INVALID_ARGUMENT for a secret that is NULL, empty or not UTF-8, a body that is
  *         NULL, or another negative tolerance.
  */
