@@ -52,7 +52,8 @@ impl<'a> InStr<'a> {
         Ok(self.optional(name)?.unwrap_or_default())
     }
 
-    /// Untrusted text, which the core is to reject: NULL becomes empty, and invalid UTF-8 U+FFFD.
+    /// Untrusted input, which the core checks: NULL becomes an empty string, and each invalid UTF-8
+    /// sequence becomes U+FFFD.
     pub(crate) fn lossy(self) -> Cow<'a, str> {
         if self.0.is_null() {
             return Cow::Borrowed("");
@@ -207,10 +208,10 @@ impl<T: Extensible> InitPtr<'_, T> {
     }
 }
 
-/// Where C wants a pointer to a new object, or NULL. The place may be uninitialised.
+/// A pointer to a variable of C for a new object, or NULL. The variable may be uninitialised.
 pub(crate) type OutPtr<'a, T> = Option<&'a mut MaybeUninit<*mut T>>;
 
-/// Where C wants a pointer to an object that the library keeps, or NULL.
+/// A pointer to a variable of C for an object that the library owns, or NULL.
 pub(crate) type OutBorrowed<'a, T> = Option<&'a mut MaybeUninit<*const T>>;
 
 /// A pointer that C receives for a `T`.
@@ -228,7 +229,7 @@ impl<T> IntoRaw<T> for *mut T {
     }
 }
 
-/// An object that the library keeps for the life of the process.
+/// An object that the library owns until the process ends.
 impl<T> IntoRaw<&'static T> for *const T {
     const NULL: Self = ptr::null();
 
@@ -242,9 +243,9 @@ impl<T> IntoRaw<&'static T> for *const T {
 pub struct FreePtr<'a, T>(*mut T, PhantomData<&'a T>);
 
 impl<T> FreePtr<'_, T> {
-    /// The object, unless it is the one that the library keeps.
-    pub(crate) fn into_box(self, kept: Option<&T>) -> Option<Box<T>> {
-        if self.0.is_null() || kept.is_some_and(|kept| ptr::eq(kept, self.0)) {
+    /// The object, unless it is the one that the library owns.
+    pub(crate) fn into_box(self, owned: Option<&T>) -> Option<Box<T>> {
+        if self.0.is_null() || owned.is_some_and(|owned| ptr::eq(owned, self.0)) {
             return None;
         }
         // SAFETY: not NULL, and the caller guarantees an object that it received and did not free.

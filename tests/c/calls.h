@@ -1,4 +1,4 @@
-/* What most tests in C need: a client of the sandbox, and the example request of the gateway's page. */
+/* What most tests need: a client of the sandbox, and the example request of the gateway's page. */
 #ifndef TESTS_CALLS_H
 #define TESTS_CALLS_H
 

@@ -6,13 +6,13 @@
 
 static int checks, failures;
 
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        checks++;                                                                                  \
-        if (!(condition)) {                                                                        \
-            failures++;                                                                            \
-            fprintf(stderr, "FAILED  %s:%d: %s\n", __FILE__, __LINE__, #condition);                \
-        }                                                                                          \
+#define CHECK(condition) \
+    do { \
+        checks++; \
+        if (!(condition)) { \
+            failures++; \
+            fprintf(stderr, "FAILED  %s:%d: %s\n", __FILE__, __LINE__, #condition); \
+        } \
     } while (0)
 
 /* Prints the counts and returns the exit status. */

@@ -1,6 +1,6 @@
 /*
- * The contract of the header, tested by a program that uses only the header: a session from start to
- * verdict, NULL for every pointer, option structs, a webhook, and a panic that does not reach C.
+ * The contract of the header, tested by a program that uses only the header: a session from start
+ * to verdict, NULL for every pointer, option structs, a webhook, and a panic that does not reach C.
  */
 #include "calls.h"
 #include "check.h"
@@ -213,8 +213,8 @@ static void webhooks_are_verified(void) {
     const size_t length = strlen(body);
     zs_webhook_event *event = (zs_webhook_event *)&event;
     zs_error *error = (zs_error *)&event; /* not NULL: success must set it to NULL */
-    CHECK(zs_verify_webhook(bytes, length, signature, secret, ZS_TOLERANCE_UNLIMITED, &event, &error) ==
-          ZS_OK);
+    CHECK(zs_verify_webhook(bytes, length, signature, secret, ZS_TOLERANCE_UNLIMITED, &event,
+                            &error) == ZS_OK);
     CHECK(error == NULL);
     CHECK(same(zs_webhook_event_session_id(event), "55c20771"));
     CHECK(same(zs_webhook_event_json(event), body));
@@ -250,8 +250,8 @@ static void webhooks_are_verified(void) {
     }
     CHECK(zs_verify_webhook(bytes, length, signature, secret, INT64_MAX, &event, NULL) == ZS_OK);
     zs_webhook_event_free(event);
-    CHECK(zs_verify_webhook(bytes, length, signature, secret, ZS_TOLERANCE_UNLIMITED, NULL, &error) ==
-          ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(zs_verify_webhook(bytes, length, signature, secret, ZS_TOLERANCE_UNLIMITED, NULL,
+                            &error) == ZS_ERROR_INVALID_ARGUMENT);
     CHECK(strstr(zs_error_message(error), "out_event") != NULL);
     zs_error_free(error);
     CHECK(zs_verify_webhook(NULL, 0, NULL, NULL, 0, NULL, NULL) == ZS_ERROR_INVALID_ARGUMENT);

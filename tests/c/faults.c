@@ -107,7 +107,7 @@ static void arm(const sandbox *box, const cJSON *fault, const port *elsewhere) {
     cJSON_free(text);
 }
 
-/* Starts a session to look up: whether it worked, and the session ID. */
+/* Starts a session for a later GET: whether it worked, and the session ID. */
 static int start_session(const zs_client *client, char id[65]) {
     zs_session *session = NULL;
     const zs_result result = start(client, ACCEPTED, &session, NULL);

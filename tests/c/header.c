@@ -1,6 +1,8 @@
-/* The header alone, included twice, and its macros: compiled in every version of C and C++, not run. */
+/* The header alone, included twice, and its macros. Compiled in every version of C and C++. */
+/* clang-format off: it would remove the second #include. */
 #include "zignsec.h"
 #include "zignsec.h"
+/* clang-format on */
 
 /* Each type has a tag. */
 struct zs_client;

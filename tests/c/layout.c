@@ -1,7 +1,8 @@
 /*
- * The numbers that a compiled program contains: sizes, offsets, results, statuses, and what the INIT
- * macros set. Compiled in every version of C and C++; needs no library. As long as the SONAME stays
- * the same, no number changes, with one exception: an option struct grows when a field is appended.
+ * The numbers that a compiled program contains: sizes, offsets, results, statuses, and what the
+ * INIT macros set. Compiled in every version of C and C++; needs no library. As long as the SONAME
+ * stays the same, no number changes, with one exception: an option struct grows when a field is
+ * appended.
  */
 #include "check.h"
 #include "zignsec.h"
@@ -11,7 +12,8 @@
 /* A compile-time assertion in C99. */
 #define JOIN(left, right) left##right
 #define NAMED(left, right) JOIN(left, right)
-#define ASSERT_STATIC(condition) typedef char NAMED(assertion_in_line_, __LINE__)[(condition) ? 1 : -1]
+#define ASSERT_STATIC(condition) \
+    typedef char NAMED(assertion_in_line_, __LINE__)[(condition) ? 1 : -1]
 #define ASSERT_OFFSET(type, field, offset) ASSERT_STATIC(offsetof(type, field) == (offset))
 
 enum { POINTER = sizeof(void *) };
@@ -69,13 +71,15 @@ ASSERT_STATIC(ZS_STATUS_UNKNOWN == 0 && ZS_STATUS_CREATED == 1 && ZS_STATUS_PEND
 ASSERT_STATIC(ZS_STATUS_ACCEPTED == 3 && ZS_STATUS_FINISHED == 4 && ZS_STATUS_FAILED == 5);
 ASSERT_STATIC(ZS_STATUS_CANCELLED == 6 && ZS_STATUS_DECLINED == 7 && ZS_STATUS_TIMEOUT == 8);
 
-ASSERT_STATIC(ZS_ENVIRONMENT_DEFAULT == 0 && ZS_ENVIRONMENT_TEST == 1 && ZS_ENVIRONMENT_PRODUCTION == 2);
+ASSERT_STATIC(ZS_ENVIRONMENT_DEFAULT == 0 && ZS_ENVIRONMENT_TEST == 1 &&
+              ZS_ENVIRONMENT_PRODUCTION == 2);
 ASSERT_STATIC(ZS_AUTH_AUTHORIZATION == 0 && ZS_AUTH_ZS_PRODUCT_KEY == 1);
 ASSERT_STATIC(ZS_TOLERANCE_UNLIMITED == -1);
 ASSERT_STATIC(ZS_LOG_ERROR == 1 && ZS_LOG_WARN == 2 && ZS_LOG_INFO == 3);
 ASSERT_STATIC(ZS_LOG_DEBUG == 4 && ZS_LOG_TRACE == 5);
 ASSERT_STATIC(ZS_VERSION_MAJOR < 256 && ZS_VERSION_MINOR < 256 && ZS_VERSION_PATCH < 256);
-ASSERT_STATIC(ZS_VERSION_NUMBER == ZS_VERSION_MAJOR * 65536 + ZS_VERSION_MINOR * 256 + ZS_VERSION_PATCH);
+ASSERT_STATIC(ZS_VERSION_NUMBER ==
+              ZS_VERSION_MAJOR * 65536 + ZS_VERSION_MINOR * 256 + ZS_VERSION_PATCH);
 
 /* Whether a struct contains its size, and zero in every other byte. The structs have no padding. */
 static int contains_only_its_size(const void *value, size_t size) {

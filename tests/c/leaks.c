@@ -1,6 +1,6 @@
 /*
- * Ten thousand calls of all functions, successful and failed, for memory checkers. Everything that a
- * call returns is freed. An argument sets another number of calls.
+ * Ten thousand calls of all functions, successful and failed, for memory checkers. Everything that
+ * a call returns is freed. An argument sets another number of calls.
  */
 #include "calls.h"
 #include "check.h"

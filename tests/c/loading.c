@@ -1,6 +1,6 @@
 /*
- * The library as a plug-in: loaded, used and closed repeatedly, by a program that is not linked to it,
- * from a thread that C created.
+ * The library as a plug-in: loaded, used and closed repeatedly, by a program that is not linked to
+ * it, from a thread that C created.
  */
 #define _POSIX_C_SOURCE 200809L
 

@@ -35,7 +35,7 @@ static void store(int32_t level, const char *message, void *user_data) {
     pthread_mutex_unlock(&self->lock);
 }
 
-static zs_result look_up(const zs_client *client, const char *id) {
+static zs_result get_session(const zs_client *client, const char *id) {
     zs_session *session = NULL;
     const zs_result result = zs_get_session(client, id, &session, NULL);
     zs_session_free(session);
@@ -50,18 +50,18 @@ static void each_attempt_is_logged_without_secrets(const sandbox *box) {
     const session_id id = start_session(client);
     CHECK(all.lines == 1 && strstr(all.text, "POST ") != NULL);
     CHECK(strstr(all.text, "two_factor_auth/phone") != NULL && strstr(all.text, "200") != NULL);
-    CHECK(look_up(client, id.text) == ZS_OK);
+    CHECK(get_session(client, id.text) == ZS_OK);
     CHECK(all.lines == 2 && strstr(all.text, "GET ") != NULL && all.of_level[ZS_LOG_DEBUG] == 2);
 
     /* A failed attempt and its retry. */
     sandbox_fault(box, "http-503");
-    CHECK(look_up(client, id.text) == ZS_OK);
+    CHECK(get_session(client, id.text) == ZS_OK);
     CHECK(all.lines == 4 && strstr(all.text, "503") != NULL);
     CHECK(all.of_level[ZS_LOG_WARN] == 1 && all.of_level[ZS_LOG_DEBUG] == 3);
     CHECK(strstr(all.text, "attempt 2") != NULL);
 
     sandbox_fault(box, "reset");
-    CHECK(look_up(client, id.text) == ZS_OK);
+    CHECK(get_session(client, id.text) == ZS_OK);
     CHECK(all.lines == 6 && all.of_level[ZS_LOG_WARN] == 2 && all.of_unknown_level == 0);
 
     CHECK(strstr(all.text, box->api_key) == NULL);
@@ -86,8 +86,8 @@ static void only_the_requested_levels_are_logged(const sandbox *box) {
     for (size_t at = 0; at < sizeof cases / sizeof *cases; at++) {
         record all = {.lock = PTHREAD_MUTEX_INITIALIZER};
         zs_set_log_callback(cases[at].max_level, cases[at].callback, &all);
-        CHECK(look_up(client, id.text) == ZS_OK);
-        CHECK(look_up(client, "unknown-session") == ZS_ERROR_NOT_FOUND);
+        CHECK(get_session(client, id.text) == ZS_OK);
+        CHECK(get_session(client, "unknown-session") == ZS_ERROR_NOT_FOUND);
         CHECK(all.lines == cases[at].lines);
     }
     zs_set_log_callback(0, NULL, NULL);
@@ -120,7 +120,7 @@ static void wait_for_both(int32_t level, const char *message, void *barrier) {
 /* Returns NULL on success. */
 static void *call(void *of) {
     const caller *self = of;
-    return look_up(self->client, self->id) == ZS_OK ? NULL : of;
+    return get_session(self->client, self->id) == ZS_OK ? NULL : of;
 }
 
 static void join(pthread_t thread) {
@@ -152,14 +152,14 @@ static int child_logs(const caller *self, sem_t *inherited) {
     sem_t own;
     sem_init(&own, 0, 0);
     int before = value_of(inherited);
-    CHECK(look_up(self->client, self->id) == ZS_OK);
+    CHECK(get_session(self->client, self->id) == ZS_OK);
     CHECK(value_of(inherited) == before + 1);
     zs_set_log_callback(ZS_LOG_TRACE, count, &own);
     before = value_of(inherited);
-    CHECK(look_up(self->client, self->id) == ZS_OK);
+    CHECK(get_session(self->client, self->id) == ZS_OK);
     CHECK(value_of(&own) == 1 && value_of(inherited) == before);
     zs_set_log_callback(0, NULL, NULL);
-    CHECK(look_up(self->client, self->id) == ZS_OK);
+    CHECK(get_session(self->client, self->id) == ZS_OK);
     CHECK(value_of(&own) == 1 && value_of(inherited) == before);
     return failures == 0;
 }

@@ -21,7 +21,8 @@ typedef struct field {
     size_t end;
 } field;
 
-#define FIELD(type, name) {#name, offsetof(type, name) + sizeof(((type *)NULL)->name)}
+#define FIELD(type, name) \
+    { #name, offsetof(type, name) + sizeof(((type *)NULL)->name) }
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const field CLIENT_FIELDS[] = {
@@ -43,14 +44,10 @@ static const field CLIENT_FIELDS[] = {
 };
 
 static const field REQUEST_FIELDS[] = {
-    FIELD(zs_phone_2fa_request, struct_size),
-    FIELD(zs_phone_2fa_request, phone_number),
-    FIELD(zs_phone_2fa_request, redirect_success),
-    FIELD(zs_phone_2fa_request, redirect_failure),
-    FIELD(zs_phone_2fa_request, locale),
-    FIELD(zs_phone_2fa_request, relay_state),
-    FIELD(zs_phone_2fa_request, webhook),
-    FIELD(zs_phone_2fa_request, csrf_token),
+    FIELD(zs_phone_2fa_request, struct_size),      FIELD(zs_phone_2fa_request, phone_number),
+    FIELD(zs_phone_2fa_request, redirect_success), FIELD(zs_phone_2fa_request, redirect_failure),
+    FIELD(zs_phone_2fa_request, locale),           FIELD(zs_phone_2fa_request, relay_state),
+    FIELD(zs_phone_2fa_request, webhook),          FIELD(zs_phone_2fa_request, csrf_token),
 };
 
 static const field WAIT_FIELDS[] = {
@@ -166,7 +163,7 @@ static void client_options_are_completed(void) {
     CHECK(invalidated == (int)COUNT(CLIENT_FIELDS) - 4);
 }
 
-static zs_result look_up(const zs_client_options *options, size_t size, const char *id) {
+static zs_result get_session(const zs_client_options *options, size_t size, const char *id) {
     zs_client *client = NULL;
     zs_session *session = NULL;
     CHECK(new_client(options, size, &client, NULL) == ZS_OK);
@@ -196,7 +193,7 @@ static void time_limits_are_used(const sandbox *box, const char *id) {
         cJSON_AddNumberToObject(fault, "times", 3);
         cJSON_Delete(sandbox_call(box, "faults", fault));
         cJSON_Delete(fault);
-        CHECK(look_up(&limits[at].options, limits[at].end, id) == ZS_ERROR_TIMEOUT);
+        CHECK(get_session(&limits[at].options, limits[at].end, id) == ZS_ERROR_TIMEOUT);
         sandbox_disarm(box);
     }
 }

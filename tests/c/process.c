@@ -30,7 +30,7 @@ static zs_client *client_of(const sandbox *box, int32_t max_retries) {
     return client;
 }
 
-/* Starts a session and looks it up: 1 if both responses match the requests. */
+/* Starts a session and gets it: 1 if both responses match the requests. */
 static int call(const zs_client *client, const char *state) {
     zs_phone_2fa_request request = ZS_PHONE_2FA_REQUEST_INIT;
     request.phone_number = "+46701740605";
@@ -43,7 +43,7 @@ static int call(const zs_client *client, const char *state) {
     if (zs_start_phone_2fa(client, &request, &started, &error) == ZS_OK &&
         zs_get_session(client, zs_session_id(started), &found, &error) == ZS_OK) {
         passed = strcmp(zs_session_id(started), zs_session_id(found)) == 0 &&
-                strcmp(zs_session_relay_state(found), state) == 0;
+                 strcmp(zs_session_relay_state(found), state) == 0;
     }
     if (!passed) {
         fprintf(stderr, "%s: %s\n", state, zs_error_message(error));
@@ -196,8 +196,8 @@ static void signals_do_not_disturb_calls(const sandbox *box) {
 static void a_peer_that_closes_raises_no_sigpipe(const sandbox *box) {
     struct sigaction found;
     CHECK(sigaction(SIGPIPE, NULL, &found) == 0 && found.sa_handler == SIG_DFL);
-    const char *faults[] = {"reset-on-accept", "close-on-accept", "reset-when-reused",
-                            "close-when-reused", "reset", "close-after-answer"};
+    const char *faults[] = {"reset-on-accept",   "close-on-accept", "reset-when-reused",
+                            "close-when-reused", "reset",           "close-after-answer"};
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         zs_client *client = client_of(box, -1);
         sandbox_reset(box);

@@ -46,7 +46,7 @@ sandbox sandbox_start(int tls) {
 
     sandbox box = {0};
     box.pid = pid;
-    box.hold = in[1];
+    box.standard_input = in[1];
     box.ready = cJSON_Parse(line);
     box.url = cJSON_GetStringValue(cJSON_GetObjectItem(box.ready, "url"));
     box.api_key = cJSON_GetStringValue(cJSON_GetObjectItem(box.ready, "api_key"));
@@ -62,7 +62,7 @@ sandbox sandbox_start(int tls) {
 }
 
 void sandbox_stop(sandbox *box) {
-    close(box->hold);
+    close(box->standard_input);
     waitpid((pid_t)box->pid, NULL, 0);
     cJSON_Delete(box->ready);
     free(box->admin);

@@ -14,14 +14,14 @@ typedef struct sandbox {
     const char *ca_file; /* NULL without TLS */
     char *admin;         /* the base of the admin routes */
     long pid;
-    int hold; /* the sandbox exits when this is closed */
+    int standard_input; /* the sandbox exits when this is closed */
 } sandbox;
 
 /* Starts the program ZIGNSEC_TEST_SANDBOX, with `--tls` if `tls` is not 0. */
 sandbox sandbox_start(int tls);
 void sandbox_stop(sandbox *box);
 
-/* Sends a POST to an admin route, or a GET if `body` is NULL. Free the result with cJSON_Delete(). */
+/* Calls an admin route: POST, or GET if `body` is NULL. Free the result with cJSON_Delete(). */
 cJSON *sandbox_call(const sandbox *box, const char *path, const cJSON *body);
 /* The number of API requests since the last reset. */
 int sandbox_request_count(const sandbox *box);

@@ -16,7 +16,8 @@
 
 enum { THREADS = 4, ROUNDS = 5 };
 
-static int32_t continue_until_final(const zs_session *session, uint32_t elapsed_ms, void *user_data) {
+static int32_t continue_until_final(const zs_session *session, uint32_t elapsed_ms,
+                                    void *user_data) {
     int *polls = user_data;
     (void)elapsed_ms;
     ++*polls;
@@ -41,9 +42,10 @@ static int starts_and_waits(const zs_client *client, const char *state) {
     options.on_poll = continue_until_final;
     options.user_data = &polls;
     int passed = zs_start_phone_2fa(client, &request, &started, NULL) == ZS_OK &&
-                zs_wait_for_session(client, zs_session_id(started), &options, &final_session, NULL) == ZS_OK;
+                 zs_wait_for_session(client, zs_session_id(started), &options, &final_session,
+                                     NULL) == ZS_OK;
     passed = passed && polls == 1 && zs_session_is_verified(final_session) == 1 &&
-            same(zs_session_relay_state(final_session), state);
+             same(zs_session_relay_state(final_session), state);
     zs_session_free(started);
     zs_session_free(final_session);
     return passed;

@@ -121,8 +121,8 @@ static void every_response_is_decoded_correctly(const cJSON *kinds) {
             check(0, name, zs_result_name(result));
         } else {
             check(has_status(zs_session_status(session), text_of(each, "status")), name, "status");
-            check(strcmp(zs_session_status_text(session), text_of(each, "status_text")) == 0,
-                  name, "status_text");
+            check(strcmp(zs_session_status_text(session), text_of(each, "status_text")) == 0, name,
+                  "status_text");
             check(zs_session_is_final(session) == flag_of(each, "final"), name, "final");
             check(zs_session_is_verified(session) == flag_of(each, "verified"), name, "verified");
             cJSON *json = cJSON_Parse(zs_session_json(session));
@@ -150,11 +150,12 @@ static void every_webhook_is_verified_correctly(const cJSON *kinds) {
         const char *signature = value(each, "signature", NULL, signature_buffer);
         const char *secret = value(each, "secret", "a-secret-of-hooks", secret_buffer);
         const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(each, "tolerance_s");
-        const int64_t tolerance = seconds == NULL ? ZS_TOLERANCE_UNLIMITED : (int64_t)seconds->valuedouble;
+        const int64_t tolerance =
+            seconds == NULL ? ZS_TOLERANCE_UNLIMITED : (int64_t)seconds->valuedouble;
         zs_webhook_event *event = NULL;
         zs_error *error = NULL;
-        zs_result result = zs_verify_webhook(body, length + padding, signature, secret, tolerance,
-                                             &event, &error);
+        zs_result result =
+            zs_verify_webhook(body, length + padding, signature, secret, tolerance, &event, &error);
         if (kind != NULL) {
             check(result == code_of(kinds, kind), name, zs_result_name(result));
             check(event == NULL, name, "an event was returned");
@@ -162,7 +163,8 @@ static void every_webhook_is_verified_correctly(const cJSON *kinds) {
         } else if (result != ZS_OK) {
             check(0, name, zs_error_message(error));
         } else {
-            check(same(zs_webhook_event_session_id(event), text_of(each, "session_id")), name, "id");
+            check(same(zs_webhook_event_session_id(event), text_of(each, "session_id")), name,
+                  "id");
             check(same(zs_webhook_event_name(event), text_of(each, "event")), name, "name");
             check(has_status(zs_webhook_event_status(event), text_of(each, "status")), name,
                   "status");

@@ -1,6 +1,6 @@
 /*
- * Waiting for a session, and cancelling calls from the callback, another thread and a signal handler;
- * duplicates, and the client of the process.
+ * Waiting for a session, and cancelling calls from the callback, another thread and a signal
+ * handler; duplicates, and the client of the process.
  */
 #define _POSIX_C_SOURCE 200809L
 #define _XOPEN_SOURCE 700
@@ -126,7 +126,7 @@ static void the_callback_cancels_a_wait(const sandbox *box) {
 typedef struct call {
     const zs_client *client;
     session_id id;
-    uint32_t poll_interval_ms; /* 0: a single look-up */
+    uint32_t poll_interval_ms; /* 0: a single zs_get_session() */
     pthread_t thread;
     sem_t polled;
     zs_result result;

@@ -93,7 +93,8 @@ static void bad_values_are_refused(const sandbox &box) {
     const std::string cut("a\0b", 3);
     CHECK(error_of([&] { (void)client.get_session(cut); }).result() == ZS_ERROR_INVALID_ARGUMENT);
     CHECK(error_of([&] { (void)client.get_session(""); }).result() == ZS_ERROR_INVALID_ARGUMENT);
-    CHECK(error_of([&] { (void)client.start_phone_2fa({}); }).result() == ZS_ERROR_INVALID_ARGUMENT);
+    CHECK(error_of([&] { (void)client.start_phone_2fa({}); }).result() ==
+          ZS_ERROR_INVALID_ARGUMENT);
 
     zignsec::ClientOptions options;
     options.api_key = "key";
@@ -127,7 +128,8 @@ static void webhooks_are_verified() {
               .session_id() == "55c20771");
 
     const auto result_of = [&](const std::string &given, auto... tolerance) {
-        return error_of([&] { (void)zignsec::verify_webhook(body, given, secret, tolerance...); }).result();
+        return error_of([&] { (void)zignsec::verify_webhook(body, given, secret, tolerance...); })
+            .result();
     };
     CHECK(result_of(signature) == ZS_ERROR_WEBHOOK_SIGNATURE);
     CHECK(result_of("") == ZS_ERROR_WEBHOOK_SIGNATURE);

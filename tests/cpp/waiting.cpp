@@ -1,4 +1,4 @@
-/* Waiting and cancelling in C++: callbacks that act, cancel and throw; other threads; duplicates. */
+/* Waiting and cancelling in C++: callbacks that act, cancel and throw; threads; duplicates. */
 extern "C" {
 #include "sandbox.h"
 }
@@ -102,7 +102,9 @@ static void an_exception_of_on_poll_reaches_the_caller(const sandbox &box) {
     const std::string id = start_session(client);
     zignsec::WaitOptions options;
     int number = 0;
-    options.on_poll = [&](const zignsec::Session &, milliseconds) -> bool { throw Thrown{++number}; };
+    options.on_poll = [&](const zignsec::Session &, milliseconds) -> bool {
+        throw Thrown{++number};
+    };
     const auto caught = [&] {
         try {
             (void)client.wait_for_session(id, options);
@@ -123,18 +125,19 @@ static void a_client_and_its_duplicate_are_cancelled_separately(const sandbox &b
     CHECK(other.get() != nullptr && other.get() != client.get());
     const auto wait = [&](const zignsec::Client &self, milliseconds interval,
                           std::promise<void> &polled) {
-        return std::async(std::launch::async, [&self, &polled, interval, id = start_session(client)] {
-            zignsec::WaitOptions options;
-            bool first = true;
-            options.poll_interval = interval;
-            options.on_poll = [&](const zignsec::Session &, milliseconds) {
-                if (std::exchange(first, false)) {
-                    polled.set_value();
-                }
-                return true;
-            };
-            return result_of([&] { (void)self.wait_for_session(id, options); });
-        });
+        return std::async(std::launch::async,
+                          [&self, &polled, interval, id = start_session(client)] {
+                              zignsec::WaitOptions options;
+                              bool first = true;
+                              options.poll_interval = interval;
+                              options.on_poll = [&](const zignsec::Session &, milliseconds) {
+                                  if (std::exchange(first, false)) {
+                                      polled.set_value();
+                                  }
+                                  return true;
+                              };
+                              return result_of([&] { (void)self.wait_for_session(id, options); });
+                          });
     };
     std::promise<void> polled, other_polled;
     auto result = wait(client, hours(1), polled);
@@ -148,9 +151,13 @@ static void a_client_and_its_duplicate_are_cancelled_separately(const sandbox &b
     CHECK(other_result.get() == ZS_ERROR_CANCELLED);
 }
 
-static std::int32_t throws(const zs_session *, std::uint32_t, void *) { throw 1; }
+static std::int32_t throws(const zs_session *, std::uint32_t, void *) {
+    throw 1;
+}
 
-static void throws_from_the_log(std::int32_t, const char *, void *) { throw 1; }
+static void throws_from_the_log(std::int32_t, const char *, void *) {
+    throw 1;
+}
 
 /* The exit status of a process that uses the C API with a callback that throws. */
 static int status_of_a_process_that_throws(const sandbox &box, bool while_logging) {

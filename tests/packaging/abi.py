@@ -72,11 +72,11 @@ def write_description(folder: Path) -> None:
     """Updates the description, unless the change breaks programs."""
     new = described(folder, HEADER)
     if DESCRIPTION.exists() and f"soname='{SONAME}'" in DESCRIPTION.read_text():
-        broken = differences(Path(shutil.copy(new, folder / "compared.abi")))
-        if broken:
+        changes = differences(Path(shutil.copy(new, folder / "compared.abi")))
+        if changes:
             raise SystemExit(
-                f"{broken}\nThis breaks programs. Raise the minor version; or, if {VERSION} has not "
-                f"been released, delete {DESCRIPTION.relative_to(ROOT)} first."
+                f"{changes}\nThis breaks programs. Raise the minor version; or, if {VERSION} has "
+                f"not been released, delete {DESCRIPTION.relative_to(ROOT)} first."
             )
     shutil.copy(new, DESCRIPTION)
 
