@@ -130,8 +130,7 @@ inline void check(zs_result result, zs_error *error) {
     }
 }
 
-/** A string for C. C would read it up to its first NUL only, so a string that contains NUL is
- * refused. */
+/** A string for C. One that contains NUL is refused, because C would read only a part of it. */
 inline const char *c_string(const char *name, const std::string &text,
                             zs_result refusal = ZS_ERROR_INVALID_ARGUMENT) {
     if (text.find('\0') != std::string::npos) {
