@@ -1,9 +1,9 @@
---  Puts one user through the phone check: phone_2fa +46701740605
+--  Verifies one user by phone: phone_2fa +46701740605
 --
 --  The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or
 --  ZIGNSEC_ENVIRONMENT.
 
---  The functions and structs of zignsec.h.
+--  The functions and structs of zignsec.h that this program uses.
 with Ada.Finalization;
 with Interfaces.C.Strings;
 with System;
@@ -20,14 +20,14 @@ package ZignSec is
    subtype Pointer is System.Address;
 
    type Phone_2FA_Request is record
-      Struct_Size      : Size  := 0;
-      Phone_Number     : Chars    := Strings.Null_Ptr;
-      Redirect_Success : Chars    := Strings.Null_Ptr;
-      Redirect_Failure : Chars    := Strings.Null_Ptr;
-      Locale           : Chars    := Strings.Null_Ptr;
-      Relay_State      : Chars    := Strings.Null_Ptr;
-      Webhook          : Chars    := Strings.Null_Ptr;
-      CSRF_Token       : Chars    := Strings.Null_Ptr;
+      Struct_Size      : Size;
+      Phone_Number     : Chars;
+      Redirect_Success : Chars;
+      Redirect_Failure : Chars;
+      Locale           : Chars;
+      Relay_State      : Chars;
+      Webhook          : Chars;
+      CSRF_Token       : Chars;
    end record with Convention => C;
 
    type Wait_Callback is access function
@@ -35,13 +35,17 @@ package ZignSec is
    with Convention => C;
 
    type Wait_Options is record
-      Struct_Size      : Size          := 0;
-      Timeout_Ms       : Unsigned_32   := 0;
-      Poll_Interval_Ms : Unsigned_32   := 0;
-      On_Poll          : Wait_Callback := null;
-      User_Data        : Pointer       := System.Null_Address;
+      Struct_Size      : Size;
+      Timeout_Ms       : Unsigned_32;
+      Poll_Interval_Ms : Unsigned_32;
+      On_Poll          : Wait_Callback;
+      User_Data        : Pointer;
    end record with Convention => C;
 
+   procedure ZS_Phone_2FA_Request_Init (Request : out Phone_2FA_Request; Struct_Size : Size)
+   with Import, Convention => C;
+   procedure ZS_Wait_Options_Init (Options : out Wait_Options; Struct_Size : Size)
+   with Import, Convention => C;
    function ZS_Client_New
      (Options : Pointer; Client, Error : out Pointer) return Int_32
    with Import, Convention => C;
@@ -60,12 +64,11 @@ package ZignSec is
    function ZS_Session_Is_Verified (Session : Pointer) return Int_32
    with Import, Convention => C;
    procedure ZS_Session_Free (Session : Pointer) with Import, Convention => C;
-   function ZS_Result_Name (Result : Int_32) return Chars with Import, Convention => C;
+   function ZS_Error_Result_Name (Error : Pointer) return Chars with Import, Convention => C;
    function ZS_Error_Message (Error : Pointer) return Chars with Import, Convention => C;
-   function ZS_Error_In_Doubt (Error : Pointer) return Int_32 with Import, Convention => C;
    procedure ZS_Error_Free (Error : Pointer) with Import, Convention => C;
 
-   --  What the library puts into outputs, freed where their scope ends.
+   --  An object of the library. It is freed at the end of its scope.
    type Object is new Ada.Finalization.Limited_Controlled with record
       Address : Pointer := System.Null_Address;
    end record;
@@ -76,7 +79,7 @@ package ZignSec is
    type Error is new Object with null record;
    overriding procedure Finalize (Self : in out Error);
 
-   --  What a C string holds; a hyphen for NULL.
+   --  The text of a C string; a hyphen for NULL.
    function Text (Value : Chars) return String;
 
 end ZignSec;
@@ -106,7 +109,8 @@ package body ZignSec is
 
 end ZignSec;
 
---  A Wait_Callback. Inside another subprogram it would need a stack that can be executed.
+--  A Wait_Callback, called after each poll. It is a library-level unit, because a nested subprogram as a
+--  callback needs an executable stack.
 with Ada.Text_IO;
 with ZignSec;
 
@@ -125,10 +129,10 @@ begin
      ("  " & ZignSec.Text (ZignSec.ZS_Session_Status_Text (Session)) & " after"
       & Elapsed_Ms'Image & " ms");
    Ada.Text_IO.Flush;
-   return 0; --  Go on waiting.
+   return 0; --  Continue waiting.
 exception
    when others =>
-      return 1; --  None may pass through the library: it ends the wait.
+      return 1; --  An exception must not propagate into the library. Stop waiting.
 end Show_Progress;
 
 with Ada.Command_Line;
@@ -147,16 +151,14 @@ procedure Phone_2FA is
 
    ZignSec_Error : exception;
 
-   --  An exception's message would be cut at 200 characters.
+   --  Prints the error here, because an exception message is limited to 200 characters.
    procedure Check (Result : Int_32; Error : ZignSec.Error) is
    begin
       if Result /= 0 then
          Put_Line
            (Standard_Error,
-            Text (ZS_Result_Name (Result)) & ": " & Text (ZS_Error_Message (Error.Address)));
-         if ZS_Error_In_Doubt (Error.Address) /= 0 then
-            Put_Line (Standard_Error, "a session may have been opened all the same");
-         end if;
+            Text (ZS_Error_Result_Name (Error.Address)) & ": "
+            & Text (ZS_Error_Message (Error.Address)));
          raise ZignSec_Error;
       end if;
    end Check;
@@ -166,24 +168,20 @@ procedure Phone_2FA is
       Failure : aliased char_array := To_C ("https://my_failure_url.com");
       Relay   : aliased char_array := To_C ("Tulasi_V5_SMS");
       Phone   : aliased char_array := To_C (Phone_Number);
-      Request : constant Phone_2FA_Request :=
-        (Struct_Size      => Phone_2FA_Request'Size / 8,
-         Phone_Number     => Strings.To_Chars_Ptr (Phone'Unchecked_Access),
-         Redirect_Success => Strings.To_Chars_Ptr (Success'Unchecked_Access),
-         Redirect_Failure => Strings.To_Chars_Ptr (Failure'Unchecked_Access),
-         Relay_State      => Strings.To_Chars_Ptr (Relay'Unchecked_Access),
-         others           => Strings.Null_Ptr);
-      Options : constant Wait_Options :=
-        (Struct_Size      => Wait_Options'Size / 8,
-         Poll_Interval_Ms => 1_000,
-         On_Poll          => Show_Progress'Access,
-         others           => <>);
+      Request : Phone_2FA_Request;
+      Options : Wait_Options;
       Client  : ZignSec.Client;
       Session : ZignSec.Session;
       Ended   : ZignSec.Session;
       Error   : ZignSec.Error;
    begin
       Check (ZS_Client_New (System.Null_Address, Client.Address, Error.Address), Error);
+
+      ZS_Phone_2FA_Request_Init (Request, Phone_2FA_Request'Size / 8);
+      Request.Phone_Number     := Strings.To_Chars_Ptr (Phone'Unchecked_Access);
+      Request.Redirect_Success := Strings.To_Chars_Ptr (Success'Unchecked_Access);
+      Request.Redirect_Failure := Strings.To_Chars_Ptr (Failure'Unchecked_Access);
+      Request.Relay_State      := Strings.To_Chars_Ptr (Relay'Unchecked_Access);
       Check (ZS_Start_Phone_2FA (Client.Address, Request, Session.Address, Error.Address), Error);
       Put_Line ("1. Session " & Text (ZS_Session_Id (Session.Address)) & " is "
                 & Text (ZS_Session_Status_Text (Session.Address)) & ".");
@@ -191,6 +189,9 @@ procedure Phone_2FA is
       Put_Line ("  " & Text (ZS_Session_Redirect_URL (Session.Address)));
       Flush;
 
+      ZS_Wait_Options_Init (Options, Wait_Options'Size / 8);
+      Options.Poll_Interval_Ms := 1_000;
+      Options.On_Poll          := Show_Progress'Access;
       Check
         (ZS_Wait_For_Session
            (Client.Address, ZS_Session_Id (Session.Address), Options, Ended.Address,

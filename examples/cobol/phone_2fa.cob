@@ -1,4 +1,4 @@
-      *> Puts one user through the phone check: phone_2fa +46701740605
+      *> Verifies one user by phone: phone_2fa +46701740605
       *>
       *> The API key is read from ZIGNSEC_API_KEY, the gateway from
       *> ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT.
@@ -7,7 +7,7 @@
 
        DATA DIVISION.
        WORKING-STORAGE SECTION.
-      *> zs_phone_2fa_request. NULL, as pointers begin, is absent.
+      *> zs_phone_2fa_request
        01 phone-2fa-request.
           05 struct-size         USAGE BINARY-DOUBLE UNSIGNED.
           05 phone-number        USAGE POINTER.
@@ -20,20 +20,21 @@
       *> zs_wait_options
        01 wait-options.
           05 struct-size         USAGE BINARY-DOUBLE UNSIGNED.
-          05 timeout-ms          USAGE BINARY-LONG UNSIGNED VALUE 0.
-          05 poll-interval-ms    USAGE BINARY-LONG UNSIGNED VALUE 1000.
+          05 timeout-ms          USAGE BINARY-LONG UNSIGNED.
+          05 poll-interval-ms    USAGE BINARY-LONG UNSIGNED.
           05 on-poll             USAGE PROGRAM-POINTER.
           05 user-data           USAGE POINTER.
 
-       01 client-options         USAGE POINTER.
+       01 request-size           USAGE BINARY-DOUBLE UNSIGNED.
+       01 options-size           USAGE BINARY-DOUBLE UNSIGNED.
+       01 client-options         USAGE POINTER VALUE NULL.
        01 client                 USAGE POINTER.
        01 session                USAGE POINTER.
        01 ended                  USAGE POINTER.
-       01 failure                USAGE POINTER.
+       01 error-object           USAGE POINTER.
        01 session-id             USAGE POINTER.
        01 chars                  USAGE POINTER.
        01 result                 USAGE BINARY-LONG.
-       01 in-doubt               USAGE BINARY-LONG.
        01 is-verified            USAGE BINARY-LONG VALUE 0.
 
        01 phone-text             PIC X(64).
@@ -57,18 +58,18 @@
            END-IF
 
            CALL "zs_client_new" USING BY VALUE client-options
-               BY REFERENCE client failure RETURNING result
+               BY REFERENCE client error-object RETURNING result
            IF result = 0
-               PERFORM open-session
+               PERFORM start-session
            END-IF
            IF result = 0
                PERFORM wait-for-user
            END-IF
            IF result NOT = 0
-               PERFORM show-failure
+               PERFORM show-error
            END-IF
 
-           CALL "zs_error_free" USING BY VALUE failure
+           CALL "zs_error_free" USING BY VALUE error-object
                RETURNING OMITTED
            CALL "zs_session_free" USING BY VALUE ended
                RETURNING OMITTED
@@ -81,9 +82,11 @@
            END-IF
            STOP RUN RETURNING 0.
 
-       open-session.
-           MOVE LENGTH OF phone-2fa-request
-               TO struct-size OF phone-2fa-request
+       start-session.
+           MOVE LENGTH OF phone-2fa-request TO request-size
+           CALL "zs_phone_2fa_request_init" USING
+               BY REFERENCE phone-2fa-request BY VALUE request-size
+               RETURNING OMITTED
            STRING FUNCTION TRIM(phone-text) X"00" DELIMITED BY SIZE
                INTO phone-c
            SET phone-number TO ADDRESS OF phone-c
@@ -91,7 +94,7 @@
            SET redirect-failure TO ADDRESS OF failure-c
            SET relay-state TO ADDRESS OF relay-c
            CALL "zs_start_phone_2fa" USING BY VALUE client
-               BY REFERENCE phone-2fa-request session failure
+               BY REFERENCE phone-2fa-request session error-object
                RETURNING result
            IF result = 0
                CALL "zs_session_id" USING BY VALUE session
@@ -110,10 +113,14 @@
            END-IF.
 
        wait-for-user.
-           MOVE LENGTH OF wait-options TO struct-size OF wait-options
+           MOVE LENGTH OF wait-options TO options-size
+           CALL "zs_wait_options_init" USING
+               BY REFERENCE wait-options BY VALUE options-size
+               RETURNING OMITTED
+           MOVE 1000 TO poll-interval-ms
            SET on-poll TO ENTRY "show_progress"
            CALL "zs_wait_for_session" USING BY VALUE client session-id
-               BY REFERENCE wait-options ended failure
+               BY REFERENCE wait-options ended error-object
                RETURNING result
            IF result = 0
                CALL "zs_session_is_verified" USING BY VALUE ended
@@ -129,24 +136,18 @@
                    FUNCTION TRIM(verdict) " verified."
            END-IF.
 
-       show-failure.
-           CALL "zs_result_name" USING BY VALUE result
+       show-error.
+           CALL "zs_error_result_name" USING BY VALUE error-object
                RETURNING chars
            CALL "c_text" USING chars status-text
-           CALL "zs_error_message" USING BY VALUE failure
+           CALL "zs_error_message" USING BY VALUE error-object
                RETURNING chars
            CALL "c_text" USING chars long-text
            DISPLAY FUNCTION TRIM(status-text) ": "
-               FUNCTION TRIM(long-text) UPON SYSERR
-           CALL "zs_error_in_doubt" USING BY VALUE failure
-               RETURNING in-doubt
-           IF in-doubt NOT = 0
-               DISPLAY "a session may have been opened all the same"
-                   UPON SYSERR
-           END-IF.
+               FUNCTION TRIM(long-text) UPON SYSERR.
        END PROGRAM phone_2fa.
 
-      *> A zs_wait_callback.
+      *> The zs_wait_callback, called after each poll.
        IDENTIFICATION DIVISION.
        PROGRAM-ID. show_progress.
        DATA DIVISION.
@@ -166,12 +167,12 @@
            MOVE elapsed-ms TO elapsed-text
            DISPLAY "  " FUNCTION TRIM(status-text)
                " after " FUNCTION TRIM(elapsed-text) " ms"
-      *>   Go on waiting.
+      *>   Continue waiting.
            MOVE 0 TO RETURN-CODE
            GOBACK.
        END PROGRAM show_progress.
 
-      *> The text of a C string; a hyphen for NULL.
+      *> Copies the text of a C string to a field; a hyphen for NULL.
        IDENTIFICATION DIVISION.
        PROGRAM-ID. c_text.
        DATA DIVISION.

@@ -1,9 +1,10 @@
-// Puts one user through the phone check: Phone2fa.exe +46701740605
+// Verifies one user by phone: Phone2fa.exe +46701740605
 //
 // The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT.
 using System;
 using System.Runtime.InteropServices;
 
+// The functions and structs of zignsec.h that this program uses.
 static class Native
 {
     const string Library = "libzignsec.so.0.1";
@@ -34,7 +35,7 @@ static class Native
         public IntPtr UserData;
     }
 
-    // The finalizer of a SafeHandle frees what was not disposed of, and never while a call uses it.
+    // An object of the library. Its finalizer frees it if it was not disposed, but never during a call.
     public abstract class Handle : SafeHandle
     {
         protected Handle() : base(IntPtr.Zero, true) { }
@@ -56,6 +57,10 @@ static class Native
         protected override bool ReleaseHandle() { zs_error_free(handle); return true; }
     }
 
+    [DllImport(Library)] public static extern void zs_phone_2fa_request_init(
+        out Phone2faRequest request, UIntPtr structSize);
+    [DllImport(Library)] public static extern void zs_wait_options_init(
+        out WaitOptions options, UIntPtr structSize);
     [DllImport(Library)] public static extern int zs_client_new(
         IntPtr options, out Client client, out Error error);
     [DllImport(Library)] public static extern int zs_start_phone_2fa(
@@ -67,33 +72,30 @@ static class Native
     [DllImport(Library)] public static extern IntPtr zs_session_status_text(IntPtr session);
     [DllImport(Library)] public static extern IntPtr zs_session_redirect_url(Session session);
     [DllImport(Library)] public static extern int zs_session_is_verified(Session session);
-    [DllImport(Library)] public static extern IntPtr zs_result_name(int result);
+    [DllImport(Library)] public static extern IntPtr zs_error_result_name(Error error);
     [DllImport(Library)] public static extern IntPtr zs_error_message(Error error);
-    [DllImport(Library)] public static extern int zs_error_in_doubt(Error error);
     [DllImport(Library)] static extern void zs_client_free(IntPtr client);
     [DllImport(Library)] static extern void zs_session_free(IntPtr session);
     [DllImport(Library)] static extern void zs_error_free(IntPtr error);
 
-    // A string of the library's is read, and never freed, as a marshalled return value would be.
+    // Copies a string that the library owns. A return value of type string would be freed by the runtime.
     public static string Text(IntPtr utf8) => Marshal.PtrToStringUTF8(utf8);
 }
 
 class ZignSecException : Exception
 {
     public readonly string Result;
-    public readonly bool InDoubt;
 
-    ZignSecException(int result, Native.Error error) : base(Native.Text(Native.zs_error_message(error)))
+    ZignSecException(Native.Error error) : base(Native.Text(Native.zs_error_message(error)))
     {
-        Result = Native.Text(Native.zs_result_name(result));
-        InDoubt = Native.zs_error_in_doubt(error) != 0;
+        Result = Native.Text(Native.zs_error_result_name(error));
     }
 
     public static void ThrowIfFailed(int result, Native.Error error)
     {
         using (error)
         {
-            if (result != 0) throw new ZignSecException(result, error);
+            if (result != 0) throw new ZignSecException(error);
         }
     }
 }
@@ -106,9 +108,9 @@ static class Phone2fa
         {
             var status = Native.Text(Native.zs_session_status_text(session));
             Console.WriteLine($"  {status} after {elapsedMs} ms");
-            return 0;
+            return 0; // continue waiting
         }
-        catch (Exception error) // must not pass through the library: it ends the wait
+        catch (Exception error) // must not propagate into the library; stop waiting
         {
             Console.Error.WriteLine(error);
             return 1;
@@ -117,20 +119,16 @@ static class Phone2fa
 
     static bool Check(string phoneNumber)
     {
-        var request = new Native.Phone2faRequest
-        {
-            StructSize = (UIntPtr)Marshal.SizeOf<Native.Phone2faRequest>(),
-            PhoneNumber = phoneNumber,
-            RedirectSuccess = "https://my_success_url.com",
-            RedirectFailure = "https://my_failure_url.com",
-            RelayState = "Tulasi_V5_SMS",
-        };
-        var wait = new Native.WaitOptions
-        {
-            StructSize = (UIntPtr)Marshal.SizeOf<Native.WaitOptions>(),
-            PollIntervalMs = 1000,
-            OnPoll = ShowProgress,
-        };
+        Native.zs_phone_2fa_request_init(
+            out var request, (UIntPtr)Marshal.SizeOf<Native.Phone2faRequest>());
+        request.PhoneNumber = phoneNumber;
+        request.RedirectSuccess = "https://my_success_url.com";
+        request.RedirectFailure = "https://my_failure_url.com";
+        request.RelayState = "Tulasi_V5_SMS";
+
+        Native.zs_wait_options_init(out var wait, (UIntPtr)Marshal.SizeOf<Native.WaitOptions>());
+        wait.PollIntervalMs = 1000;
+        wait.OnPoll = ShowProgress;
 
         var result = Native.zs_client_new(IntPtr.Zero, out var client, out var error);
         using (client)
@@ -175,7 +173,6 @@ static class Phone2fa
         catch (ZignSecException error)
         {
             Console.Error.WriteLine($"{error.Result}: {error.Message}");
-            if (error.InDoubt) Console.Error.WriteLine("a session may have been opened all the same");
             return 1;
         }
     }

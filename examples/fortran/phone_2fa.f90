@@ -1,8 +1,8 @@
-! Puts one user through the phone check: phone_2fa +46701740605
+! Verifies one user by phone: phone_2fa +46701740605
 !
 ! The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT.
 
-! The functions and structs of zignsec.h.
+! The functions and structs of zignsec.h that this program uses.
 module zignsec
     use, intrinsic :: iso_c_binding
     use, intrinsic :: iso_fortran_env, only: error_unit, output_unit
@@ -10,24 +10,34 @@ module zignsec
 
     type, bind(c) :: zs_phone_2fa_request
         integer(c_size_t) :: struct_size
-        type(c_ptr) :: phone_number = c_null_ptr
-        type(c_ptr) :: redirect_success = c_null_ptr
-        type(c_ptr) :: redirect_failure = c_null_ptr
-        type(c_ptr) :: locale = c_null_ptr
-        type(c_ptr) :: relay_state = c_null_ptr
-        type(c_ptr) :: webhook = c_null_ptr
-        type(c_ptr) :: csrf_token = c_null_ptr
+        type(c_ptr) :: phone_number
+        type(c_ptr) :: redirect_success
+        type(c_ptr) :: redirect_failure
+        type(c_ptr) :: locale
+        type(c_ptr) :: relay_state
+        type(c_ptr) :: webhook
+        type(c_ptr) :: csrf_token
     end type
 
     type, bind(c) :: zs_wait_options
         integer(c_size_t) :: struct_size
-        integer(c_int32_t) :: timeout_ms = 0
-        integer(c_int32_t) :: poll_interval_ms = 0
-        type(c_funptr) :: on_poll = c_null_funptr
-        type(c_ptr) :: user_data = c_null_ptr
+        integer(c_int32_t) :: timeout_ms
+        integer(c_int32_t) :: poll_interval_ms
+        type(c_funptr) :: on_poll
+        type(c_ptr) :: user_data
     end type
 
     interface
+        subroutine zs_phone_2fa_request_init(request, struct_size) bind(c)
+            import
+            type(zs_phone_2fa_request), intent(out) :: request
+            integer(c_size_t), value :: struct_size
+        end subroutine
+        subroutine zs_wait_options_init(options, struct_size) bind(c)
+            import
+            type(zs_wait_options), intent(out) :: options
+            integer(c_size_t), value :: struct_size
+        end subroutine
         integer(c_int32_t) function zs_client_new(options, client, error) bind(c)
             import
             type(c_ptr), value :: options
@@ -69,15 +79,11 @@ module zignsec
             import
             type(c_ptr), value :: session
         end subroutine
-        type(c_ptr) function zs_result_name(result) bind(c)
-            import
-            integer(c_int32_t), value :: result
-        end function
-        type(c_ptr) function zs_error_message(error) bind(c)
+        type(c_ptr) function zs_error_result_name(error) bind(c)
             import
             type(c_ptr), value :: error
         end function
-        integer(c_int32_t) function zs_error_in_doubt(error) bind(c)
+        type(c_ptr) function zs_error_message(error) bind(c)
             import
             type(c_ptr), value :: error
         end function
@@ -93,7 +99,7 @@ module zignsec
 
 contains
 
-    ! What a C string holds; a hyphen for NULL.
+    ! Returns the text of a C string; a hyphen for NULL.
     function text(chars)
         type(c_ptr), intent(in) :: chars
         character(:), allocatable :: text
@@ -111,14 +117,15 @@ contains
         end do
     end function
 
-    ! A zs_wait_callback. As a procedure of the program it would need a stack that can be executed.
+    ! A zs_wait_callback, called after each poll. It is in a module, because an internal procedure of the
+    ! program as a callback needs an executable stack.
     integer(c_int32_t) function show_progress(session, elapsed_ms, user_data) bind(c)
         type(c_ptr), value :: session, user_data
         integer(c_int32_t), value :: elapsed_ms
 
         print '(3a, i0, a)', '  ', text(zs_session_status_text(session)), ' after ', elapsed_ms, ' ms'
         flush (output_unit)
-        show_progress = 0 ! go on waiting
+        show_progress = 0 ! continue waiting
     end function
 end module
 
@@ -149,7 +156,7 @@ program phone_2fa
 
     result = zs_client_new(c_null_ptr, client, error)
     if (result == 0) then
-        request%struct_size = c_sizeof(request)
+        call zs_phone_2fa_request_init(request, c_sizeof(request))
         request%phone_number = c_loc(phone_number)
         request%redirect_success = c_loc(redirect_success)
         request%redirect_failure = c_loc(redirect_failure)
@@ -162,7 +169,7 @@ program phone_2fa
         print '(a/2a)', '2. Send the user here:', '  ', text(zs_session_redirect_url(session))
         flush (output_unit)
 
-        options%struct_size = c_sizeof(options)
+        call zs_wait_options_init(options, c_sizeof(options))
         options%poll_interval_ms = 1000
         options%on_poll = c_funloc(show_progress)
         result = zs_wait_for_session(client, zs_session_id(session), options, ended, error)
@@ -173,10 +180,8 @@ program phone_2fa
         print '(5a)', '3. The session ended ', text(zs_session_status_text(ended)), &
             ': the user ', trim(verdict), ' verified.'
     else
-        write (error_unit, '(3a)') text(zs_result_name(result)), ': ', text(zs_error_message(error))
-        if (zs_error_in_doubt(error) /= 0) then
-            write (error_unit, '(a)') 'a session may have been opened all the same'
-        end if
+        write (error_unit, '(3a)') text(zs_error_result_name(error)), ': ', &
+            text(zs_error_message(error))
     end if
 
     call zs_error_free(error)

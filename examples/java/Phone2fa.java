@@ -1,4 +1,4 @@
-// Puts one user through the phone check: java Phone2fa +46701740605
+// Verifies one user by phone: java Phone2fa +46701740605
 //
 // The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT.
 
@@ -11,7 +11,7 @@ import com.sun.jna.Structure;
 import com.sun.jna.ptr.PointerByReference;
 import java.util.Map;
 
-/** The functions and structs of zignsec.h. */
+/** The functions and structs of zignsec.h that this program uses. */
 interface ZignSec extends Library {
     ZignSec ZS = Native.load("libzignsec.so.0.1", ZignSec.class,
             Map.of(Library.OPTION_STRING_ENCODING, "UTF-8"));
@@ -29,7 +29,7 @@ interface ZignSec extends Library {
     @Structure.FieldOrder({"struct_size", "phone_number", "redirect_success", "redirect_failure",
             "locale", "relay_state", "webhook", "csrf_token"})
     class Phone2faRequest extends Structure {
-        public SizeT struct_size = new SizeT(size());
+        public SizeT struct_size;
         public String phone_number;
         public String redirect_success;
         public String redirect_failure;
@@ -45,13 +45,15 @@ interface ZignSec extends Library {
 
     @Structure.FieldOrder({"struct_size", "timeout_ms", "poll_interval_ms", "on_poll", "user_data"})
     class WaitOptions extends Structure {
-        public SizeT struct_size = new SizeT(size());
+        public SizeT struct_size;
         public int timeout_ms;
         public int poll_interval_ms;
         public WaitCallback on_poll;
         public Pointer user_data;
     }
 
+    void zs_phone_2fa_request_init(Phone2faRequest request, SizeT structSize);
+    void zs_wait_options_init(WaitOptions options, SizeT structSize);
     int zs_client_new(Pointer options, PointerByReference client, PointerByReference error);
     int zs_start_phone_2fa(Pointer client, Phone2faRequest request, PointerByReference session,
             PointerByReference error);
@@ -63,30 +65,27 @@ interface ZignSec extends Library {
     String zs_session_redirect_url(Pointer session);
     int zs_session_is_verified(Pointer session);
     void zs_session_free(Pointer session);
-    String zs_result_name(int result);
+    String zs_error_result_name(Pointer error);
     String zs_error_message(Pointer error);
-    int zs_error_in_doubt(Pointer error);
     void zs_error_free(Pointer error);
 }
 
 class ZignSecException extends Exception {
     final String result;
-    final boolean inDoubt;
 
-    private ZignSecException(int result, Pointer error) {
+    private ZignSecException(Pointer error) {
         super(ZignSec.ZS.zs_error_message(error));
-        this.result = ZignSec.ZS.zs_result_name(result);
-        this.inDoubt = ZignSec.ZS.zs_error_in_doubt(error) != 0;
+        this.result = ZignSec.ZS.zs_error_result_name(error);
     }
 
-    /** What a call put into {@code out}; throws where it failed. */
+    /** Returns the object that a call wrote to {@code out}; throws if the call failed. */
     static Pointer check(int result, PointerByReference out, PointerByReference error)
             throws ZignSecException {
         if (result == 0) {
             return out.getValue();
         }
         try {
-            throw new ZignSecException(result, error.getValue());
+            throw new ZignSecException(error.getValue());
         } finally {
             ZignSec.ZS.zs_error_free(error.getValue());
         }
@@ -148,17 +147,19 @@ public final class Phone2fa {
     private static int showProgress(Pointer session, int elapsedMs, Pointer userData) {
         System.out.printf("  %s after %s ms%n", ZignSec.ZS.zs_session_status_text(session),
                 Integer.toUnsignedString(elapsedMs));
-        return 0; // go on waiting
+        return 0; // continue waiting
     }
 
     private static boolean check(String phoneNumber) throws ZignSecException {
         var request = new ZignSec.Phone2faRequest();
+        ZignSec.ZS.zs_phone_2fa_request_init(request, new ZignSec.SizeT(request.size()));
         request.phone_number = phoneNumber;
         request.redirect_success = "https://my_success_url.com";
         request.redirect_failure = "https://my_failure_url.com";
         request.relay_state = "Tulasi_V5_SMS";
 
         var options = new ZignSec.WaitOptions();
+        ZignSec.ZS.zs_wait_options_init(options, new ZignSec.SizeT(options.size()));
         options.poll_interval_ms = 1000;
         options.on_poll = Phone2fa::showProgress;
 
@@ -184,9 +185,6 @@ public final class Phone2fa {
             System.exit(check(arguments[0]) ? 0 : 1);
         } catch (ZignSecException error) {
             System.err.println(error.result + ": " + error.getMessage());
-            if (error.inDoubt) {
-                System.err.println("a session may have been opened all the same");
-            }
             System.exit(1);
         }
     }

@@ -1,9 +1,10 @@
-// Puts one user through the phone check: node phone_2fa.mjs +46701740605
+// Verifies one user by phone: node phone_2fa.mjs +46701740605
 //
 // The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT.
 import { promisify } from 'node:util';
 import koffi from 'koffi';
 
+// The functions and structs of zignsec.h that this program uses.
 koffi.opaque('zs_client');
 koffi.opaque('zs_session');
 koffi.opaque('zs_error');
@@ -29,6 +30,12 @@ koffi.struct('zs_wait_options', {
 });
 
 const library = koffi.load('libzignsec.so.0.1');
+const zs_phone_2fa_request_init = library.func(
+  'void zs_phone_2fa_request_init(_Out_ zs_phone_2fa_request *request, size_t struct_size)',
+);
+const zs_wait_options_init = library.func(
+  'void zs_wait_options_init(_Out_ zs_wait_options *options, size_t struct_size)',
+);
 const zs_client_new = library.func(
   'int32_t zs_client_new(const void *options, _Out_ zs_client **client, _Out_ zs_error **error)',
 );
@@ -50,22 +57,22 @@ const zs_session_redirect_url = library.func(
 const zs_session_is_verified = library.func(
   'int32_t zs_session_is_verified(const zs_session *session)',
 );
-const zs_result_name = library.func('const char *zs_result_name(int32_t result)');
+const zs_error_result_name = library.func(
+  'const char *zs_error_result_name(const zs_error *error)',
+);
 const zs_error_message = library.func('const char *zs_error_message(const zs_error *error)');
-const zs_error_in_doubt = library.func('int32_t zs_error_in_doubt(const zs_error *error)');
 const zs_client_free = library.func('void zs_client_free(zs_client *client)');
 const zs_session_free = library.func('void zs_session_free(zs_session *session)');
 const zs_error_free = library.func('void zs_error_free(zs_error *error)');
 
 class ZignSecError extends Error {
-  constructor(result, error) {
+  constructor(error) {
     super(zs_error_message(error));
-    this.result = zs_result_name(result);
-    this.inDoubt = zs_error_in_doubt(error) !== 0;
+    this.result = zs_error_result_name(error);
   }
 }
 
-// Makes a call that blocks, on a thread of its own, and gives what it put into its output.
+// Runs a blocking function on another thread and returns the object that it writes to its output.
 async function call(func, ...inputs) {
   const output = [null];
   const error = [null];
@@ -74,15 +81,22 @@ async function call(func, ...inputs) {
     return output[0];
   }
   try {
-    throw new ZignSecError(result, error[0]);
+    throw new ZignSecError(error[0]);
   } finally {
     zs_error_free(error[0]);
   }
 }
 
+// Returns a struct in which every option has its default value.
+function newStruct(init, type) {
+  const struct = {};
+  init(struct, koffi.sizeof(type));
+  return struct;
+}
+
 function showProgress(session, elapsedMs) {
   console.log(`  ${zs_session_status_text(session)} after ${elapsedMs} ms`);
-  return 0; // go on waiting
+  return 0; // continue waiting
 }
 
 async function check(phoneNumber) {
@@ -90,21 +104,20 @@ async function check(phoneNumber) {
   let client, session, ended;
   try {
     client = await call(zs_client_new, null);
-    session = await call(zs_start_phone_2fa, client, {
-      struct_size: koffi.sizeof('zs_phone_2fa_request'),
-      phone_number: phoneNumber,
-      redirect_success: 'https://my_success_url.com',
-      redirect_failure: 'https://my_failure_url.com',
-      relay_state: 'Tulasi_V5_SMS',
-    });
+
+    const request = newStruct(zs_phone_2fa_request_init, 'zs_phone_2fa_request');
+    request.phone_number = phoneNumber;
+    request.redirect_success = 'https://my_success_url.com';
+    request.redirect_failure = 'https://my_failure_url.com';
+    request.relay_state = 'Tulasi_V5_SMS';
+    session = await call(zs_start_phone_2fa, client, request);
     console.log(`1. Session ${zs_session_id(session)} is ${zs_session_status_text(session)}.`);
     console.log(`2. Send the user here:\n  ${zs_session_redirect_url(session) ?? '-'}`);
 
-    ended = await call(zs_wait_for_session, client, zs_session_id(session), {
-      struct_size: koffi.sizeof('zs_wait_options'),
-      poll_interval_ms: 1000,
-      on_poll: onPoll,
-    });
+    const options = newStruct(zs_wait_options_init, 'zs_wait_options');
+    options.poll_interval_ms = 1000;
+    options.on_poll = onPoll;
+    ended = await call(zs_wait_for_session, client, zs_session_id(session), options);
     const verified = zs_session_is_verified(ended) !== 0;
     const verdict = verified ? 'is' : 'is not';
     console.log(`3. The session ended ${zs_session_status_text(ended)}: the user ${verdict} verified.`);
@@ -128,8 +141,5 @@ try {
     throw error;
   }
   console.error(`${error.result}: ${error.message}`);
-  if (error.inDoubt) {
-    console.error('a session may have been opened all the same');
-  }
   process.exitCode = 1;
 }

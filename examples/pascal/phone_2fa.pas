@@ -1,4 +1,4 @@
-{ Puts one user through the phone check: phone_2fa +46701740605
+{ Verifies one user by phone: phone_2fa +46701740605
 
   The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT. }
 program phone_2fa;
@@ -11,6 +11,7 @@ uses
 const
   LibZignSec = 'zignsec';
 
+{ The functions and structs of zignsec.h that this program uses. }
 type
   PZsClient = ^TZsClient;
   TZsClient = record end;
@@ -34,6 +35,8 @@ type
     user_data: Pointer;
   end;
 
+procedure zs_phone_2fa_request_init(out request: TZsPhone2faRequest; struct_size: csize_t); cdecl; external LibZignSec;
+procedure zs_wait_options_init(out options: TZsWaitOptions; struct_size: csize_t); cdecl; external LibZignSec;
 function zs_client_new(options: Pointer; out client: PZsClient; out error: PZsError): cint32; cdecl; external LibZignSec;
 function zs_start_phone_2fa(client: PZsClient; constref request: TZsPhone2faRequest;
   out session: PZsSession; out error: PZsError): cint32; cdecl; external LibZignSec;
@@ -45,26 +48,22 @@ function zs_session_status_text(session: PZsSession): PAnsiChar; cdecl; external
 function zs_session_redirect_url(session: PZsSession): PAnsiChar; cdecl; external LibZignSec;
 function zs_session_is_verified(session: PZsSession): cint32; cdecl; external LibZignSec;
 procedure zs_session_free(session: PZsSession); cdecl; external LibZignSec;
-function zs_result_name(code: cint32): PAnsiChar; cdecl; external LibZignSec;
+function zs_error_result_name(error: PZsError): PAnsiChar; cdecl; external LibZignSec;
 function zs_error_message(error: PZsError): PAnsiChar; cdecl; external LibZignSec;
-function zs_error_in_doubt(error: PZsError): cint32; cdecl; external LibZignSec;
 procedure zs_error_free(error: PZsError); cdecl; external LibZignSec;
 
 type
-  EZignSec = class(Exception)
-    InDoubt: Boolean;
-  end;
+  EZignSec = class(Exception);
 
 procedure Check(code: cint32; error: PZsError);
 var
-  failed: EZignSec;
+  message: string;
 begin
   if code = 0 then
     Exit;
-  failed := EZignSec.CreateFmt('%s: %s', [zs_result_name(code), zs_error_message(error)]);
-  failed.InDoubt := zs_error_in_doubt(error) <> 0;
+  message := Format('%s: %s', [zs_error_result_name(error), zs_error_message(error)]);
   zs_error_free(error);
-  raise failed;
+  raise EZignSec.Create(message);
 end;
 
 function ShowProgress(session: PZsSession; elapsed_ms: cuint32; user_data: Pointer): cint32; cdecl;
@@ -72,9 +71,9 @@ begin
   try
     WriteLn('  ', zs_session_status_text(session), ' after ', elapsed_ms, ' ms');
     Flush(Output);
-    Result := 0; { go on waiting }
+    Result := 0; { continue waiting }
   except
-    Result := 1; { an exception must not pass through the library: it ends the wait }
+    Result := 1; { an exception must not propagate into the library; stop waiting }
   end;
 end;
 
@@ -90,22 +89,20 @@ var
   options: TZsWaitOptions;
   url: string;
 begin
-  request := Default(TZsPhone2faRequest);
-  request.struct_size := SizeOf(request);
+  zs_phone_2fa_request_init(request, SizeOf(request));
   request.phone_number := PAnsiChar(PhoneNumber);
   request.redirect_success := 'https://my_success_url.com';
   request.redirect_failure := 'https://my_failure_url.com';
   request.relay_state := 'Tulasi_V5_SMS';
 
-  options := Default(TZsWaitOptions);
-  options.struct_size := SizeOf(options);
+  zs_wait_options_init(options, SizeOf(options));
   options.poll_interval_ms := 1000;
   options.on_poll := @ShowProgress;
 
   try
     Check(zs_client_new(nil, client, error), error);
     Check(zs_start_phone_2fa(client, request, session, error), error);
-    url := zs_session_redirect_url(session); { NULL is the empty string }
+    url := zs_session_redirect_url(session); { NULL becomes an empty string }
     if url = '' then
       url := '-';
     WriteLn('1. Session ', zs_session_id(session), ' is ', zs_session_status_text(session), '.');
@@ -133,11 +130,9 @@ begin
     if not IsVerified(ParamStr(1)) then
       ExitCode := 1;
   except
-    on failed: EZignSec do
+    on error: EZignSec do
     begin
-      WriteLn(StdErr, failed.Message);
-      if failed.InDoubt then
-        WriteLn(StdErr, 'a session may have been opened all the same');
+      WriteLn(StdErr, error.Message);
       ExitCode := 1;
     end;
   end;

@@ -1,11 +1,12 @@
 #!/usr/bin/perl
-# Puts one user through the phone check: perl phone_2fa.pl +46701740605
+# Verifies one user by phone: perl phone_2fa.pl +46701740605
 #
 # The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT.
 use strict;
 use warnings;
 use FFI::Platypus 2.00;
 
+# The functions and structs of zignsec.h that this program uses.
 my $ffi;
 BEGIN { $ffi = FFI::Platypus->new(api => 2, lib => 'libzignsec.so.0.1') }
 
@@ -43,11 +44,13 @@ $ffi->type('object(ZignSec::Session)'          => 'session');
 $ffi->type('object(ZignSec::Error)'            => 'error');
 $ffi->type('(opaque,uint32,opaque)->sint32'    => 'wait_callback');
 
-# What the last reference to an object does.
+# Frees an object when its last reference goes away.
 $ffi->attach(['zs_client_free'  => 'ZignSec::Client::DESTROY']  => ['client']);
 $ffi->attach(['zs_session_free' => 'ZignSec::Session::DESTROY'] => ['session']);
 $ffi->attach(['zs_error_free'   => 'ZignSec::Error::DESTROY']   => ['error']);
 
+$ffi->attach(zs_phone_2fa_request_init => ['phone_2fa_request', 'size_t']);
+$ffi->attach(zs_wait_options_init      => ['wait_options', 'size_t']);
 $ffi->attach(zs_client_new       => ['opaque', 'opaque*', 'opaque*'] => 'sint32', \&checked);
 $ffi->attach(zs_start_phone_2fa  => ['client', 'phone_2fa_request', 'opaque*', 'opaque*'] => 'sint32', \&checked);
 $ffi->attach(zs_wait_for_session => ['client', 'string', 'wait_options', 'opaque*', 'opaque*'] => 'sint32', \&checked);
@@ -57,36 +60,41 @@ $ffi->attach(['zs_session_status_text'  => 'ZignSec::Session::status_text']  => 
 $ffi->attach(['zs_session_redirect_url' => 'ZignSec::Session::redirect_url'] => ['session'] => 'string');
 $ffi->attach(['zs_session_is_verified'  => 'ZignSec::Session::is_verified']  => ['session'] => 'sint32');
 $ffi->attach(['zs_error_message'        => 'ZignSec::Error::message']        => ['error']   => 'string');
-$ffi->attach(['zs_error_in_doubt'       => 'ZignSec::Error::in_doubt']       => ['error']   => 'sint32');
-# In a callback the session is the library's: no object, which would free it.
+$ffi->attach(['zs_error_result_name'    => 'ZignSec::Error::result_name']    => ['error']   => 'string');
+# For the callback: the library owns its session, and an object would free it.
 $ffi->attach(zs_session_status_text => ['opaque'] => 'string');
-$ffi->attach(zs_result_name => ['sint32'] => 'string');
 
-# Calls a function of the library; gives the pointer that it puts into its output, or dies with what
-# its error tells. That is freed here: one in $@ would outlive the function that frees it.
+# Calls a function of the library and returns the pointer that it writes to its output. If the call fails,
+# dies with the texts of the error, not with the error object: at the end of the program, an object in $@
+# would be destroyed after the function that frees it.
 sub checked {
     my ($function, @inputs) = @_;
     my $result = $function->(@inputs, \my $output, \my $pointer);
     return $output if $result == 0;
     my $error = bless \$pointer, 'ZignSec::Error';
     die {
-        result   => zs_result_name($result),
-        message  => $error->message,
-        in_doubt => $error->in_doubt,
+        result  => $error->result_name,
+        message => $error->message,
     };
+}
+
+# Returns a struct in which every option has its default value.
+sub new_struct {
+    my ($class, $init) = @_;
+    my $struct = $class->new;
+    $init->($struct, $ffi->sizeof("record($class)"));
+    return $struct;
 }
 
 sub check {
     my ($phone_number) = @_;
     my $client = bless \zs_client_new(undef), 'ZignSec::Client';
 
-    my $request = ZignSec::Phone2faRequest->new(
-        struct_size      => $ffi->sizeof('record(ZignSec::Phone2faRequest)'),
-        phone_number     => $phone_number,
-        redirect_success => 'https://my_success_url.com',
-        redirect_failure => 'https://my_failure_url.com',
-        relay_state      => 'Tulasi_V5_SMS',
-    );
+    my $request = new_struct('ZignSec::Phone2faRequest', \&zs_phone_2fa_request_init);
+    $request->phone_number($phone_number);
+    $request->redirect_success('https://my_success_url.com');
+    $request->redirect_failure('https://my_failure_url.com');
+    $request->relay_state('Tulasi_V5_SMS');
     my $session = bless \zs_start_phone_2fa($client, $request), 'ZignSec::Session';
     printf "1. Session %s is %s.\n", $session->id, $session->status_text;
     printf "2. Send the user here:\n  %s\n", $session->redirect_url // '-';
@@ -94,13 +102,11 @@ sub check {
     my $show_progress = $ffi->closure(sub {
         my ($session, $elapsed_ms) = @_;
         printf "  %s after %d ms\n", zs_session_status_text($session), $elapsed_ms;
-        return 0;    # go on waiting
+        return 0;    # continue waiting
     });
-    my $options = ZignSec::WaitOptions->new(
-        struct_size      => $ffi->sizeof('record(ZignSec::WaitOptions)'),
-        poll_interval_ms => 1000,
-        on_poll          => $ffi->cast('wait_callback' => 'opaque', $show_progress),
-    );
+    my $options = new_struct('ZignSec::WaitOptions', \&zs_wait_options_init);
+    $options->poll_interval_ms(1000);
+    $options->on_poll($ffi->cast('wait_callback' => 'opaque', $show_progress));
     my $ended = bless \zs_wait_for_session($client, $session->id, $options), 'ZignSec::Session';
     printf "3. The session ended %s: the user %s verified.\n", $ended->status_text,
         $ended->is_verified ? 'is' : 'is not';
@@ -113,6 +119,5 @@ my $verified = eval { check($ARGV[0]) };
 if (my $error = $@) {
     die $error if ref $error ne 'HASH';
     print STDERR "$error->{result}: $error->{message}\n";
-    print STDERR "a session may have been opened all the same\n" if $error->{in_doubt};
 }
 exit($verified ? 0 : 1);

@@ -1,4 +1,4 @@
-"""Puts one user through the phone check: phone_2fa.py +46701740605
+"""Verifies one user by phone: phone_2fa.py +46701740605
 
 The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT.
 """
@@ -9,12 +9,12 @@ import zignsec
 
 
 def show_progress(session: zignsec.Session, elapsed: float) -> None:
-    """Tells how the session stands after each poll."""
+    """Prints the status of the session after each poll."""
     print(f"  {session.status_text} after {elapsed * 1000:.0f} ms", flush=True)
 
 
 def check(phone_number: str) -> bool:
-    """Whether the user behind the number passed."""
+    """Returns whether the user was verified."""
     with zignsec.Client() as client:
         session = client.start_phone_2fa(
             phone_number,
@@ -37,5 +37,4 @@ if __name__ == "__main__":
     try:
         sys.exit(0 if check(sys.argv[1]) else 1)
     except zignsec.ZignSecError as error:
-        doubt = "\na session may have been opened all the same" if error.in_doubt else ""
-        sys.exit(f"{type(error).__name__}: {error}{doubt}")
+        sys.exit(f"{type(error).__name__}: {error}")

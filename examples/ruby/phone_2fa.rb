@@ -1,9 +1,9 @@
-# Puts one user through the phone check: ruby phone_2fa.rb +46701740605
+# Verifies one user by phone: ruby phone_2fa.rb +46701740605
 #
 # The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT.
 require 'fiddle/import'
 
-# The functions and structs of zignsec.h.
+# The functions and structs of zignsec.h that this program uses.
 module ZS
   extend Fiddle::Importer
   dlload 'libzignsec.so.0.1'
@@ -26,6 +26,8 @@ module ZS
     'void *user_data'
   ]
 
+  extern 'void zs_phone_2fa_request_init(void *request, size_t struct_size)'
+  extern 'void zs_wait_options_init(void *options, size_t struct_size)'
   extern 'int32_t zs_client_new(void *options, void *client, void *error)'
   extern 'int32_t zs_start_phone_2fa(void *client, void *request, void *session, void *error)'
   extern 'int32_t zs_wait_for_session(void *client, char *session_id, void *options, void *session, void *error)'
@@ -35,15 +37,14 @@ module ZS
   extern 'char *zs_session_redirect_url(void *session)'
   extern 'int32_t zs_session_is_verified(void *session)'
   extern 'void zs_session_free(void *session)'
-  extern 'char *zs_result_name(int32_t result)'
+  extern 'char *zs_error_result_name(void *error)'
   extern 'char *zs_error_message(void *error)'
-  extern 'int32_t zs_error_in_doubt(void *error)'
   extern 'void zs_error_free(void *error)'
 
   SHOW_PROGRESS = bind('int32_t show_progress(void *session, uint32_t elapsed_ms, void *user_data)') do |session, elapsed_ms, _|
     puts "  #{ZS.zs_session_status_text(session)} after #{elapsed_ms} ms"
-    0 # go on waiting
-  rescue StandardError => e # must not pass through the library: it ends the wait
+    0 # continue waiting
+  rescue StandardError => e # must not propagate into the library; stop waiting
     warn e.full_message
     1
   end
@@ -51,28 +52,34 @@ end
 
 # A failed call.
 class ZignSecError < StandardError
-  attr_reader :result, :in_doubt
+  attr_reader :result
 
-  def initialize(result, error)
+  def initialize(error)
     super(ZS.zs_error_message(error).to_s)
-    @result = ZS.zs_result_name(result).to_s
-    @in_doubt = ZS.zs_error_in_doubt(error) != 0
+    @result = ZS.zs_error_result_name(error).to_s
   end
 end
 
-# Calls a function of the library and gives what it puts into its output. The garbage collector
-# frees that with the function that is named, if #call_free has not done so.
+# Calls a function of the library and returns the object that it writes to its output. The garbage
+# collector frees the object with the function named by free:, unless #call_free already has.
 def call(function, *inputs, free:)
   Fiddle::Pointer.malloc(2 * Fiddle::SIZEOF_VOIDP, Fiddle::RUBY_FREE) do |outputs|
     output = outputs
     error = outputs + Fiddle::SIZEOF_VOIDP
     result = ZS.send(function, *inputs, output, error)
-    raise ZignSecError.new(result, error.ptr) unless result.zero?
+    raise ZignSecError, error.ptr unless result.zero?
 
     Fiddle::Pointer.new(output.ptr.to_i, 0, ZS[free])
   ensure
     ZS.zs_error_free(error.ptr)
   end
+end
+
+# Returns a struct in which every option has its default value.
+def new_struct(type, init)
+  struct = type.malloc(Fiddle::RUBY_FREE)
+  ZS.send(init, struct, type.size)
+  struct
 end
 
 def check(phone_number)
@@ -84,8 +91,7 @@ def check(phone_number)
     redirect_failure: 'https://my_failure_url.com',
     relay_state: 'Tulasi_V5_SMS'
   }
-  request = ZS::Phone2faRequest.malloc(Fiddle::RUBY_FREE)
-  request.struct_size = ZS::Phone2faRequest.size
+  request = new_struct(ZS::Phone2faRequest, :zs_phone_2fa_request_init)
   strings.each { |field, string| request[field.to_s] = string }
 
   session = call(:zs_start_phone_2fa, client, request, free: 'zs_session_free')
@@ -93,8 +99,7 @@ def check(phone_number)
   puts "1. Session #{ZS.zs_session_id(session)} is #{ZS.zs_session_status_text(session)}."
   puts "2. Send the user here:\n  #{url.null? ? '-' : url}"
 
-  wait = ZS::WaitOptions.malloc(Fiddle::RUBY_FREE)
-  wait.struct_size = ZS::WaitOptions.size
+  wait = new_struct(ZS::WaitOptions, :zs_wait_options_init)
   wait.poll_interval_ms = 1000
   wait.on_poll = ZS::SHOW_PROGRESS.to_i
 
@@ -112,6 +117,5 @@ begin
   exit check(ARGV[0])
 rescue ZignSecError => e
   warn "#{e.result}: #{e.message}"
-  warn 'a session may have been opened all the same' if e.in_doubt
   exit 1
 end
