@@ -109,8 +109,8 @@ package body ZignSec is
 
 end ZignSec;
 
---  A Wait_Callback, called after each poll. It is a library-level unit, because a nested subprogram as a
---  callback needs an executable stack.
+--  A Wait_Callback, called after each poll. It is a library-level unit, because a nested subprogram
+--  as a callback needs an executable stack.
 with Ada.Text_IO;
 with ZignSec;
 

@@ -35,7 +35,7 @@ static class Native
         public IntPtr UserData;
     }
 
-    // An object of the library. Its finalizer frees it if it was not disposed, but never during a call.
+    // An object of the library. If it was not disposed, its finalizer frees it, but never during a call.
     public abstract class Handle : SafeHandle
     {
         protected Handle() : base(IntPtr.Zero, true) { }
@@ -78,7 +78,7 @@ static class Native
     [DllImport(Library)] static extern void zs_session_free(IntPtr session);
     [DllImport(Library)] static extern void zs_error_free(IntPtr error);
 
-    // Copies a string that the library owns. A return value of type string would be freed by the runtime.
+    // Copies a string of the library. The runtime would free a return value of type string.
     public static string Text(IntPtr utf8) => Marshal.PtrToStringUTF8(utf8);
 }
 

@@ -117,8 +117,8 @@ contains
         end do
     end function
 
-    ! A zs_wait_callback, called after each poll. It is in a module, because an internal procedure of the
-    ! program as a callback needs an executable stack.
+    ! A zs_wait_callback, called after each poll. It is in a module, because an internal procedure of
+    ! the program as a callback needs an executable stack.
     integer(c_int32_t) function show_progress(session, elapsed_ms, user_data) bind(c)
         type(c_ptr), value :: session, user_data
         integer(c_int32_t), value :: elapsed_ms

@@ -20,8 +20,7 @@ local function new_struct(type)
     return struct
 end
 
--- Calls func and returns the object, of this type, that it writes to its output. The garbage collector
--- frees the object.
+-- Calls func and returns its output: an object of this type. The garbage collector frees it.
 local function call(type, func)
     local output = ffi.new(type .. ' *[1]')
     local err = ffi.new('zs_error *[1]')
@@ -37,8 +36,8 @@ local function call(type, func)
     return ffi.gc(output[0], zs[type .. '_free'])
 end
 
--- Called after each poll. An error must not propagate into the library, so it stops the wait. The callback
--- is created once: LuaJIT has a limited number of callbacks and never frees them.
+-- Called after each poll. An error must not propagate into the library, so it stops the wait. The
+-- callback is created once: LuaJIT has a limited number of callbacks and never frees them.
 local show_progress = ffi.cast('zs_wait_callback', function(session, elapsed_ms)
     local succeeded, failure = pcall(function()
         print(('  %s after %d ms'):format(text(zs.zs_session_status_text(session)), elapsed_ms))

@@ -64,9 +64,9 @@ $ffi->attach(['zs_error_result_name'    => 'ZignSec::Error::result_name']    => 
 # For the callback: the library owns its session, and an object would free it.
 $ffi->attach(zs_session_status_text => ['opaque'] => 'string');
 
-# Calls a function of the library and returns the pointer that it writes to its output. If the call fails,
-# dies with the texts of the error, not with the error object: at the end of the program, an object in $@
-# would be destroyed after the function that frees it.
+# Calls a function of the library and returns its output, a pointer. If the call fails, dies with the
+# texts of the error, not with the error object: at the end of the program, an object in $@ would be
+# destroyed after the function that frees it.
 sub checked {
     my ($function, @inputs) = @_;
     my $result = $function->(@inputs, \my $output, \my $pointer);

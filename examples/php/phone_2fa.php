@@ -32,7 +32,7 @@ final class Handle
     }
 }
 
-/** Calls a function of the library and returns the object, of this type, that it writes to its output. */
+/** Calls a function of the library and returns its output: an object of this type. */
 function call(FFI $zs, string $type, string $function, mixed ...$inputs): Handle
 {
     $output = new Handle($zs, $type);

@@ -1,8 +1,10 @@
-"""A sign-in whose second factor is ZignSec's phone check, in FastAPI.
+"""A sign-in page that uses ZignSec's phone verification as its second factor, in FastAPI.
 
-PUBLIC_URL is where browsers and ZignSec reach this service, WEBHOOK_SECRET what you share with
-ZignSec for webhooks. The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or
-ZIGNSEC_ENVIRONMENT.
+Environment variables:
+
+- PUBLIC_URL: the URL at which browsers and ZignSec reach this service.
+- ZIGNSEC_WEBHOOK_SECRET: the secret that you share with ZignSec for webhooks.
+- ZIGNSEC_API_KEY, and ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT: read by the library.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
 PUBLIC_URL = os.environ["PUBLIC_URL"].rstrip("/")
-WEBHOOK_SECRET = os.environ["WEBHOOK_SECRET"]
-LONGEST_WEBHOOK = 64 * 1024
+WEBHOOK_SECRET = os.environ["ZIGNSEC_WEBHOOK_SECRET"]
+MAX_WEBHOOK_BYTES = 64 * 1024
 COOKIE = "login"
 
 log = logging.getLogger(__name__)
@@ -40,114 +42,115 @@ app = FastAPI(lifespan=lifespan)
 
 @dataclass
 class Login:
-    """One user who passed the first factor, in one browser."""
+    """A user who passed the first factor, in one browser."""
 
     user: str
-    check: zignsec.Session
-    """The second factor: as it was opened and, once it has ended, as it ended."""
-    webhooks: set[zignsec.WebhookEvent] = field(default_factory=set[zignsec.WebhookEvent])
-    """What ZignSec has reported of it."""
+    session: zignsec.Session
+    """The phone verification: first as it was started, later its final state."""
+    events: set[zignsec.WebhookEvent] = field(default_factory=set[zignsec.WebhookEvent])
+    """The webhook events that were processed, to detect duplicates."""
 
 
-# In a service, a table of its database, whose rows grow old: these are lost with the process, and
-# another process does not see them.
-login_of_cookie: dict[str, Login] = {}
-login_of_check: dict[str, Login] = {}
+# A real service stores logins in a database table and deletes old rows. These dictionaries are lost
+# when the process ends, and are not shared with other processes.
+login_by_cookie: dict[str, Login] = {}
+login_by_session_id: dict[str, Login] = {}
 
 
 def first_factor() -> tuple[str, str]:
-    """A user's name and phone number.
+    """Returns the user's name and phone number.
 
-    IT LETS EVERYBODY IN. It stands where the service's own first factor goes: a form for a password
-    and its CSRF token, say, and the number that the service has on record. Here that is DEMO_PHONE,
-    else a number that reaches nobody.
+    THIS ACCEPTS EVERYONE. Replace it with the first factor of your service: for example a password
+    form with a CSRF token, and the phone number in your database. Here the number is DEMO_PHONE, or
+    by default a number that is reserved for fiction.
     """
     return "demo", os.environ.get("DEMO_PHONE", "+46701740605")
 
 
 async def current_login(request: Request) -> Login | None:
-    return login_of_cookie.get(request.cookies.get(COOKIE, ""))
+    return login_by_cookie.get(request.cookies.get(COOKIE, ""))
 
 
 CurrentLogin = Annotated[Login | None, Depends(current_login)]
 
 
 def forget_login(request: Request) -> None:
-    login = login_of_cookie.pop(request.cookies.get(COOKIE, ""), None)
+    login = login_by_cookie.pop(request.cookies.get(COOKIE, ""), None)
     if login is not None:
-        login_of_check.pop(login.check.id, None)
+        login_by_session_id.pop(login.session.id, None)
 
 
-async def ask(login: Login) -> None:
-    """Asks how the check stands, for as long as it has not ended."""
-    if not login.check.is_final:
-        session = await client.get_session(login.check.id)
+async def refresh(login: Login) -> None:
+    """Gets the session from ZignSec, unless it is already final."""
+    if not login.session.is_final:
+        session = await client.get_session(login.session.id)
         if session.is_final:
-            login.check = session
+            login.session = session
 
 
 @app.get("/")
 async def home(login: CurrentLogin) -> HTMLResponse:
-    return page_of(login)
+    return login_page(login)
 
 
 @app.post("/sign-in")
 async def sign_in(request: Request) -> Response:
     user, phone_number = first_factor()
-    check = await client.start_phone_2fa(
+    session = await client.start_phone_2fa(
         phone_number,
-        # One address for both: who arrives where says nothing, the verdict comes from asking.
+        # Both lead to the same page: the URL that the user reaches proves nothing.
         redirect_success=f"{PUBLIC_URL}/verdict",
         redirect_failure=f"{PUBLIC_URL}/verdict",
         webhook=f"{PUBLIC_URL}/webhook",
     )
-    if check.redirect_url is None:
-        raise zignsec.ProtocolError("the gateway does not tell where to send the user")
+    if session.redirect_url is None:
+        raise zignsec.ProtocolError("the response contains no redirect_url")
     forget_login(request)
     cookie = secrets.token_urlsafe()
-    login_of_cookie[cookie] = login_of_check[check.id] = Login(user, check)
-    answer = RedirectResponse(check.redirect_url, 303)
-    # Not "strict": the user comes back by a link of another site's.
+    login_by_cookie[cookie] = login_by_session_id[session.id] = Login(user, session)
+    response = RedirectResponse(session.redirect_url, 303)
+    # Not "strict": the browser must send the cookie when the user returns from ZignSec's site.
     secure = PUBLIC_URL.startswith("https:")
-    answer.set_cookie(COOKIE, cookie, httponly=True, samesite="lax", secure=secure)
-    return answer
+    response.set_cookie(COOKIE, cookie, httponly=True, samesite="lax", secure=secure)
+    return response
 
 
 @app.get("/verdict")
 async def verdict(login: CurrentLogin) -> HTMLResponse:
-    """Where ZignSec sends the user back to, and where anybody can go.
+    """The page that ZignSec sends the user back to.
 
-    So nothing of the address counts: whose check it is, the login says, and how it ended, ZignSec.
+    Anyone can open it, so its URL is not evaluated: the cookie identifies the login, and ZignSec
+    reports the result.
     """
     if login is not None:
-        await ask(login)
-    return page_of(login)
+        await refresh(login)
+    return login_page(login)
 
 
 @app.post("/webhook")
 async def webhook(request: Request) -> PlainTextResponse:
-    """Where ZignSec reports to: a hint to ask, also where the user never comes back."""
+    """Receives notifications from ZignSec, also for users who never return to this site."""
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LONGEST_WEBHOOK:
-            return PlainTextResponse("too long", 413)
+        if len(body) > MAX_WEBHOOK_BYTES:
+            return PlainTextResponse("too large", 413)
     signature = request.headers.get("X-ZignSec-Hmac-SHA256")
     try:
         event = zignsec.verify_webhook(body, signature, WEBHOOK_SECRET)
     except zignsec.WebhookSignatureError as error:
-        log.warning("a webhook is refused: %s", error)
+        log.warning("rejected a webhook: %s", error)
         return PlainTextResponse("refused", 400)
-    login = login_of_check.get(event.session_id)
+    login = login_by_session_id.get(event.session_id)
     if login is None:
-        # Not a check of ours. Or not yet, and then ZignSec tries again.
+        # A session of another service, or one that is not stored yet: then ZignSec sends it again.
         return PlainTextResponse("unknown", 404)
-    if event in login.webhooks:
-        # Sent again, by ZignSec to be sure or by somebody who saw it.
-        return PlainTextResponse("had before", 200)
-    await ask(login)
-    login.webhooks.add(event)
-    return PlainTextResponse("taken", 200)
+    if event in login.events:
+        # Sent twice by ZignSec, or replayed by an attacker.
+        return PlainTextResponse("duplicate", 200)
+    await refresh(login)
+    login.events.add(event)
+    return PlainTextResponse("processed", 200)
 
 
 @app.post("/sign-out")
@@ -158,37 +161,37 @@ async def sign_out(request: Request) -> Response:
 
 @app.exception_handler(zignsec.ZignSecError)
 async def on_error(_request: Request, error: zignsec.ZignSecError) -> HTMLResponse:
-    # The text is for those who run the service; it can be logged.
+    # The message is for the operator of the service. It is safe to log.
     log.error("%s: %s", type(error).__name__, error)
-    doubt = "A check may have been begun; leave it, it ends by itself." if error.in_doubt else ""
+    note = "A verification may have started; it expires by itself." if error.in_doubt else ""
     return page(
         "Something went wrong",
-        f'<p>We could not check your phone. {doubt}</p><p><a href="/">Try again</a></p>',
+        f'<p>We could not verify your phone number. {note}</p><p><a href="/">Try again</a></p>',
         502,
     )
 
 
-def page_of(login: Login | None) -> HTMLResponse:
-    """What a user sees: where they stand, and what they can do."""
+def login_page(login: Login | None) -> HTMLResponse:
+    """The page that shows the state of a login and the possible actions."""
     if login is None:
         return page("Sign in", form("/sign-in", "Sign in"))
-    if login.check.is_verified:
+    if login.session.is_verified:
         return page(
             "Signed in",
-            f"<p>You are {escape(login.user)}, and your phone is confirmed.</p>"
+            f"<p>You are {escape(login.user)}, and your phone number is verified.</p>"
             + form("/sign-out", "Sign out"),
         )
-    if login.check.is_final:
+    if login.session.is_final:
         return page(
             "Not signed in",
-            f"<p>Your phone is not confirmed. The check ended: {login.check.status}.</p>"
+            f"<p>Your phone number is not verified. Verification ended: {login.session.status}.</p>"
             + form("/sign-in", "Try again"),
         )
     return page(
         "Not signed in yet",
-        "<p>The check of your phone goes on.</p>"
-        f'<p><a href="{escape(login.check.redirect_url or "/")}">Back to the check</a></p>'
-        '<p><a href="/verdict">See how it stands</a></p>',
+        "<p>Phone verification in progress.</p>"
+        f'<p><a href="{escape(login.session.redirect_url or "/")}">Continue verification</a></p>'
+        '<p><a href="/verdict">Check status</a></p>',
     )
 
 
@@ -203,7 +206,7 @@ def page(heading: str, content: str, status: int = 200) -> HTMLResponse:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <link rel="icon" href="data:,">
-<title>Phone check</title>
+<title>Phone verification</title>
 <main>
 <h1>{heading}</h1>
 {content}

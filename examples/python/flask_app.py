@@ -1,8 +1,10 @@
-"""A sign-in whose second factor is ZignSec's phone check, in Flask.
+"""A sign-in page that uses ZignSec's phone verification as its second factor, in Flask.
 
-PUBLIC_URL is where browsers and ZignSec reach this service, WEBHOOK_SECRET what you share with
-ZignSec for webhooks. The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or
-ZIGNSEC_ENVIRONMENT.
+Environment variables:
+
+- PUBLIC_URL: the URL at which browsers and ZignSec reach this service.
+- ZIGNSEC_WEBHOOK_SECRET: the secret that you share with ZignSec for webhooks.
+- ZIGNSEC_API_KEY, and ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT: read by the library.
 """
 
 from __future__ import annotations
@@ -16,57 +18,57 @@ from flask import Flask, redirect, render_template_string, request
 from flask.typing import ResponseReturnValue
 
 PUBLIC_URL = os.environ["PUBLIC_URL"].rstrip("/")
-WEBHOOK_SECRET = os.environ["WEBHOOK_SECRET"]
+WEBHOOK_SECRET = os.environ["ZIGNSEC_WEBHOOK_SECRET"]
 COOKIE = "login"
 
 app = Flask(__name__)
 app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
-client = zignsec.Client()  # one for all threads
+client = zignsec.Client()  # shared by all threads
 
 
 @dataclass
 class Login:
-    """One user who passed the first factor, in one browser."""
+    """A user who passed the first factor, in one browser."""
 
     user: str
-    check: zignsec.Session
-    """The second factor: as it was opened and, once it has ended, as it ended."""
-    webhooks: set[zignsec.WebhookEvent] = field(default_factory=set[zignsec.WebhookEvent])
-    """What ZignSec has reported of it."""
+    session: zignsec.Session
+    """The phone verification: first as it was started, later its final state."""
+    events: set[zignsec.WebhookEvent] = field(default_factory=set[zignsec.WebhookEvent])
+    """The webhook events that were processed, to detect duplicates."""
 
 
-# In a service, a table of its database, whose rows grow old: these are lost with the process, and
-# another process does not see them.
-login_of_cookie: dict[str, Login] = {}
-login_of_check: dict[str, Login] = {}
+# A real service stores logins in a database table and deletes old rows. These dictionaries are lost
+# when the process ends, and are not shared with other processes.
+login_by_cookie: dict[str, Login] = {}
+login_by_session_id: dict[str, Login] = {}
 
 
 def first_factor() -> tuple[str, str]:
-    """A user's name and phone number.
+    """Returns the user's name and phone number.
 
-    IT LETS EVERYBODY IN. It stands where the service's own first factor goes: a form for a password
-    and its CSRF token, say, and the number that the service has on record. Here that is DEMO_PHONE,
-    else a number that reaches nobody.
+    THIS ACCEPTS EVERYONE. Replace it with the first factor of your service: for example a password
+    form with a CSRF token, and the phone number in your database. Here the number is DEMO_PHONE, or
+    by default a number that is reserved for fiction.
     """
     return "demo", os.environ.get("DEMO_PHONE", "+46701740605")
 
 
 def current_login() -> Login | None:
-    return login_of_cookie.get(request.cookies.get(COOKIE, ""))
+    return login_by_cookie.get(request.cookies.get(COOKIE, ""))
 
 
 def forget_login() -> None:
-    login = login_of_cookie.pop(request.cookies.get(COOKIE, ""), None)
+    login = login_by_cookie.pop(request.cookies.get(COOKIE, ""), None)
     if login is not None:
-        login_of_check.pop(login.check.id, None)
+        login_by_session_id.pop(login.session.id, None)
 
 
-def ask(login: Login) -> None:
-    """Asks how the check stands, for as long as it has not ended."""
-    if not login.check.is_final:
-        session = client.get_session(login.check.id)
+def refresh(login: Login) -> None:
+    """Gets the session from ZignSec, unless it is already final."""
+    if not login.session.is_final:
+        session = client.get_session(login.session.id)
         if session.is_final:
-            login.check = session
+            login.session = session
 
 
 @app.get("/")
@@ -77,56 +79,57 @@ def home() -> ResponseReturnValue:
 @app.post("/sign-in")
 def sign_in() -> ResponseReturnValue:
     user, phone_number = first_factor()
-    check = client.start_phone_2fa(
+    session = client.start_phone_2fa(
         phone_number,
-        # One address for both: who arrives where says nothing, the verdict comes from asking.
+        # Both lead to the same page: the URL that the user reaches proves nothing.
         redirect_success=f"{PUBLIC_URL}/verdict",
         redirect_failure=f"{PUBLIC_URL}/verdict",
         webhook=f"{PUBLIC_URL}/webhook",
     )
-    if check.redirect_url is None:
-        raise zignsec.ProtocolError("the gateway does not tell where to send the user")
+    if session.redirect_url is None:
+        raise zignsec.ProtocolError("the response contains no redirect_url")
     forget_login()
     cookie = secrets.token_urlsafe()
-    login_of_cookie[cookie] = login_of_check[check.id] = Login(user, check)
-    answer = redirect(check.redirect_url, 303)
-    # Not "Strict": the user comes back by a link of another site's.
+    login_by_cookie[cookie] = login_by_session_id[session.id] = Login(user, session)
+    response = redirect(session.redirect_url, 303)
+    # Not "Strict": the browser must send the cookie when the user returns from ZignSec's site.
     secure = PUBLIC_URL.startswith("https:")
-    answer.set_cookie(COOKIE, cookie, httponly=True, samesite="Lax", secure=secure)
-    return answer
+    response.set_cookie(COOKIE, cookie, httponly=True, samesite="Lax", secure=secure)
+    return response
 
 
 @app.get("/verdict")
 def verdict() -> ResponseReturnValue:
-    """Where ZignSec sends the user back to, and where anybody can go.
+    """The page that ZignSec sends the user back to.
 
-    So nothing of the address counts: whose check it is, the login says, and how it ended, ZignSec.
+    Anyone can open it, so its URL is not evaluated: the cookie identifies the login, and ZignSec
+    reports the result.
     """
     login = current_login()
     if login is not None:
-        ask(login)
+        refresh(login)
     return render_template_string(PAGE, login=login)
 
 
 @app.post("/webhook")
 def webhook() -> ResponseReturnValue:
-    """Where ZignSec reports to: a hint to ask, also where the user never comes back."""
+    """Receives notifications from ZignSec, also for users who never return to this site."""
     signature = request.headers.get("X-ZignSec-Hmac-SHA256")
     try:
         event = zignsec.verify_webhook(request.get_data(), signature, WEBHOOK_SECRET)
     except zignsec.WebhookSignatureError as error:
-        app.logger.warning("a webhook is refused: %s", error)
+        app.logger.warning("rejected a webhook: %s", error)
         return "refused", 400
-    login = login_of_check.get(event.session_id)
+    login = login_by_session_id.get(event.session_id)
     if login is None:
-        # Not a check of ours. Or not yet, and then ZignSec tries again.
+        # A session of another service, or one that is not stored yet: then ZignSec sends it again.
         return "unknown", 404
-    if event in login.webhooks:
-        # Sent again, by ZignSec to be sure or by somebody who saw it.
-        return "had before", 200
-    ask(login)
-    login.webhooks.add(event)
-    return "taken", 200
+    if event in login.events:
+        # Sent twice by ZignSec, or replayed by an attacker.
+        return "duplicate", 200
+    refresh(login)
+    login.events.add(event)
+    return "processed", 200
 
 
 @app.post("/sign-out")
@@ -137,7 +140,7 @@ def sign_out() -> ResponseReturnValue:
 
 @app.errorhandler(zignsec.ZignSecError)
 def on_error(error: zignsec.ZignSecError) -> ResponseReturnValue:
-    # The text is for those who run the service; it can be logged.
+    # The message is for the operator of the service. It is safe to log.
     app.logger.error("%s: %s", type(error).__name__, error)
     return render_template_string(ERROR_PAGE, in_doubt=error.in_doubt), 502
 
@@ -147,7 +150,7 @@ HEAD = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <link rel="icon" href="data:,">
-<title>Phone check</title>
+<title>Phone verification</title>
 <main>
 """
 
@@ -157,19 +160,19 @@ PAGE = (
 {% if login is none %}
 <h1>Sign in</h1>
 <form method="post" action="/sign-in"><button>Sign in</button></form>
-{% elif login.check.is_verified %}
+{% elif login.session.is_verified %}
 <h1>Signed in</h1>
-<p>You are {{ login.user }}, and your phone is confirmed.</p>
+<p>You are {{ login.user }}, and your phone number is verified.</p>
 <form method="post" action="/sign-out"><button>Sign out</button></form>
-{% elif login.check.is_final %}
+{% elif login.session.is_final %}
 <h1>Not signed in</h1>
-<p>Your phone is not confirmed. The check ended: {{ login.check.status }}.</p>
+<p>Your phone number is not verified. Verification ended: {{ login.session.status }}.</p>
 <form method="post" action="/sign-in"><button>Try again</button></form>
 {% else %}
 <h1>Not signed in yet</h1>
-<p>The check of your phone goes on.</p>
-<p><a href="{{ login.check.redirect_url }}">Back to the check</a></p>
-<p><a href="/verdict">See how it stands</a></p>
+<p>Phone verification in progress.</p>
+<p><a href="{{ login.session.redirect_url }}">Continue verification</a></p>
+<p><a href="/verdict">Check status</a></p>
 {% endif %}
 </main>
 """
@@ -179,8 +182,8 @@ ERROR_PAGE = (
     HEAD
     + """
 <h1>Something went wrong</h1>
-<p>We could not check your phone.
-{% if in_doubt %}A check may have been begun; leave it, it ends by itself.{% endif %}</p>
+<p>We could not verify your phone number.
+{% if in_doubt %}A verification may have started; it expires by itself.{% endif %}</p>
 <p><a href="/">Try again</a></p>
 </main>
 """

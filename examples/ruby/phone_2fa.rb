@@ -60,8 +60,8 @@ class ZignSecError < StandardError
   end
 end
 
-# Calls a function of the library and returns the object that it writes to its output. The garbage
-# collector frees the object with the function named by free:, unless #call_free already has.
+# Calls a function of the library and returns its output, an object. The garbage collector frees the
+# object with the function named by free:, unless #call_free already has.
 def call(function, *inputs, free:)
   Fiddle::Pointer.malloc(2 * Fiddle::SIZEOF_VOIDP, Fiddle::RUBY_FREE) do |outputs|
     output = outputs

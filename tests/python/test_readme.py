@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import re
 import runpy
 import subprocess
 import sys
@@ -45,9 +44,7 @@ def compile_program(
 
 
 def build_c(folder: Path, position: int = FIRST) -> list[str]:
-    return compile_program(
-        folder, "c", os.environ.get("CC", "cc"), "-std=c99", position=position
-    )
+    return compile_program(folder, "c", os.environ.get("CC", "cc"), "-std=c99", position=position)
 
 
 def build_cpp(folder: Path) -> list[str]:
@@ -130,9 +127,7 @@ def test_the_c_library_is_installed_and_linked_by_the_commands_of_the_readme(
     folder.mkdir()
     (folder / "first.c").write_text(program("README.md", "c"))
     for beginning, where in (('make install PREFIX="$HOME', ROOT), ("export PKG_CONFIG", folder)):
-        subprocess.run(
-            ["sh", "-euc", commands(beginning)], cwd=where, env=environment, check=True
-        )
+        subprocess.run(["sh", "-euc", commands(beginning)], cwd=where, env=environment, check=True)
     settings = {"ZIGNSEC_BASE_URL": sandbox.url, "ZIGNSEC_API_KEY": sandbox.api_key}
     ran = subprocess.run(
         [folder / "first"], env=settings, capture_output=True, text=True, check=True, timeout=60
@@ -150,7 +145,7 @@ def webhook_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     with Sandbox("--webhook-secret", SECRET) as box:
         monkeypatch.setenv("ZIGNSEC_BASE_URL", box.url)
         monkeypatch.setenv("ZIGNSEC_API_KEY", box.api_key)
-        monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+        monkeypatch.setenv("ZIGNSEC_WEBHOOK_SECRET", SECRET)
         yield box
 
 
@@ -217,9 +212,7 @@ def test_the_c_program_receives_a_webhook(
         environment = {**os.environ, "CONTENT_LENGTH": str(len(body))}
         if signature is not None:
             environment["HTTP_X_ZIGNSEC_HMAC_SHA256"] = signature
-        ran = subprocess.run(
-            command, input=body, env=environment, capture_output=True, timeout=60
-        )
+        ran = subprocess.run(command, input=body, env=environment, capture_output=True, timeout=60)
         assert ran.returncode == 0
         return ran.stdout.decode(), ran.stderr.decode()
 

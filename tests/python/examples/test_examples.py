@@ -23,7 +23,7 @@ TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 LIBRARY = TARGET / "debug"
 SONAME = "libzignsec.so.0.1"
 BUILD = TARGET / "examples"
-"""Contains copies of the folders of the examples, and a link to include/, as the repository does."""
+"""Contains copies of the examples, and a link to include/, in the layout of the repository."""
 
 PHONE = "+46703339954"
 IMMEDIATELY_ACCEPTED = "+46701740606"
@@ -43,7 +43,7 @@ class Language:
     server_error: str = "ZS_ERROR_SERVER"
     """The names of the errors for 401 and 500."""
     in_place: bool = False
-    """Whether to build without a copy, because the README's commands create no file in the folder."""
+    """Whether to build without a copy: the README's commands create no file in the folder."""
     frequent_gc: dict[str, str] = field(default_factory=dict[str, str])
     """Environment variables that make the garbage collector run as often as possible."""
 
@@ -99,7 +99,7 @@ C_LIBRARY_USERS = [language for language in LANGUAGES if not language.in_place]
 
 
 def environment(language: Language, **more: str) -> dict[str, str]:
-    """An environment with the library installed, and the Python of these tests first on the path."""
+    """An environment with the library installed, and the Python of these tests on the path."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -300,8 +300,8 @@ def ledger() -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     library, real = folder / SONAME, folder / "real.so"
     flags = ["-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}"]
-    # An empty library without a SONAME is linked in place of the real one, so that the dependency is
-    # recorded by its path. By its SONAME, the loader would take the recording library for it.
+    # An empty library without a SONAME is linked in place of the real one, so that the dependency
+    # is recorded by its path. By its SONAME, the loader would take the recording library for it.
     real.unlink(missing_ok=True)
     subprocess.run(["cc", "-shared", "-xc", "/dev/null", "-o", str(real)], check=True)
     source = [f'-DREAL_LIBRARY="{real}"', str(Path(__file__).parent / "ledger.c")]
