@@ -65,7 +65,8 @@ def find(text: str, phrases: list[Phrase]) -> Iterator[tuple[int, str, str]]:
         joined += MARKER.sub("", line, count=1) + "\n"
     for phrase in phrases:
         for match in phrase.pattern.finditer(joined):
-            yield bisect_right(starts, match.start()), " ".join(match[0].split()), phrase.replacement
+            found = " ".join(match[0].split())
+            yield bisect_right(starts, match.start()), found, phrase.replacement
 
 
 def tracked_files() -> list[str]:
