@@ -19,6 +19,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::attempt::Attempt;
 use super::error::TransportError;
 use super::stream::Stream;
+use super::tls::tls_error;
 use crate::url::BaseUrl;
 
 /// The size of the buffers for the request to the proxy and for its response.
@@ -47,8 +48,8 @@ pub(crate) fn open(
     let status = response_status(&exchange.response);
     match (result, exchange.stream.take()) {
         (Ok(0), Some(stream)) => Ok(stream),
-        // TLS servers wait for the client: these bytes are not from the gateway.
-        (Ok(_), _) => Err(TransportError::Proxy("the proxy sent bytes after its response".into())),
+        // A TLS server waits for the client, so these bytes are not TLS.
+        (Ok(_), _) => Err(tls_error("the proxy sent bytes after its response").into()),
         // ureq's message is used only without a status: it may quote what the proxy sent.
         (Err(_), _) if status.is_some_and(|status| status != 200) => {
             Err(TransportError::ProxyStatus(status.unwrap_or_default()))
@@ -281,7 +282,8 @@ mod tests {
     fn bytes_after_the_response_are_an_error() {
         let stream = MockStream::new([&[OK, b"server hello"].concat()[..]]);
         let error = AttemptError::new(&attempt(), error_for(stream));
-        assert_eq!(error.kind, ErrorKind::Connect);
+        assert_eq!(error.kind, ErrorKind::Tls);
+        assert!(!error.is_transient);
         assert!(error.message.contains("the proxy sent bytes after its response"));
     }
 
