@@ -1,14 +1,15 @@
-"""Puts a user through ZignSec's phone two-factor check, in three steps.
+"""Client for ZignSec's phone two-factor authentication.
 
-1. ``Client.start_phone_2fa`` opens a session; its ``redirect_url`` is where to send the user.
-2. The user gets a code by SMS and types it on ZignSec's page.
-3. ``Client.wait_for_session`` waits for what comes of it, or ``Client.get_session`` asks once:
+1. ``Client.start_phone_2fa`` starts a session. Send the user to its ``redirect_url``.
+2. The user receives a code by SMS and enters it on ZignSec's page.
+3. ``Client.wait_for_session`` waits for the result; ``Client.get_session`` checks once. Trust only
    ``session.is_verified``.
 
-A user who arrives at ``redirect_success`` proves nothing, since anybody can open that address. Only
-the gateway, asked for an id that your own server remembered in that user's login, tells.
-``AsyncClient`` is the same for asyncio, and ``verify_webhook`` checks what the gateway reports to a
-session's ``webhook`` address.
+A user who reaches ``redirect_success`` is not verified by that; anyone can open that URL. Call
+``get_session`` with the session ID that your server stored for the logged-in user.
+
+``AsyncClient`` is the same client for asyncio. ``verify_webhook`` verifies the webhooks that the
+gateway sends to a session's ``webhook`` URL.
 """
 
 from zignsec._default import get_session, start_phone_2fa, wait_for_session
@@ -19,6 +20,7 @@ from zignsec._errors import (
     AuthenticationError,
     BadRequestError,
     CallCancelledError,
+    ClosedError,
     ConfigurationError,
     InternalError,
     InvalidArgumentError,
@@ -34,7 +36,7 @@ from zignsec._errors import (
 )
 from zignsec._zignsec import Client, Session, WebhookEvent, __version__, verify_webhook
 
-# As in `typing`, which takes long to import.
+# Same as typing.TYPE_CHECKING; importing typing is slow.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from zignsec._async import AsyncClient
@@ -49,6 +51,7 @@ __all__ = [
     "BadRequestError",
     "CallCancelledError",
     "Client",
+    "ClosedError",
     "ConfigurationError",
     "InternalError",
     "InvalidArgumentError",
@@ -72,18 +75,18 @@ __all__ = [
 ]
 
 
-# asyncio and enum take longer to import than all the rest, and many programs go without.
-_LATE = {"AsyncClient": "zignsec._async", "SessionStatus": "zignsec._status"}
+# Imported on first use: asyncio and enum take longer to import than the rest of the package.
+_LAZY = {"AsyncClient": "zignsec._async", "SessionStatus": "zignsec._status"}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _LATE:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    found: object = getattr(import_module(_LATE[name]), name)
-    globals()[name] = found
-    return found
+    value: object = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

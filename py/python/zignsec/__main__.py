@@ -14,41 +14,46 @@ from zignsec._commands import (
     Report,
     check,
     demo,
-    failed,
     get,
+    report_error,
     start,
     verify_webhook,
     wait,
 )
+from zignsec._zignsec import (
+    DEFAULT_LOCALE,
+    DEFAULT_POLL_INTERVAL,
+    DEFAULT_WAIT_TIMEOUT,
+    DEFAULT_WEBHOOK_TOLERANCE,
+)
 
-_AFTER = """\
-The API key is read from ZIGNSEC_API_KEY or the file of --api-key-file. The gateway, the
-certificates to trust and the proxy come from the environment, as they do for zignsec.Client().
+_EPILOG = """\
+The API key is read from ZIGNSEC_API_KEY or from --api-key-file. The gateway, the CA certificates
+and the proxy are taken from the environment, as for zignsec.Client().
 
 exit codes:
-  0    done; of get, wait and demo: the user is verified
-  1    a bug: Python's traceback tells more
+  0    success; for get, wait and demo: the user is verified
+  1    a bug; see Python's traceback
   2    bad usage or a malformed argument; nothing was sent
   3    the session has ended, and the user is not verified
-  4    no verdict: the session has not ended, or not within the time of wait
-  5    the webhook's signature is missing, malformed, wrong or stale
-  6    configuration: no key, an unreadable file, no sandbox
-  7    network: the gateway was not reached or not trusted, a time limit ran out, or what came is
-       not the gateway's
-  8    authentication: the gateway does not know the key, or the key may not do this
-  9    the gateway answered with another error, such as that of an unknown session
-  130  Ctrl-C
+  4    no result yet: the session has not ended, or not before the timeout of wait
+  5    the webhook signature is missing, malformed, wrong or expired
+  6    configuration error: no key, an unreadable file, sandbox not installed
+  7    network error: no connection, untrusted certificate, timeout, or an invalid response
+  8    authentication error: the API key is invalid or has no permission
+  9    the gateway returned another error, such as session not found
+  130  interrupted by Ctrl-C
 
-With --json standard output is one JSON object: the result, or {"error": ...}.
+With --json, standard output is one JSON object: the result, or {"error": ...}.
 """
 
 
-class _Refused(argparse.Action):
-    """An option for a secret: those do not belong on a command line."""
+class _SecretOption(argparse.Action):
+    """Rejects an option that would put a secret on the command line."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         parser.error(
-            f"{self.option_strings[0]}: every user of this machine can see a command line; "
+            f"{self.option_strings[0]}: every user of this machine can read the command line; "
             f"{self.const}"
         )
 
@@ -60,64 +65,90 @@ def _tolerance(text: str) -> float | None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m zignsec",
-        description="ZignSec's phone two-factor check from the command line.",
-        epilog=_AFTER,
+        description="Use ZignSec's phone two-factor authentication from the command line.",
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        # An abbreviation could be that of another option in a later version.
+        # An abbreviation could become ambiguous when a later version adds an option.
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"zignsec {zignsec.__version__}")
 
-    every = argparse.ArgumentParser(add_help=False)
-    every.add_argument("--json", action="store_true", help="print one JSON object")
-    account = argparse.ArgumentParser(add_help=False, parents=[every])
-    account.add_argument("--api-key-file", metavar="FILE", help="a file that holds the API key")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object")
+    account = argparse.ArgumentParser(add_help=False, parents=[common])
+    account.add_argument("--api-key-file", metavar="FILE", help="read the API key from this file")
     account.add_argument(
         "--api-key",
-        action=_Refused,
+        action=_SecretOption,
         nargs="?",
-        const="set ZIGNSEC_API_KEY or name an --api-key-file",
+        const="set ZIGNSEC_API_KEY or use --api-key-file",
         help=argparse.SUPPRESS,
     )
 
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(
-        run: Callable[[argparse.Namespace], Report], what: str, parent: argparse.ArgumentParser
+        run: Callable[[argparse.Namespace], Report], summary: str, parent: argparse.ArgumentParser
     ) -> argparse.ArgumentParser:
         added = commands.add_parser(
             run.__name__.replace("_", "-"),
-            help=what,
-            description=f"{what[0].upper()}{what[1:]}.",
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
             parents=[parent],
             allow_abbrev=False,
         )
         added.set_defaults(run=run)
         return added
 
-    added = command(start, "open a session and print where to send the user", account)
+    added = command(start, "start a session and print the URL for the user", account)
     added.add_argument("phone_number", metavar="PHONE_NUMBER", help="such as +46701740605")
-    added.add_argument("--redirect-success", metavar="URL", required=True)
-    added.add_argument("--redirect-failure", metavar="URL", required=True)
-    added.add_argument("--locale", default="En", help="the language of the user's page")
-    added.add_argument("--relay-state", metavar="TEXT", help="text that the session carries")
-    added.add_argument("--webhook", metavar="URL", help="where the gateway reports changes")
+    added.add_argument(
+        "--redirect-success",
+        metavar="URL",
+        required=True,
+        help="the user is redirected to this URL after success",
+    )
+    added.add_argument(
+        "--redirect-failure",
+        metavar="URL",
+        required=True,
+        help="the user is redirected to this URL in all other cases",
+    )
+    added.add_argument(
+        "--locale",
+        default=DEFAULT_LOCALE,
+        help="language of the hosted pages (default: %(default)s)",
+    )
+    added.add_argument("--relay-state", metavar="TEXT", help="text to store in the session")
+    added.add_argument("--webhook", metavar="URL", help="URL for the webhooks of the session")
 
-    added = command(get, "ask how a session stands", account)
+    added = command(get, "get the status of a session", account)
     added.add_argument("session_id", metavar="SESSION_ID")
 
     added = command(wait, "wait until a session has ended", account)
     added.add_argument("session_id", metavar="SESSION_ID")
-    added.add_argument("--timeout", type=float, default=300.0, metavar="SECONDS")
-    added.add_argument("--poll-interval", type=float, default=2.0, metavar="SECONDS")
+    added.add_argument(
+        "--timeout",
+        type=float,
+        default=DEFAULT_WAIT_TIMEOUT,
+        metavar="SECONDS",
+        help="how long to wait (default: %(default)s)",
+    )
+    added.add_argument(
+        "--poll-interval",
+        type=float,
+        default=DEFAULT_POLL_INTERVAL,
+        metavar="SECONDS",
+        help="the time between two requests (default: %(default)s)",
+    )
 
-    added = command(verify_webhook, "check the signature of a webhook and read it", every)
+    added = command(verify_webhook, "verify the signature of a webhook and print it", common)
     added.add_argument(
         "body",
         metavar="FILE",
         nargs="?",
         default="-",
-        help="the body, byte for byte as it arrived; standard input where it is left out or -",
+        help="the request body exactly as received; standard input if omitted or -",
     )
     added.add_argument(
         "--signature",
@@ -128,27 +159,29 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument(
         "--secret-file",
         metavar="FILE",
-        help="a file that holds the secret; else it is read from ZIGNSEC_WEBHOOK_SECRET",
+        help="read the secret from this file instead of ZIGNSEC_WEBHOOK_SECRET",
     )
     added.add_argument(
         "--secret",
-        action=_Refused,
+        action=_SecretOption,
         nargs="?",
-        const="set ZIGNSEC_WEBHOOK_SECRET or name a --secret-file",
+        const="set ZIGNSEC_WEBHOOK_SECRET or use --secret-file",
         help=argparse.SUPPRESS,
     )
     added.add_argument(
         "--tolerance",
         type=_tolerance,
-        default=300.0,
+        default=DEFAULT_WEBHOOK_TOLERANCE,
         metavar="SECONDS",
-        help="how old the signature may be; none: of any age",
+        help="maximum age of the signature, or none for no limit (default: %(default)s)",
     )
 
-    command(check, "tell whether the gateway is reached and trusted and takes the key", account)
+    command(check, "test connectivity, TLS and the API key", account)
 
-    added = command(demo, "run a whole check against a sandbox", every)
-    added.add_argument("--browser", action="store_true", help="you are the user, in a browser")
+    added = command(demo, "run a complete phone check against a local sandbox", common)
+    added.add_argument(
+        "--browser", action="store_true", help="open the hosted pages in a browser; you are the user"
+    )
     return parser
 
 
@@ -157,11 +190,11 @@ def _print(result: dict[str, Any], *, as_json: bool) -> None:
         print(json.dumps(result))
         return
     for name, value in result.items():
-        # What the gateway wrote is for programs, and an error is told already.
+        # `data` is for programs only, and the error is already on standard error.
         if name in ("data", "error"):
             continue
         text = _text(value)
-        # What comes from elsewhere must not steer the terminal.
+        # Untrusted input must not send control characters to the terminal.
         print(f"{name:<13} {text if text.isprintable() else ascii(text)}")
 
 
@@ -174,15 +207,15 @@ def _text(value: object) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and tells the exit code."""
-    order = _parser().parse_args(arguments)
+    """Run one command and return the exit code."""
+    args = _parser().parse_args(arguments)
     try:
         try:
-            run: Callable[[argparse.Namespace], Report] = order.run
-            result, code = run(order)
+            run: Callable[[argparse.Namespace], Report] = args.run
+            result, code = run(args)
         except zignsec.ZignSecError as error:
-            result, code = failed(error)
-        _print(result, as_json=order.json)
+            result, code = report_error(error)
+        _print(result, as_json=args.json)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         code = Exit.INTERRUPTED

@@ -1,4 +1,4 @@
-"""What the commands of the command line do. Each tells its result and how the program ends."""
+"""The commands of ``python -m zignsec``. Each returns its result and the exit code."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import zignsec
-from zignsec._zignsec import route
+from zignsec._zignsec import DEFAULT_MAX_RETRIES, route
 
 
 class Exit(IntEnum):
-    """How the program ends; ``--help`` tells what each number means. 1 is Python's own, for what
-    nobody expected."""
+    """The exit codes; ``--help`` describes them. Python itself exits with 1 after an unexpected
+    exception."""
 
     DONE = 0
     BAD_USAGE = 2
@@ -31,9 +31,9 @@ class Exit(IntEnum):
 
 
 Report = tuple[dict[str, Any], Exit]
-"""A command's result, and how the program ends."""
+"""The result of a command, and the exit code."""
 
-# The first that an error is an instance of.
+# The first matching class counts.
 _EXITS: tuple[tuple[type[zignsec.ZignSecError], Exit], ...] = (
     (zignsec.InvalidArgumentError, Exit.BAD_USAGE),
     (zignsec.ConfigurationError, Exit.CONFIGURATION),
@@ -46,14 +46,13 @@ _EXITS: tuple[tuple[type[zignsec.ZignSecError], Exit], ...] = (
 )
 
 
-def failed(error: zignsec.ZignSecError) -> Report:
-    """Tells on standard error what went wrong; raises it again where nobody expected it."""
+def report_error(error: zignsec.ZignSecError) -> Report:
+    """Print an error on standard error. An error that has no exit code is raised again."""
     code = next((code for kind, code in _EXITS if isinstance(error, kind)), None)
     if code is None:
         raise error
-    doubt = "; a session may have been opened all the same" if error.in_doubt else ""
-    print(f"{type(error).__name__}: {error}{doubt}", file=sys.stderr)
-    facts = {
+    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    details = {
         "type": type(error).__name__,
         "code": error.code,
         "message": error.message,
@@ -63,85 +62,85 @@ def failed(error: zignsec.ZignSecError) -> Report:
         "attempts": error.attempts,
         "in_doubt": error.in_doubt,
     }
-    return {"error": facts}, code
+    return {"error": details}, code
 
 
-def start(order: Namespace) -> Report:
-    with _client(order) as client:
+def start(args: Namespace) -> Report:
+    with _client(args) as client:
         session = client.start_phone_2fa(
-            order.phone_number,
-            redirect_success=order.redirect_success,
-            redirect_failure=order.redirect_failure,
-            locale=order.locale,
-            relay_state=order.relay_state,
-            webhook=order.webhook,
+            args.phone_number,
+            redirect_success=args.redirect_success,
+            redirect_failure=args.redirect_failure,
+            locale=args.locale,
+            relay_state=args.relay_state,
+            webhook=args.webhook,
         )
-    return _facts(session), Exit.DONE
+    return _as_dict(session), Exit.DONE
 
 
-def get(order: Namespace) -> Report:
-    with _client(order) as client:
-        session = client.get_session(order.session_id)
-    return _facts(session), _verdict(session)
+def get(args: Namespace) -> Report:
+    with _client(args) as client:
+        session = client.get_session(args.session_id)
+    return _as_dict(session), _exit_code(session)
 
 
-def wait(order: Namespace) -> Report:
+def wait(args: Namespace) -> Report:
     on_terminal = sys.stderr.isatty()
 
     def progress(session: zignsec.Session, elapsed: float) -> None:
         if on_terminal:
             print(f"\r\x1b[K{session.status} after {elapsed:.0f} s", end="", file=sys.stderr)
 
-    with _client(order) as client:
+    with _client(args) as client:
         try:
             session = client.wait_for_session(
-                order.session_id,
-                timeout=order.timeout,
-                poll_interval=order.poll_interval,
+                args.session_id,
+                timeout=args.timeout,
+                poll_interval=args.poll_interval,
                 on_poll=progress,
             )
         finally:
             if on_terminal:
                 print("\r\x1b[K", end="", file=sys.stderr)
-    return _facts(session), _verdict(session)
+    return _as_dict(session), _exit_code(session)
 
 
-def verify_webhook(order: Namespace) -> Report:
-    if order.secret_file is not None:
-        secret = _secret("--secret-file", order.secret_file)
+def verify_webhook(args: Namespace) -> Report:
+    if args.secret_file is not None:
+        secret = _read_secret("--secret-file", args.secret_file)
     else:
         secret = os.environ.get("ZIGNSEC_WEBHOOK_SECRET", "")
     if not secret:
         raise zignsec.ConfigurationError(
-            "no secret: set ZIGNSEC_WEBHOOK_SECRET or name a --secret-file"
+            "no webhook secret: set ZIGNSEC_WEBHOOK_SECRET or use --secret-file"
         )
-    if order.body == "-":
+    if args.body == "-":
         body = sys.stdin.buffer.read()
     else:
         try:
-            body = Path(order.body).read_bytes()
+            body = Path(args.body).read_bytes()
         except OSError as error:
-            raise zignsec.ConfigurationError(f"the body cannot be read: {error}") from None
-    event = zignsec.verify_webhook(body, order.signature, secret, tolerance=order.tolerance)
-    facts = {
+            raise zignsec.ConfigurationError(f"cannot read the body: {error}") from None
+    event = zignsec.verify_webhook(body, args.signature, secret, tolerance=args.tolerance)
+    result = {
         "name": event.name,
         "session_id": event.session_id,
         "status": str(event.status),
         "data": event.to_dict(),
     }
-    return facts, Exit.DONE
+    return result, Exit.DONE
 
 
-# Such an id is given to nobody, and such a key is nobody's.
-_NO_SESSION = "00000000-0000-0000-0000-000000000000"
-_NO_KEY = "this-is-no-key"
+# Never issued by the gateway.
+_UNKNOWN_SESSION_ID = "00000000-0000-0000-0000-000000000000"
+_INVALID_KEY = "not-an-api-key"
 _REFUSED = (zignsec.AuthenticationError, zignsec.PermissionDeniedError)
 
 
-def check(order: Namespace) -> Report:
-    with _client(order, max_retries=0) as client:
+def check(args: Namespace) -> Report:
+    with _client(args, max_retries=0) as client:
         gateway, proxy = route(client)
-        error = _look_up(client)
+        error = _get_unknown_session(client)
     answered = _is_unknown_session(error) or isinstance(error, zignsec.APIStatusError)
     if not gateway.startswith("https:"):
         tls = None
@@ -152,26 +151,26 @@ def check(order: Namespace) -> Report:
 
     key = "refused" if isinstance(error, _REFUSED) else "unknown"
     if _is_unknown_session(error):
-        # Only where another key is answered otherwise does that speak for this one.
-        with zignsec.Client(_NO_KEY, max_retries=0) as stranger:
-            error = _look_up(stranger)
+        # 404 means that the key was accepted only if an invalid key is rejected.
+        with zignsec.Client(_INVALID_KEY, max_retries=0) as bogus_client:
+            error = _get_unknown_session(bogus_client)
         if isinstance(error, _REFUSED):
             key, error = "accepted", None
         elif _is_unknown_session(error):
             error = zignsec.ProtocolError(
-                "a key that nobody has is answered alike: is this ZignSec's gateway?"
+                "an invalid key gets the same answer; is this ZignSec's gateway?"
             )
 
-    facts = {"gateway": gateway, "proxy": proxy, "tls": tls, "answered": answered, "key": key}
+    result = {"gateway": gateway, "proxy": proxy, "tls": tls, "answered": answered, "key": key}
     if error is None:
-        return facts, Exit.DONE
-    told, code = failed(error)
-    return {**facts, **told}, code
+        return result, Exit.DONE
+    details, code = report_error(error)
+    return {**result, **details}, code
 
 
-def _look_up(client: zignsec.Client) -> zignsec.ZignSecError | None:
+def _get_unknown_session(client: zignsec.Client) -> zignsec.ZignSecError | None:
     try:
-        client.get_session(_NO_SESSION)
+        client.get_session(_UNKNOWN_SESSION_ID)
     except zignsec.ZignSecError as error:
         return error
     return None
@@ -181,61 +180,61 @@ def _is_unknown_session(error: zignsec.ZignSecError | None) -> bool:
     return error is None or isinstance(error, zignsec.NotFoundError)
 
 
-def demo(order: Namespace) -> Report:
-    # Not for the commands that go without.
+def demo(args: Namespace) -> Report:
+    # Imported here because only this command needs them.
     import webbrowser
 
     from zignsec.testing import Sandbox, SandboxError
 
-    say = partial(print, file=sys.stderr if order.json else sys.stdout, flush=True)
+    show = partial(print, file=sys.stderr if args.json else sys.stdout, flush=True)
     try:
         with Sandbox() as sandbox, sandbox.client() as client:
-            say(f"A sandbox plays ZignSec's gateway at {sandbox.url}")
+            show(f"The sandbox simulates ZignSec's gateway at {sandbox.url}")
             session = client.start_phone_2fa(
                 _PHONE_NUMBER, redirect_success=sandbox.url, redirect_failure=sandbox.url
             )
-            say(f"1. Your server opens the session {session.id}; it is {session.status}.")
+            show(f"1. Your server starts session {session.id}; its status is {session.status}.")
             assert session.redirect_url is not None
-            say(f"2. The user goes to {session.redirect_url}")
-            if order.browser:
-                say(f"   That is you. The SMS arrives at {sandbox.url}")
+            show(f"2. The user opens {session.redirect_url}")
+            if args.browser:
+                show(f"   You are the user. Read the SMS at {sandbox.url}")
                 webbrowser.open(session.redirect_url)
             else:
                 sandbox.user(session, "accept")
                 code = sandbox.sms(_PHONE_NUMBER)[0].code
-                say(f"   and types the code {code}, which arrives by SMS.")
-            say("3. Your server asks how the session ended:")
+                show(f"   and enters the code {code} from the SMS.")
+            show("3. Your server gets the result:")
             session = client.wait_for_session(session.id)
     except SandboxError as error:
         raise zignsec.ConfigurationError(str(error)) from None
-    return _facts(session), _verdict(session)
+    return _as_dict(session), _exit_code(session)
 
 
-# Reserved for fiction.
+# In the range reserved for fiction: no real phone has this number.
 _PHONE_NUMBER = "+46701740605"
 
 
-def _client(order: Namespace, max_retries: int = 2) -> zignsec.Client:
+def _client(args: Namespace, *, max_retries: int = DEFAULT_MAX_RETRIES) -> zignsec.Client:
     key = None
-    if order.api_key_file is not None:
-        key = _secret("--api-key-file", order.api_key_file)
+    if args.api_key_file is not None:
+        key = _read_secret("--api-key-file", args.api_key_file)
     return zignsec.Client(key, max_retries=max_retries)
 
 
-def _secret(option: str, file: str) -> str:
+def _read_secret(option: str, file: str) -> str:
     try:
         secret = Path(file).read_text("utf-8").rstrip("\r\n")
     except OSError as error:
         raise zignsec.ConfigurationError(f"{option}: {error}") from None
     except UnicodeDecodeError:
         raise zignsec.ConfigurationError(f"{option}: {file} is not UTF-8") from None
-    # To the client no key would mean that of the environment.
+    # The client would replace an empty key with the one from the environment.
     if not secret:
         raise zignsec.ConfigurationError(f"{option}: {file} is empty")
     return secret
 
 
-def _facts(session: zignsec.Session) -> dict[str, Any]:
+def _as_dict(session: zignsec.Session) -> dict[str, Any]:
     return {
         "id": session.id,
         "status": str(session.status),
@@ -246,7 +245,7 @@ def _facts(session: zignsec.Session) -> dict[str, Any]:
     }
 
 
-def _verdict(session: zignsec.Session) -> Exit:
+def _exit_code(session: zignsec.Session) -> Exit:
     if session.is_verified:
         return Exit.DONE
     return Exit.NOT_VERIFIED if session.is_final else Exit.NO_VERDICT

@@ -1,65 +1,63 @@
-"""The three steps without a client of your own: on one that is made from the environment at the
-first call, and kept. Where it cannot be made, the next call tries anew."""
+"""Module-level functions that use a default client.
+
+The client is created from the environment at the first call and then reused. If it cannot be
+created, the next call tries again.
+"""
 
 from __future__ import annotations
 
+from types import MethodType
+
 from zignsec._zignsec import Client, Session
 
-# As in `typing`, which takes long to import.
+# Same as typing.TYPE_CHECKING; importing typing is slow.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, Concatenate, ParamSpec, TypeVar
 
-_made: dict[str, Client] = {}
+    P = ParamSpec("P")
+    R = TypeVar("R")
+
+_clients: dict[str, Client] = {}
 
 
 def _client() -> Client:
-    # Of threads that come first together, all get the same one. A lock could be held in a fork.
-    return _made.get("client") or _made.setdefault("client", Client())
+    # setdefault is atomic: threads that arrive here together get the same client. A lock could be
+    # held by another thread during a fork, and would then never be released in the child.
+    return _clients.get("default") or _clients.setdefault("default", Client())
 
 
-def start_phone_2fa(
-    phone_number: str,
-    *,
-    redirect_success: str,
-    redirect_failure: str,
-    locale: str | None = "En",
-    relay_state: str | None = None,
-    webhook: str | None = None,
-    csrf_token: str | None = None,
-) -> Session:
-    """Step 1 on the default client: see ``Client.start_phone_2fa``.
+def _same_arguments(
+    method: Callable[Concatenate[Client, P], R],
+) -> Callable[[Callable[..., R]], Callable[P, R]]:
+    """Give a function the signature of a method of ``Client``, for type checkers and ``help()``."""
 
-    The default client is made at the first call, from the environment alone: see ``Client``.
+    def decorate(function: Any) -> Any:
+        # inspect.signature() reads __wrapped__, and leaves out the `self` of a bound method.
+        function.__wrapped__ = MethodType(method, Client)
+        function.__module__ = "zignsec"
+        return function
+
+    return decorate
+
+
+@_same_arguments(Client.start_phone_2fa)
+def start_phone_2fa(*args: Any, **kwargs: Any) -> Session:
+    """Start a session with the default client. See ``Client.start_phone_2fa``.
+
+    The default client is created at the first call, from the environment only. See ``Client``.
     """
-    return _client().start_phone_2fa(
-        phone_number,
-        redirect_success=redirect_success,
-        redirect_failure=redirect_failure,
-        locale=locale,
-        relay_state=relay_state,
-        webhook=webhook,
-        csrf_token=csrf_token,
-    )
+    return _client().start_phone_2fa(*args, **kwargs)
 
 
-def get_session(session_id: str) -> Session:
-    """Step 3 on the default client: see ``Client.get_session``."""
-    return _client().get_session(session_id)
+@_same_arguments(Client.get_session)
+def get_session(*args: Any, **kwargs: Any) -> Session:
+    """Get a session with the default client. See ``Client.get_session``."""
+    return _client().get_session(*args, **kwargs)
 
 
-def wait_for_session(
-    session_id: str,
-    *,
-    timeout: float = 300.0,
-    poll_interval: float = 2.0,
-    on_poll: Callable[[Session, float], object] | None = None,
-) -> Session:
-    """Step 3 on the default client, until there is a verdict: see ``Client.wait_for_session``."""
-    return _client().wait_for_session(
-        session_id, timeout=timeout, poll_interval=poll_interval, on_poll=on_poll
-    )
-
-
-for _function in (start_phone_2fa, get_session, wait_for_session):
-    _function.__module__ = "zignsec"
+@_same_arguments(Client.wait_for_session)
+def wait_for_session(*args: Any, **kwargs: Any) -> Session:
+    """Wait for a session with the default client. See ``Client.wait_for_session``."""
+    return _client().wait_for_session(*args, **kwargs)

@@ -1,58 +1,59 @@
-"""What can go wrong.
+"""The exceptions that this package raises.
 
 ::
 
     ZignSecError
     ├── InvalidArgumentError (ValueError)     an argument is malformed; nothing was sent
     ├── ConfigurationError                    the client cannot be set up; nothing was sent
-    ├── APIConnectionError                    look-up, TCP, a proxy, or the connection broke
-    │   ├── TLSError                          the handshake or a certificate was refused
-    │   ├── APITimeoutError (TimeoutError)    a time limit ran out
-    │   └── ProtocolError                     the answer is not one of the gateway's
-    ├── APIStatusError                        the gateway answered with an error; also 101 and 3xx
-    │   ├── BadRequestError                   400, 409, 422 and any 4xx not named here
+    ├── ClosedError (RuntimeError)            the client is closed; nothing was sent
+    ├── APIConnectionError                    no connection, or the connection was lost
+    │   ├── TLSError                          the TLS handshake or a certificate failed
+    │   ├── APITimeoutError (TimeoutError)    a time limit was exceeded
+    │   └── ProtocolError                     the response is invalid
+    ├── APIStatusError                        the gateway returned an error status, 101 or 3xx
+    │   ├── BadRequestError                   400, 409, 422 and every 4xx not listed here
     │   ├── AuthenticationError               401
     │   ├── PermissionDeniedError             403
     │   ├── NotFoundError                     404
     │   ├── RateLimitError                    429
     │   └── ServerError                       5xx
     ├── WaitTimeoutError (TimeoutError)       the session was not final in time
-    ├── CallCancelledError                    the caller stopped the call
-    ├── WebhookSignatureError                 missing, malformed, wrong or stale
-    └── InternalError                         a bug in the library, caught
+    ├── CallCancelledError                    the call was cancelled
+    ├── WebhookSignatureError                 the signature is missing, malformed, wrong or expired
+    └── InternalError                         a bug in the library
 
-The Rust part raises them: ``py/src/errors.rs`` names these classes and passes the arguments of
-``ZignSecError.__init__`` in order.
+``py/src/errors.rs`` creates them with the keyword arguments of ``ZignSecError``.
 """
 
 from __future__ import annotations
 
 
 class ZignSecError(Exception):
-    """The base of every exception of this package. Its text can be logged.
+    """The base class of all exceptions of this package. The message is safe to log.
 
-    Arguments are positional and all have defaults, so that every exception can be pickled.
+    All arguments may be positional and have defaults, so every exception can be pickled.
     """
 
     _code = 0
 
     message: str
-    """What failed, the deepest cause that is known, and what to try. Never the API key, a whole
-    phone number or a URL's query."""
+    """What failed, the root cause if known, and what to do. It never contains the API key, a full
+    phone number or the query of a URL."""
     code: int
-    """The frozen number of this sort of failure, the same in every language."""
+    """The number of this kind of error. It is the same in every language and never changes."""
     status_code: int | None
-    """The HTTP status of the answer, where there was one."""
+    """The HTTP status of the response, if there was one."""
     body: str | None
-    """The body of the answer, cut at 64 KiB. The gateway's own text; can hold personal data."""
+    """The body of the response, truncated to 64 KiB. It was written by the gateway and may contain
+    personal data."""
     request_id: str | None
-    """The request id that the gateway gave, where it did."""
+    """The request ID from the response headers, if there was one."""
     retry_after: float | None
-    """How many seconds the gateway asked to wait, where it did."""
+    """The value of ``Retry-After`` in seconds, if the gateway sent one."""
     attempts: int
-    """How many attempts were begun; 0 where a check refused the call."""
+    """The number of attempts made; 0 if the call failed before the first one."""
     in_doubt: bool
-    """Whether a session may exist that the call did not hand out."""
+    """Whether the gateway may have created a session although the call failed."""
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class ZignSecError(Exception):
     def __str__(self) -> str:
         return self.message
 
-    # The body is left out: the gateway may echo a phone number in it.
+    # Without the body: the gateway may repeat a phone number in it.
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.message!r}, status_code={self.status_code})"
 
@@ -93,62 +94,68 @@ class InvalidArgumentError(ZignSecError, ValueError):
 
 
 class ConfigurationError(ZignSecError):
-    """The client cannot be set up: no key, an unreadable file, plain http to a host that is not
+    """The client cannot be set up: no API key, an unreadable file, plain http to a host other than
     loopback. Nothing was sent."""
 
     _code = 2
 
 
+class ClosedError(ZignSecError, RuntimeError):
+    """The client is closed. Nothing was sent."""
+
+    _code = 3
+
+
 class APIConnectionError(ZignSecError):
-    """Name look-up, TCP or a proxy failed, or the connection broke."""
+    """The host name could not be resolved, TCP or a proxy failed, or the connection was lost."""
 
     _code = 10
 
 
 class TLSError(APIConnectionError):
-    """The TLS handshake or a certificate was refused."""
+    """The TLS handshake failed or a certificate was rejected."""
 
     _code = 11
 
 
 class APITimeoutError(APIConnectionError, TimeoutError):
-    """A time limit ran out."""
+    """A time limit was exceeded."""
 
     _code = 12
 
 
 class ProtocolError(APIConnectionError):
-    """The answer is not one of the gateway's: not HTTP, too large, not JSON, no id."""
+    """The response is invalid: not HTTP, too large, not JSON, or without an ID."""
 
     _code = 14
 
 
 class APIStatusError(ZignSecError):
-    """The gateway answered with a status that is no success."""
+    """The gateway returned a status other than 2xx."""
 
     _code = 26
 
 
 class BadRequestError(APIStatusError):
-    """The gateway refused the request: 400, 409, 422, or a 4xx without a class of its own."""
+    """The gateway rejected the request: 400, 409, 422, or a 4xx that has no other class."""
 
     _code = 20
 
 
 class AuthenticationError(APIStatusError):
-    """401: the gateway does not know the API key."""
+    """401: the API key is invalid."""
 
     _code = 21
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: the key may not do this."""
+    """403: the API key has no permission for this call."""
 
     _code = 22
 
 
 class NotFoundError(APIStatusError):
-    """404: the gateway knows no such session."""
+    """404: the session does not exist."""
 
     _code = 23
 
@@ -160,7 +167,7 @@ class RateLimitError(APIStatusError):
 
 
 class ServerError(APIStatusError):
-    """5xx: the gateway failed."""
+    """5xx: an error in the gateway."""
 
     _code = 25
 
@@ -172,24 +179,24 @@ class WaitTimeoutError(ZignSecError, TimeoutError):
 
 
 class CallCancelledError(ZignSecError):
-    """The caller stopped the call."""
+    """The caller cancelled the call or closed the client."""
 
     _code = 31
 
 
 class WebhookSignatureError(ZignSecError):
-    """The signature of a webhook is missing, malformed, wrong or stale."""
+    """The signature of a webhook is missing, malformed, wrong or expired."""
 
     _code = 40
 
 
 class InternalError(ZignSecError):
-    """A bug in the library, caught. Please report it."""
+    """A bug in the library. Please report it."""
 
     _code = 99
 
 
-# What is raised from outside carries the package's name, not the module's.
+# Tracebacks show the public name, such as zignsec.NotFoundError.
 for _class in list(globals().values()):
     if isinstance(_class, type) and issubclass(_class, ZignSecError):
         _class.__module__ = "zignsec"

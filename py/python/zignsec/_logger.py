@@ -1,7 +1,7 @@
-"""The logger ``zignsec``. ``py/src/logger.rs`` hands it what the core logs."""
+"""The logger ``zignsec``. ``py/src/logger.rs`` writes the log records of the Rust core to it."""
 
 import logging
 
 logger = logging.getLogger("zignsec")
-# A program that sets up no logging sees none of it.
+# Programs that do not configure logging get no output.
 logger.addHandler(logging.NullHandler())

@@ -1,4 +1,4 @@
-"""The pytest plugin, an entry point ``pytest11``: the fixture ``zignsec_sandbox``."""
+"""The pytest plugin (entry point ``pytest11``) with the fixture ``zignsec_sandbox``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def zignsec_sandbox() -> Iterator[Sandbox]:
-    """A sandbox gateway of the test's own, a ``zignsec.testing.Sandbox``."""
-    # Not for those who do not use it: every run of pytest loads this plugin.
+    """A new sandbox gateway for each test, a ``zignsec.testing.Sandbox``."""
+    # Imported here because every pytest run loads this plugin.
     from zignsec.testing import Sandbox
 
     with Sandbox() as sandbox:

@@ -1,29 +1,29 @@
-"""Where a session stands. The words are those of ``SessionStatus`` in the Rust crate."""
+"""The status of a session. The values are those of ``SessionStatus`` in the Rust crate."""
 
 from enum import Enum
 
 
 class SessionStatus(str, Enum):
-    """Where a session stands. Only ``Session.is_verified`` is the verdict."""
+    """The status of a session. Trust only ``Session.is_verified``, not the status."""
 
     UNKNOWN = "unknown"
-    """A word this version does not know. Not final. See ``Session.status_text``."""
+    """A status that this version does not know. Not final. See ``Session.status_text``."""
     CREATED = "created"
-    """Opened; the user has not been there."""
+    """Created; the user has not opened the page yet."""
     PENDING = "pending"
-    """In the user's hands."""
+    """Waiting for the user."""
     ACCEPTED = "accepted"
-    """Ended well. The gateway uses both this word and the next for success."""
+    """Completed successfully. The gateway uses both this word and ``finished`` for success."""
     FINISHED = "finished"
-    """Ended well."""
+    """Completed successfully."""
     FAILED = "failed"
-    """Ended: the user did not pass."""
+    """The user did not pass the check."""
     CANCELLED = "cancelled"
-    """Ended: the user called it off."""
+    """Cancelled by the user."""
     DECLINED = "declined"
-    """Ended: refused."""
+    """Declined."""
     TIMEOUT = "timeout"
-    """Ended: too late."""
+    """Timed out."""
 
     def __str__(self) -> str:
         return self.value

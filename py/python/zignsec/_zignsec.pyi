@@ -1,4 +1,4 @@
-"""The native part of zignsec."""
+"""The Rust part of zignsec."""
 
 from collections.abc import Callable
 from os import PathLike
@@ -10,49 +10,77 @@ from typing_extensions import Self
 from zignsec._errors import CallCancelledError
 from zignsec._status import SessionStatus
 
-__all__ = ["Client", "Session", "Wait", "WebhookEvent", "__version__", "route", "verify_webhook"]
+__all__ = [
+    "DEFAULT_ATTEMPT_TIMEOUT",
+    "DEFAULT_CONNECT_TIMEOUT",
+    "DEFAULT_LOCALE",
+    "DEFAULT_MAX_RETRIES",
+    "DEFAULT_POLL_INTERVAL",
+    "DEFAULT_TIMEOUT",
+    "DEFAULT_WAIT_TIMEOUT",
+    "DEFAULT_WEBHOOK_TOLERANCE",
+    "Client",
+    "Session",
+    "Wait",
+    "WebhookEvent",
+    "__version__",
+    "route",
+    "verify_webhook",
+]
 
 __version__: Final[str]
 
+# Constants of the Rust core; times in seconds. Signatures have to repeat their values: a test
+# compares them.
+DEFAULT_ATTEMPT_TIMEOUT: Final[float]
+DEFAULT_CONNECT_TIMEOUT: Final[float]
+DEFAULT_LOCALE: Final[str]
+DEFAULT_MAX_RETRIES: Final[int]
+DEFAULT_POLL_INTERVAL: Final[float]
+DEFAULT_TIMEOUT: Final[float]
+DEFAULT_WAIT_TIMEOUT: Final[float]
+DEFAULT_WEBHOOK_TOLERANCE: Final[float]
+
 @final
 class Client:
-    """A connection to the gateway, with its settings and keys.
+    """A client for the gateway, with settings, keys and connections.
 
-    Make one and keep it: it holds connections open between calls. Threads share it freely, and a
-    child process may go on with the one it inherits. Every call blocks, at the longest for
-    ``timeout`` seconds, and releases the GIL while it does. It is a context manager, cannot be
-    pickled, and its ``repr`` hides the key.
+    Create one and reuse it: it keeps connections open between calls. It can be shared by threads,
+    and a forked child process can use the client it inherits. Calls block for at most ``timeout``
+    seconds and release the GIL. A client is a context manager, cannot be pickled, and its ``repr``
+    does not show the key.
 
-    On the main thread Python's signal handlers run while a call is blocked, and what they raise
-    ends it: Ctrl-C is a ``KeyboardInterrupt`` within 200 ms. It does not tell whether
-    ``start_phone_2fa`` had opened a session.
+    On the main thread, Python runs signal handlers while a call is blocked. An exception raised by
+    a handler ends the call: Ctrl-C raises ``KeyboardInterrupt`` within 200 ms. After that, the
+    gateway may have created a session if the call was ``start_phone_2fa``.
 
     Args:
-        api_key: The API key: visible ASCII without spaces. ``None``: ``ZIGNSEC_API_KEY``, and
-            beside it ``ZIGNSEC_SECONDARY_API_KEY``.
-        secondary_api_key: The account's other key, tried once where the gateway answers 401 to the
-            one in use, and kept if that helps.
-        base_url: Where the gateway is: https, or http to loopback. It wins over ``environment``.
-            ``None``: as ``environment`` says, else ``ZIGNSEC_BASE_URL``.
+        api_key: The API key: printable ASCII without spaces. ``None`` or empty:
+            ``ZIGNSEC_API_KEY``, together with ``ZIGNSEC_SECONDARY_API_KEY``.
+        secondary_api_key: The second key of the account. It is tried once if the gateway returns
+            401 for the current key, and kept if it works.
+        base_url: The URL of the gateway: https, or http to loopback. It has priority over
+            ``environment``. ``None``: the URL of ``environment``, else ``ZIGNSEC_BASE_URL``.
         environment: ``"test"`` or ``"production"``. ``None``: ``ZIGNSEC_ENVIRONMENT``, else test.
-        auth_scheme: Which header carries the key: ``"authorization"`` or ``"zs-product-key"``.
-        timeout: The limit for a whole call, in seconds.
-        connect_timeout: The limit for name look-up, TCP, proxy and TLS together, in seconds.
-        attempt_timeout: The limit for one attempt, in seconds.
-        max_retries: How many more attempts a call may make where that is safe and can help.
-            ``timeout`` is for all of them and the pauses between.
-        ca_file: A PEM file with the certificates to trust, in place of every other. ``None``:
+        auth_scheme: The header that carries the key: ``"authorization"`` or
+            ``"zs-product-key"``.
+        timeout: Limit for a whole call, including retries and the pauses between them, in seconds.
+        connect_timeout: Limit for DNS, TCP, proxy and TLS together, in seconds.
+        attempt_timeout: Limit for one attempt, in seconds.
+        max_retries: Maximum number of retries per call. A call is only retried if this is safe.
+        ca_file: PEM file with the CA certificates to trust, instead of all others. ``None``:
             ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, else ``REQUESTS_CA_BUNDLE``, else
-            ``CURL_CA_BUNDLE``, else the system's store.
-        client_cert: PEM files with the certificate chain and its private key (mutual TLS).
-        proxy: The URL of an http or https proxy, or ``"none"`` for a direct connection. ``None``:
-            ``HTTPS_PROXY``, else ``ALL_PROXY``, with ``NO_PROXY``. Loopback is always direct.
-        user_agent: The header ``user-agent``.
+            ``CURL_CA_BUNDLE``, else the CA certificates of the system.
+        client_cert: PEM files of the client certificate chain and its private key (mutual TLS).
+        proxy: URL of an http or https proxy, or ``"none"`` for a direct connection. ``None``:
+            ``HTTPS_PROXY``, else ``ALL_PROXY``, except for hosts in ``NO_PROXY``. No proxy is used
+            for loopback.
+        user_agent: The ``user-agent`` header.
 
     Raises:
-        ConfigurationError: No key or a malformed one, a bad base URL, plain http to a host that is
-            not loopback, an unreadable file, a proxy that is not supported.
-        InvalidArgumentError: A number that is negative, not finite or absurd.
+        ConfigurationError: The key is missing or malformed, the base URL is invalid or plain http
+            to a host other than loopback, a file cannot be read, or the proxy is not supported.
+        InvalidArgumentError: A number is out of range.
     """
 
     def __new__(
@@ -83,36 +111,38 @@ class Client:
         webhook: str | None = None,
         csrf_token: str | None = None,
     ) -> Session:
-        """Step 1: open a session.
+        """Step 1: start a session.
 
-        Send the user to its ``redirect_url``, and remember its ``id`` on your side, in that user's
-        login.
+        Send the user to its ``redirect_url``. Store its ``id`` on your server, together with the
+        logged-in user.
 
         Args:
             phone_number: E.164: ``+`` and 7 to 15 digits, the first not 0.
-            redirect_success: Where a user who passed is sent, an absolute http or https URL.
-            redirect_failure: Where any other user is sent, an absolute http or https URL.
-            locale: The language of the gateway's page.
-            relay_state: Text of your own that the session carries.
-            webhook: Where the gateway reports changes, an absolute http or https URL.
-            csrf_token: The header ``x-csrf-token``, printable ASCII.
+            redirect_success: The user is redirected to this absolute http or https URL after
+                success.
+            redirect_failure: The user is redirected to this absolute http or https URL in all
+                other cases.
+            locale: The language of the hosted pages.
+            relay_state: Text to store in the session.
+            webhook: The gateway sends webhooks to this absolute http or https URL.
+            csrf_token: The ``x-csrf-token`` header, printable ASCII.
 
         Raises:
             InvalidArgumentError: An argument is malformed; nothing was sent.
-            ZignSecError: The call failed. Where ``in_doubt`` is true, a session may have been
-                opened.
+            ZignSecError: The call failed. If ``in_doubt`` is true, the gateway may have created a
+                session.
         """
 
     def get_session(self, session_id: str) -> Session:
-        """Step 3: ask how a session stands; ``is_verified`` is the verdict.
+        """Step 3: get the current state of a session. Trust only its ``is_verified``.
 
         Args:
             session_id: 1 to 64 letters, digits and hyphens.
 
         Raises:
-            InvalidArgumentError: The id is malformed; nothing was sent.
-            NotFoundError: The gateway does not know the id.
-            ProtocolError: The answer is not a session, or another one.
+            InvalidArgumentError: The ID is malformed; nothing was sent.
+            NotFoundError: The session does not exist.
+            ProtocolError: The response is invalid or for a different session.
             ZignSecError: The call failed.
         """
 
@@ -124,48 +154,48 @@ class Client:
         poll_interval: float = 2.0,
         on_poll: Callable[[Session, float], object] | None = None,
     ) -> Session:
-        """Step 3, until there is a verdict: ask again and again until the session is final.
+        """Step 3: poll a session until it is final.
 
-        A poll that fails as time may heal is not the end of the wait, and a pause is at least what
-        the gateway asks for. The GIL is released but for ``on_poll``. Ctrl-C ends it as it ends any
-        call.
+        Temporary errors while polling do not end the wait. If the gateway sends ``Retry-After``,
+        the next poll is not earlier. The GIL is released except while ``on_poll`` runs. Ctrl-C ends
+        the wait like any other call.
 
         Args:
             session_id: 1 to 64 letters, digits and hyphens.
-            timeout: How long to wait for the end, in seconds.
-            poll_interval: The time between two polls, in seconds; each pause differs from it by up
-                to a fifth.
-            on_poll: Called after each poll that was answered, the last one too, with the session
-                and the seconds since the wait began. Where it returns ``False``, and not just
-                something false, the wait stops. An exception passes through.
+            timeout: Maximum time to wait, in seconds.
+            poll_interval: Time between two polls, in seconds, varied at random by up to 20 %.
+            on_poll: Called after each response, including the last, with the session and the
+                seconds since the wait started. The wait stops if it returns ``False``; other false
+                values such as ``None`` do not stop it. The wait raises the exceptions of
+                ``on_poll``.
 
         Raises:
-            WaitTimeoutError: The session was not final in time. The text tells its last status and
-                the last poll that failed.
+            WaitTimeoutError: The session was not final in time. The message contains the last
+                status and the last error.
             CallCancelledError: ``on_poll`` returned ``False``, or the client was closed.
-            InvalidArgumentError: The id is malformed, or a time is negative, not finite or absurd.
-            ZignSecError: A poll failed in a way that time does not heal.
+            InvalidArgumentError: The ID is malformed, or a time is out of range.
+            ZignSecError: A poll failed with a permanent error.
         """
 
     def with_options(
         self, *, timeout: float | None = None, max_retries: int | None = None
     ) -> Client:
-        """Another client that shares connections and keys with this one.
+        """Create a client that shares connections and keys with this one.
 
-        To close either ends its own calls and leaves those of the other.
+        Closing one of the two cancels only its own calls.
 
         Args:
-            timeout: The limit for a whole call, in seconds. ``None``: that of this client.
-            max_retries: How many more attempts a call may make. ``None``: as this client.
+            timeout: Limit for a whole call, in seconds. ``None``: the same as this client.
+            max_retries: Maximum number of retries per call. ``None``: the same as this client.
 
         Raises:
-            InvalidArgumentError: A number that is negative, not finite or absurd; the client is
-                closed.
+            InvalidArgumentError: A number is out of range.
+            ClosedError: This client is closed.
         """
 
     def close(self) -> None:
-        """Close the client, from any thread: a call in flight ends as ``CallCancelledError``, and
-        one after that is an ``InvalidArgumentError``."""
+        """Close the client. May be called from any thread. Running calls raise
+        ``CallCancelledError``, later calls ``ClosedError``."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -177,70 +207,80 @@ class Client:
     ) -> None: ...
 
 def route(client: Client) -> tuple[str, str | None]:
-    """Where a client's calls go: the gateway and, where there is one, the proxy without its login.
+    """Return the URL of the gateway, and the URL of the proxy without user and password, or
+    ``None``.
 
-    For ``python -m zignsec check``. Not for users.
+    Internal; used by ``python -m zignsec check``.
     """
 
 @final
 class Session:
-    """A session as the gateway told it.
+    """A session as returned by the gateway.
 
-    Frozen, hashable and picklable; two are equal where the gateway told the same. ``repr`` masks
+    Immutable, hashable and picklable. Two sessions are equal if their JSON is equal. ``repr`` masks
     the phone number.
-
-    Args:
-        json: The session's JSON, as of ``to_dict``, say out of a store of your own.
-
-    Raises:
-        ProtocolError: Not the JSON of a session.
     """
 
     __match_args__: Final = ("id", "status")
 
-    def __new__(cls, json: str) -> Self: ...
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Create a session from the ``json`` of another one, for example from your database.
+
+        The text is trusted: ``is_verified`` is computed from it. Only pass text that your own
+        program stored, never text from a browser or another system.
+
+        Raises:
+            ProtocolError: The text is not the JSON of a session.
+        """
+
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[type[Session], tuple[str]]: ...
+    def __reduce__(self) -> tuple[Callable[[str], Session], tuple[str]]: ...
     @property
     def id(self) -> str:
-        """What ``get_session`` asks for."""
+        """The ID of the session."""
     @property
     def status(self) -> SessionStatus:
-        """The status."""
+        """The status of the session."""
     @property
     def status_text(self) -> str:
-        """The status as the gateway wrote it."""
+        """The status exactly as sent by the gateway."""
     @property
     def is_final(self) -> bool:
-        """Whether the session has ended, well or not."""
+        """Whether the session has ended, successfully or not."""
     @property
     def is_verified(self) -> bool:
-        """Whether the user proved that the phone is theirs: the status is accepted or finished, and
-        nothing else in the answer speaks against it. Nothing else ever verifies."""
+        """Whether the user proved to own the phone: the status is accepted or finished, and no
+        other field contradicts it."""
     @property
     def redirect_url(self) -> str | None:
-        """Where to send the user. The gateway tells it when the session is opened."""
+        """The URL of the hosted page; send the user there. The gateway returns it when the session
+        is started."""
     @property
     def phone_number(self) -> str | None:
-        """The phone number, where the gateway tells it."""
+        """The phone number, if the gateway returned it."""
     @property
     def locale(self) -> str | None:
-        """The language of the gateway's page, where it tells it."""
+        """The language of the hosted pages, if the gateway returned it."""
     @property
     def redirect_success(self) -> str | None:
-        """Where a user who passed is sent, where the gateway tells it."""
+        """The URL for users who passed, if the gateway returned it."""
     @property
     def redirect_failure(self) -> str | None:
-        """Where any other user is sent, where the gateway tells it."""
+        """The URL for all other users, if the gateway returned it."""
     @property
     def relay_state(self) -> str | None:
-        """Your own text, where the gateway tells it."""
+        """The text that you stored in the session, if the gateway returned it."""
     @property
     def webhook(self) -> str | None:
-        """Where the gateway reports changes, where it tells it."""
+        """The URL for webhooks, if the gateway returned it."""
+    @property
+    def json(self) -> str:
+        """The session as sent by the gateway: a JSON object, including fields that have no
+        attribute here. ``from_json`` reads it."""
     def to_dict(self) -> dict[str, Any]:
-        """The whole session as the gateway wrote it, with fields that have no attribute here."""
+        """Return ``json`` as a dict."""
 
 def verify_webhook(
     body: bytes | bytearray | memoryview | str,
@@ -249,85 +289,89 @@ def verify_webhook(
     *,
     tolerance: float | None = 300.0,
 ) -> WebhookEvent:
-    """Check a webhook's signature and its time, then read it. It asks nobody and does not block.
+    """Verify the signature and the time of a webhook and decode it. Makes no network request.
 
-    A webhook is a hint, not a verdict: it can be lost, late, out of order, and sent again by
-    anybody who saw it, as long as the tolerance lasts. Drop an event that equals one you have had,
-    and ask ``Client.get_session`` how the session stands.
+    Treat a webhook as a notification only: it can be lost, delayed, reordered or replayed. Ignore
+    events that you have already processed, and call ``Client.get_session`` for the result.
 
     Args:
-        body: The request's body byte for byte as it arrived: JSON that was parsed and written again
-            is another text. A ``str`` counts as its UTF-8.
-        signature: The value of the header ``X-ZignSec-Hmac-SHA256``. ``None``: it is missing.
-        secret: The secret that you share with ZignSec for webhooks.
-        tolerance: How many seconds the signature's time may be from this machine's clock, into the
-            past and into the future. ``None``: the time is not checked, for webhooks that you kept
-            and for tests.
+        body: The request body exactly as received. JSON that was decoded and encoded again has a
+            different signature. A ``str`` is encoded as UTF-8.
+        signature: The value of the ``X-ZignSec-Hmac-SHA256`` header. ``None``: no such header.
+        secret: The webhook secret that you share with ZignSec.
+        tolerance: Maximum difference between the signature's time and the local clock, in seconds,
+            in the past or the future. ``None``: the time is not checked; use this for stored
+            webhooks and tests only.
 
     Raises:
-        WebhookSignatureError: The signature is missing, malformed, that of another body or secret,
-            or stale.
-        ProtocolError: ZignSec signed what cannot be read: not a JSON object, no id, a repeated key.
-        InvalidArgumentError: The secret is ``None`` or empty; the tolerance is not finite, zero or
-            less.
+        WebhookSignatureError: The signature is missing, malformed, wrong or expired.
+        ProtocolError: The signature is valid, but the body is not: not a JSON object, no ID, or a
+            duplicate key.
+        InvalidArgumentError: The secret is ``None`` or empty, or the tolerance is out of range.
     """
 
 @final
 class WebhookEvent:
-    """What a webhook tells, from ``verify_webhook``.
+    """The content of a webhook, returned by ``verify_webhook``.
 
-    Frozen, hashable and picklable; two are equal where the gateway told the same. ``repr`` leaves
-    the relay state out, which can hold personal data.
-
-    Args:
-        json: An event's JSON, as of ``to_dict``, say out of a store of your own. No signature is
-            checked here.
-
-    Raises:
-        ProtocolError: Not the JSON of a webhook.
+    Immutable, hashable and picklable. Two events are equal if their JSON is equal. ``repr`` does
+    not show the relay state, which may contain personal data.
     """
 
-    def __new__(cls, json: str) -> Self: ...
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Create an event from the ``json`` of another one, for example from your database.
+
+        The text is trusted: no signature is checked. Only pass text that your own program stored.
+
+        Raises:
+            ProtocolError: The text is not the JSON of a webhook.
+        """
+
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[type[WebhookEvent], tuple[str]]: ...
+    def __reduce__(self) -> tuple[Callable[[str], WebhookEvent], tuple[str]]: ...
     @property
     def session_id(self) -> str:
-        """What ``get_session`` asks for."""
+        """The ID of the session."""
     @property
     def name(self) -> str:
-        """What happened, such as ``"session_finished"``; empty where the webhook does not tell."""
+        """The kind of event, such as ``"session_finished"``; empty if the webhook has none."""
     @property
     def status(self) -> SessionStatus:
-        """The status that the webhook tells, at its top level or in its ``result``; ``UNKNOWN``
-        where it tells none, or two that differ. Only ``Session.is_verified`` is the verdict."""
+        """The status in the webhook, at the top level or in ``result``; ``UNKNOWN`` if there is
+        none or the two differ. For the result, call ``Client.get_session``."""
     @property
     def status_text(self) -> str:
-        """The status as the gateway wrote it, the top level's where there are two; empty where the
-        webhook does not tell."""
+        """The status exactly as sent, from the top level if there are two; empty if there is
+        none."""
     @property
     def relay_state(self) -> str | None:
-        """Your own text, where the session has one."""
+        """The text that you stored in the session, if any."""
+    @property
+    def json(self) -> str:
+        """The body as sent by the gateway: a JSON object, including fields that have no attribute
+        here. ``from_json`` reads it."""
     def to_dict(self) -> dict[str, Any]:
-        """The whole body as the gateway wrote it, with fields that have no attribute here."""
+        """Return ``json`` as a dict."""
 
 @final
 class Wait:
-    """A wait in steps, what ``AsyncClient.wait_for_session`` is made of. Not for users."""
+    """A wait for a session, one poll at a time. Internal; used by ``AsyncClient``."""
 
     def __new__(cls, *, timeout: float = 300.0, poll_interval: float = 2.0) -> Self: ...
     def poll(self, client: Client, session_id: str) -> Session | None:
-        """Ask how the session stands; ``None`` where that failed as time may heal. Blocks."""
+        """Get the session, or ``None`` after a temporary error. Blocks."""
 
     def pause(self) -> float:
-        """How long to sleep before the next poll, in seconds.
+        """Return how long to sleep before the next poll, in seconds.
 
         Raises:
-            WaitTimeoutError: There is none.
+            WaitTimeoutError: There is no time left for another poll.
         """
 
     def elapsed(self) -> float:
-        """The seconds since the wait began."""
+        """Return the seconds since the wait started."""
 
-    def stopped(self) -> CallCancelledError:
-        """The exception for a wait that was stopped."""
+    def cancelled(self) -> CallCancelledError:
+        """Return the exception to raise if the wait is cancelled."""

@@ -1,4 +1,6 @@
-"""A gateway for tests: ``zignsec-sandbox``, which ``pip install zignsec[sandbox]`` brings.
+"""A local gateway for tests: runs ``zignsec-sandbox``.
+
+Install it with ``pip install zignsec[sandbox]``.
 
 ::
 
@@ -13,8 +15,8 @@
         sandbox.user(session, "accept")
         assert client.get_session(session.id).is_verified
 
-In pytest the fixture ``zignsec_sandbox`` is such a sandbox, a new one for each test. To lead code
-there that makes its own client, set ``ZIGNSEC_BASE_URL`` and ``ZIGNSEC_API_KEY``.
+In pytest, the fixture ``zignsec_sandbox`` provides a new sandbox for each test. If the code under
+test creates its own client, set ``ZIGNSEC_BASE_URL`` and ``ZIGNSEC_API_KEY``.
 """
 
 from __future__ import annotations
@@ -40,71 +42,71 @@ if TYPE_CHECKING:
 __all__ = ["SMS", "Action", "Sandbox", "SandboxError"]
 
 Action = Literal["accept", "wrong-code", "cancel", "fail", "abandon"]
-"""What ``Sandbox.user`` can do."""
+"""The actions of ``Sandbox.user``."""
 
 _PROGRAM = "zignsec-sandbox"
-# How long the end of the process is waited for, in seconds.
-_END = 30.0
-# How long an answer is: longer than the longest wait for an SMS.
-_ANSWER = 90.0
-# Loopback is direct, whatever proxy the environment names.
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# In seconds, until the process is killed.
+_STOP_TIMEOUT = 30.0
+# In seconds; longer than the longest wait for an SMS (60).
+_REQUEST_TIMEOUT = 90.0
+# The sandbox listens on loopback, so proxy variables must not apply.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class SandboxError(Exception):
-    """The sandbox is not installed, did not start, or refused what it was asked for."""
+    """The sandbox is not installed, did not start, or rejected a request."""
 
 
 class SMS(NamedTuple):
-    """A text message that the sandbox "sent"."""
+    """A text message in the sandbox's inbox."""
 
     to: str
     """The phone number."""
     code: str
-    """The code alone."""
+    """The code."""
     text: str
-    """What the phone shows."""
+    """The whole message."""
     session_id: str
-    """The session that the code is for."""
+    """The ID of the session that the code belongs to."""
     at: str
-    """When it arrived by the sandbox's clock, as in RFC 3339."""
+    """When it was sent, by the sandbox's clock (RFC 3339)."""
 
 
 class Sandbox:
-    """A running sandbox gateway, on a free port of this machine.
+    """A sandbox gateway that runs on a free port of this machine.
 
-    It is a process of its own, and starts in some 20 ms. It ends with ``stop()`` or the ``with``
-    block, and with this process, however that ends. Threads share it freely.
+    It runs in a separate process and starts in about 20 ms. It stops with ``stop()``, at the end of
+    a ``with`` block, or when this process ends for any reason. Safe to use from several threads.
 
     Args:
-        *options: Options of the program, as on its command line: ``Sandbox("--tls")``. Its manual
-            and ``zignsec-sandbox --help`` tell them.
-        program: The program. ``None``: that of the package ``zignsec-sandbox``, else the first one
-            on ``PATH``.
+        *options: Command-line options of the program, such as ``Sandbox("--tls")``. See
+            ``zignsec-sandbox --help``.
+        program: The path of the program. ``None``: the program of the package ``zignsec-sandbox``,
+            else the first one on ``PATH``.
 
     Raises:
-        SandboxError: The program is not installed, or it did not start: what it says on standard
-            error tells why.
+        SandboxError: The program is not installed or did not start. The program writes the reason
+            to standard error.
     """
 
     url: str
-    """The ``base_url`` of clients; in a browser, a page that shows what happens."""
+    """The ``base_url`` for clients. In a browser, it shows the dashboard."""
     api_key: str
-    """The key that it takes."""
+    """The API key for clients."""
     ca_file: str | None
-    """The ``ca_file`` of clients; ``None`` without ``--tls``."""
+    """The ``ca_file`` for clients; ``None`` without ``--tls``."""
     webhook_secret: str
-    """The secret that webhooks are signed with."""
+    """The secret that signs webhooks."""
 
     def __init__(self, *options: str, program: str | PathLike[str] | None = None) -> None:
-        command = [program or _installed(), *options, "--port", "0", "--json"]
+        command = [program or _installed_program(), *options, "--port", "0", "--json"]
         try:
             self._process = subprocess.Popen(
                 command,
-                # The sandbox ends when this does.
+                # The sandbox stops when this pipe is closed, also if this process is killed.
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                # Ctrl-C is for the tests.
+                # Ctrl-C must reach the tests only.
                 start_new_session=True,
             )
         except OSError as error:
@@ -114,7 +116,7 @@ class Sandbox:
         if not line:
             self.stop()
             code = self._process.returncode
-            raise SandboxError(f"the sandbox did not start: it ended with exit code {code}")
+            raise SandboxError(f"the sandbox did not start: it exited with code {code}")
         ready = json.loads(line)
         self.url = ready["url"]
         self.api_key = ready["api_key"]
@@ -122,12 +124,12 @@ class Sandbox:
         self.webhook_secret = ready["webhook_secret"]
 
     def client(self) -> Client:
-        """A new client for this sandbox; ``with_options`` gives it other limits."""
+        """Create a client for this sandbox. Use ``with_options`` to change its limits."""
         return Client(self.api_key, base_url=self.url, ca_file=self.ca_file)
 
     def async_client(self) -> AsyncClient:
-        """A new client for asyncio."""
-        # asyncio takes long to import.
+        """Create an asyncio client for this sandbox."""
+        # Imported here because importing asyncio is slow.
         from zignsec import AsyncClient
 
         return AsyncClient(self.api_key, base_url=self.url, ca_file=self.ca_file)
@@ -137,64 +139,64 @@ class Sandbox:
         session: Session | str,
         action: Action,
     ) -> str | None:
-        """Plays the user of a session on its pages.
+        """Simulate the user of a session on the hosted pages.
 
         Args:
-            session: The session or its id.
-            action: ``"accept"`` has a code sent and enters it, ``"wrong-code"`` enters another one,
-                ``"fail"`` enters wrong ones until the session has failed, ``"cancel"`` calls it
-                off, and ``"abandon"`` has a code sent and goes away.
+            session: The session or its ID.
+            action: ``"accept"`` requests a code and enters it, ``"wrong-code"`` enters a wrong code
+                once, ``"fail"`` enters wrong codes until the session fails, ``"cancel"`` cancels,
+                and ``"abandon"`` requests a code and leaves.
 
         Returns:
-            Where the last page sent the user, ``redirect_success`` or ``redirect_failure``, if
-            anywhere.
+            The URL that the last page redirected the user to (``redirect_success`` or
+            ``redirect_failure``), or ``None`` if it did not redirect.
 
         Raises:
-            SandboxError: There is no such session, or it has ended.
+            SandboxError: The session does not exist or has ended.
         """
         session_id = session if isinstance(session, str) else session.id
-        outcome: dict[str, str | None] = self.call(
+        result: dict[str, str | None] = self.call(
             f"sessions/{session_id}/user", {"action": action}
         )
-        return outcome["location"]
+        return result["location"]
 
     def sms(self, to: str | None = None, *, wait: float = 0.0) -> list[SMS]:
-        """The text messages so far, newest first.
+        """Return the text messages sent so far, newest first.
 
         Args:
-            to: Those to this phone number alone.
-            wait: How many seconds to wait for the first one, 60 at the most.
+            to: Only return messages to this phone number.
+            wait: Wait up to this many seconds (at most 60) for the first message.
         """
         query = {"wait": str(wait)} if to is None else {"wait": str(wait), "to": to}
         found = self.call(f"sms?{urllib.parse.urlencode(query)}")
         return [SMS(*(message[name] for name in SMS._fields)) for message in found]
 
     def requests(self) -> list[dict[str, Any]]:
-        """The requests that arrived, newest first, at most 500: ``method``, ``path``, ``headers``,
-        ``body`` and more."""
+        """Return the requests received, newest first, at most 500. Each has ``method``, ``path``,
+        ``headers``, ``body`` and more."""
         found: list[dict[str, Any]] = self.call("requests")
         return found
 
     def arm(self, fault: str, *, times: int = 1, **details: object) -> None:
-        """Lets the next calls go wrong.
+        """Inject a fault into the next requests.
 
         Args:
-            fault: What happens, such as ``"http-503"``, ``"reset"`` or ``"stall"``: see the
-                sandbox's manual.
-            times: To how many of them.
-            **details: What the fault ``"answer"`` takes: ``status``, ``headers``, ``body``.
+            fault: The name of the fault, such as ``"http-503"``, ``"reset"`` or ``"stall"``. The
+                manual of the sandbox lists them.
+            times: The number of requests to affect.
+            **details: The response for the fault ``"answer"``: ``status``, ``headers``, ``body``.
 
         Raises:
-            SandboxError: There is no such fault.
+            SandboxError: The fault does not exist.
         """
         self.call("faults", {"fault": fault, "times": times, **details})
 
     def advance(self, seconds: float) -> None:
-        """Moves the sandbox's clock on: codes live 5 minutes, sessions 30."""
+        """Advance the sandbox's clock. Codes expire after 5 minutes, sessions after 30."""
         self.call("clock", {"advance_s": seconds})
 
     def reset(self) -> None:
-        """Forgets everything but the time: sessions, messages, requests, faults."""
+        """Delete all sessions, messages, requests and faults. The clock is not reset."""
         self.call("reset", {})
 
     def call(
@@ -204,28 +206,29 @@ class Sandbox:
         *,
         method: Literal["GET", "POST", "DELETE"] | None = None,
     ) -> Any:
-        """Calls one of the sandbox's own routes, for what has no method here.
+        """Call a route of the sandbox's admin API that has no method here.
 
         Args:
-            path: What follows ``/_sandbox/``, such as ``"webhooks"``: see the sandbox's manual.
-            body: What to send, as JSON.
-            method: ``None``: POST where there is a body, else GET.
+            path: The path after ``/_sandbox/``, such as ``"webhooks"``. The manual of the sandbox
+                lists them.
+            body: The request body; sent as JSON.
+            method: The HTTP method. ``None``: POST if there is a body, else GET.
 
         Returns:
-            The answer, out of JSON.
+            The decoded JSON response.
 
         Raises:
-            SandboxError: The sandbox refused, or it is gone.
+            SandboxError: The sandbox rejected the request or has stopped.
         """
-        # Under --tls these routes answer plain http too.
+        # The admin API is also served over plain http when --tls is set.
         url = f"http{self.url[self.url.index(':') :]}/_sandbox/{path}"
         request = urllib.request.Request(url, method=method)
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("content-type", "application/json")
         try:
-            with _direct.open(request, timeout=_ANSWER) as answer:
-                return json.load(answer)
+            with _opener.open(request, timeout=_REQUEST_TIMEOUT) as response:
+                return json.load(response)
         except urllib.error.HTTPError as error:
             with error:
                 reason = error.read().decode(errors="replace")
@@ -234,10 +237,10 @@ class Sandbox:
             raise SandboxError(f"{path}: {error}") from error
 
     def stop(self) -> None:
-        """Ends the sandbox. To stop it once more does nothing."""
+        """Stop the sandbox. Stopping it again does nothing."""
         try:
-            # Closes its standard input.
-            self._process.communicate(timeout=_END)
+            # Closes the standard input of the process, which makes it exit.
+            self._process.communicate(timeout=_STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()
@@ -257,8 +260,8 @@ class Sandbox:
         return f"<zignsec.testing.Sandbox url={self.url!r}>"
 
 
-def _installed() -> str:
-    """The program, wherever pip has put it."""
+def _installed_program() -> str:
+    """Return the path of the program that pip installed, else the one on ``PATH``."""
     try:
         files = metadata.files(_PROGRAM) or []
     except metadata.PackageNotFoundError:
