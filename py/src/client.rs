@@ -1,31 +1,30 @@
 //! The class `Client`.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyAny, PyBool};
-use zignsec::{ClientBuilder, Phone2faRequest};
+use pyo3::types::{PyAny, PyBool, PyDict};
+use zignsec::{ErrorKind, Phone2faRequest, bindings};
 
-use crate::detached::{detached, interrupted, keep};
+use crate::arguments::{count, required_text, seconds, text};
 use crate::errors::to_python;
-use crate::number::{Count, Seconds};
+use crate::interrupt::store_exception;
+use crate::options::{WaitTimes, client_options};
 use crate::session::Session;
-use crate::text::{Text, invalid};
-use crate::wait::options;
+use crate::without_gil::without_gil;
 
-/// A connection to the gateway, with its settings and keys. Make one, keep it and share it between
-/// threads. Every call blocks, at the longest for `timeout` seconds, and releases the GIL.
+/// A client for the gateway, with settings, keys and connections. Create one, reuse it and share it
+/// between threads. Calls block for at most `timeout` seconds and release the GIL.
 #[pyclass(frozen, module = "zignsec")]
 pub(crate) struct Client {
     base_url: String,
-    /// Empty once closed, so that the connections are closed with the last call.
+    /// `None` once closed, so that the connections are closed when the last call ends.
     ///
-    /// No fork leaves this locked in its child: it is held for a moment, by a thread that is
-    /// attached to the interpreter, and so is the thread that forks. Under the GIL that is one
-    /// thread at a time; without it, a fork first stops the others where they hold nothing.
+    /// A fork never leaves it locked in the child: a thread locks it only briefly, and only while it
+    /// is attached to the interpreter. So is the thread that forks. With the GIL, only one thread is
+    /// attached at a time; without it, a fork first stops the other threads at a safe point.
     open: Mutex<Option<Arc<zignsec::Client>>>,
 }
 
@@ -34,12 +33,11 @@ impl Client {
         Self { base_url: client.base_url().to_owned(), open: Mutex::new(Some(Arc::new(client))) }
     }
 
-    pub(crate) fn core(&self) -> PyResult<Arc<zignsec::Client>> {
-        self.open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-            .ok_or_else(|| invalid("the client", "is closed"))
+    pub(crate) fn core(&self, py: Python<'_>) -> PyResult<Arc<zignsec::Client>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        open.ok_or_else(|| {
+            to_python(py, &bindings::error(ErrorKind::Closed, "the client is closed"))
+        })
     }
 }
 
@@ -47,82 +45,26 @@ impl Client {
 impl Client {
     #[new]
     #[pyo3(
-        signature = (
-            api_key=Text::Missing, *, secondary_api_key=Text::Missing, base_url=Text::Missing,
-            environment=Text::Missing, auth_scheme=Text::Missing, timeout=None,
-            connect_timeout=None, attempt_timeout=None, max_retries=None, ca_file=None,
-            client_cert=None, proxy=Text::Missing, user_agent=Text::Missing,
-        ),
+        signature = (api_key=None, **options),
         text_signature = "(api_key=None, *, secondary_api_key=None, base_url=None, \
             environment=None, auth_scheme='authorization', timeout=30.0, connect_timeout=5.0, \
             attempt_timeout=10.0, max_retries=2, ca_file=None, client_cert=None, proxy=None, \
             user_agent=None)"
     )]
-    #[allow(clippy::too_many_arguments, reason = "keyword arguments, in Python")]
     fn new(
         py: Python<'_>,
-        api_key: Text,
-        secondary_api_key: Text,
-        base_url: Text,
-        environment: Text,
-        auth_scheme: Text,
-        timeout: Option<Seconds>,
-        connect_timeout: Option<Seconds>,
-        attempt_timeout: Option<Seconds>,
-        max_retries: Option<Count>,
-        ca_file: Option<PathBuf>,
-        client_cert: Option<(PathBuf, PathBuf)>,
-        proxy: Text,
-        user_agent: Text,
+        api_key: Option<&Bound<'_, PyAny>>,
+        options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let mut builder = ClientBuilder::new().interrupt(interrupted);
-        if let Some(Seconds(limit)) = timeout {
-            builder = builder.timeout(limit);
-        }
-        if let Some(Seconds(limit)) = connect_timeout {
-            builder = builder.connect_timeout(limit);
-        }
-        if let Some(Seconds(limit)) = attempt_timeout {
-            builder = builder.attempt_timeout(limit);
-        }
-        if let Some(count) = max_retries {
-            builder = builder.max_retries(count.named("max_retries")?);
-        }
-        if let Some(key) = api_key.optional("api_key")? {
-            builder = builder.api_key(key);
-        }
-        if let Some(key) = secondary_api_key.optional("secondary_api_key")? {
-            builder = builder.secondary_api_key(key);
-        }
-        if let Some(url) = base_url.optional("base_url")? {
-            builder = builder.base_url(url);
-        }
-        if let Some(word) = environment.optional("environment")?.filter(|word| !word.is_empty()) {
-            builder = builder.environment(word.parse().map_err(|error| to_python(&error))?);
-        }
-        if let Some(word) = auth_scheme.optional("auth_scheme")?.filter(|word| !word.is_empty()) {
-            builder = builder.auth_scheme(word.parse().map_err(|error| to_python(&error))?);
-        }
-        if let Some(file) = ca_file {
-            builder = builder.ca_file(file);
-        }
-        if let Some((cert, key)) = client_cert {
-            builder = builder.client_cert(cert, key);
-        }
-        if let Some(url) = proxy.optional("proxy")? {
-            builder = builder.proxy(url);
-        }
-        if let Some(text) = user_agent.optional("user_agent")? {
-            builder = builder.user_agent(text);
-        }
-        detached(py, || builder.build()).map(Self::new_open)
+        let options = client_options(api_key, options)?;
+        without_gil(py, || bindings::client(options)).map(Self::new_open)
     }
 
-    /// Step 1: open a session. Send the user to its redirect_url.
+    /// Step 1: start a session. Send the user to its redirect_url.
     #[pyo3(
         signature = (
-            phone_number, *, redirect_success, redirect_failure, locale=Text::Missing,
-            relay_state=Text::Missing, webhook=Text::Missing, csrf_token=Text::Missing,
+            phone_number, *, redirect_success, redirect_failure, locale=None, relay_state=None,
+            webhook=None, csrf_token=None,
         ),
         text_signature = "($self, phone_number, *, redirect_success, redirect_failure, \
             locale='En', relay_state=None, webhook=None, csrf_token=None)"
@@ -131,38 +73,38 @@ impl Client {
     fn start_phone_2fa(
         &self,
         py: Python<'_>,
-        phone_number: Text,
-        redirect_success: Text,
-        redirect_failure: Text,
-        locale: Text,
-        relay_state: Text,
-        webhook: Text,
-        csrf_token: Text,
+        phone_number: &Bound<'_, PyAny>,
+        redirect_success: &Bound<'_, PyAny>,
+        redirect_failure: &Bound<'_, PyAny>,
+        locale: Option<&Bound<'_, PyAny>>,
+        relay_state: Option<&Bound<'_, PyAny>>,
+        webhook: Option<&Bound<'_, PyAny>>,
+        csrf_token: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Session> {
-        let client = self.core()?;
-        let mut request = Phone2faRequest::new(phone_number.required("phone_number")?)
-            .redirect_success(redirect_success.required("redirect_success")?)
-            .redirect_failure(redirect_failure.required("redirect_failure")?);
-        if let Some(locale) = locale.optional("locale")? {
+        let client = self.core(py)?;
+        let mut request = Phone2faRequest::new(required_text("phone_number", phone_number)?)
+            .redirect_success(required_text("redirect_success", redirect_success)?)
+            .redirect_failure(required_text("redirect_failure", redirect_failure)?);
+        if let Some(locale) = text("locale", locale)? {
             request = request.locale(locale);
         }
-        if let Some(relay_state) = relay_state.optional("relay_state")? {
+        if let Some(relay_state) = text("relay_state", relay_state)? {
             request = request.relay_state(relay_state);
         }
-        if let Some(webhook) = webhook.optional("webhook")? {
+        if let Some(webhook) = text("webhook", webhook)? {
             request = request.webhook(webhook);
         }
-        if let Some(csrf_token) = csrf_token.optional("csrf_token")? {
+        if let Some(csrf_token) = text("csrf_token", csrf_token)? {
             request = request.csrf_token(csrf_token);
         }
-        detached(py, || client.start_phone_2fa(&request)).map(Session::from)
+        without_gil(py, || client.start_phone_2fa(&request)).map(Session::from)
     }
 
-    /// Step 3: ask how a session stands; its is_verified is the verdict.
-    fn get_session(&self, py: Python<'_>, session_id: Text) -> PyResult<Session> {
-        let client = self.core()?;
-        let id = session_id.required("session_id")?;
-        detached(py, || {
+    /// Step 3: get the current state of a session. Trust only its is_verified.
+    fn get_session(&self, py: Python<'_>, session_id: &Bound<'_, PyAny>) -> PyResult<Session> {
+        let client = self.core(py)?;
+        let id = required_text("session_id", session_id)?;
+        without_gil(py, || {
             #[cfg(feature = "__panic")]
             assert_ne!(id, "panic", "requested by a test");
             client.get_session(&id)
@@ -170,7 +112,7 @@ impl Client {
         .map(Session::from)
     }
 
-    /// Step 3, until there is a verdict: ask again and again until the session is final.
+    /// Step 3: poll a session until it is final.
     #[pyo3(
         signature = (session_id, *, timeout=None, poll_interval=None, on_poll=None),
         text_signature = "($self, session_id, *, timeout=300.0, poll_interval=2.0, on_poll=None)"
@@ -178,23 +120,24 @@ impl Client {
     fn wait_for_session(
         &self,
         py: Python<'_>,
-        session_id: Text,
-        timeout: Option<Seconds>,
-        poll_interval: Option<Seconds>,
+        session_id: &Bound<'_, PyAny>,
+        timeout: Option<&Bound<'_, PyAny>>,
+        poll_interval: Option<&Bound<'_, PyAny>>,
         on_poll: Option<Py<PyAny>>,
     ) -> PyResult<Session> {
-        let client = self.core()?;
-        let id = session_id.required("session_id")?;
-        detached(py, || {
-            let mut options = options(timeout, poll_interval);
+        let client = self.core(py)?;
+        let id = required_text("session_id", session_id)?;
+        let times = WaitTimes::new(timeout, poll_interval)?;
+        without_gil(py, || {
+            let mut options = times.to_core();
             if let Some(on_poll) = &on_poll {
                 options = options.on_poll(|session, elapsed| {
-                    let seen = Session::from(session.clone());
-                    match Python::attach(|py| goes_on(on_poll.bind(py), seen, elapsed)) {
+                    let session = Session::from(session.clone());
+                    match Python::attach(|py| should_continue(on_poll.bind(py), session, elapsed)) {
                         Ok(true) => ControlFlow::Continue(()),
                         Ok(false) => ControlFlow::Break(()),
-                        Err(raised) => {
-                            keep(raised);
+                        Err(exception) => {
+                            store_exception(exception);
                             ControlFlow::Break(())
                         }
                     }
@@ -205,25 +148,29 @@ impl Client {
         .map(Session::from)
     }
 
-    /// Another client that shares connections and keys, with other limits.
+    /// Create a client that shares connections and keys, with other limits.
     #[pyo3(signature = (*, timeout=None, max_retries=None))]
-    fn with_options(&self, timeout: Option<Seconds>, max_retries: Option<Count>) -> PyResult<Self> {
-        let mut client = self.core()?.duplicate();
-        if let Some(Seconds(limit)) = timeout {
-            client = client.with_timeout(limit).map_err(|error| to_python(&error))?;
+    fn with_options(
+        &self,
+        py: Python<'_>,
+        timeout: Option<&Bound<'_, PyAny>>,
+        max_retries: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let mut client = self.core(py)?.duplicate();
+        if let Some(limit) = seconds("timeout", timeout)? {
+            client = client.with_timeout(limit).map_err(|error| to_python(py, &error))?;
         }
-        if let Some(count) = max_retries {
-            client = client.with_max_retries(count.named("max_retries")?);
+        if let Some(count) = count("max_retries", max_retries)? {
+            client = client.with_max_retries(count);
         }
         Ok(Self::new_open(client))
     }
 
-    /// Close the client. A call in flight ends as CallCancelledError; a call after that is an
-    /// InvalidArgumentError.
+    /// Close the client. Running calls raise CallCancelledError, later calls ClosedError.
     fn close(&self) {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(client) = open {
-            zignsec::bindings::close(&client);
+            bindings::close(&client);
         }
     }
 
@@ -241,16 +188,20 @@ impl Client {
     }
 }
 
-/// Where a client's calls go: the gateway and, where there is one, the proxy without its login. For
-/// `python -m zignsec check`.
+/// Return the URL of the gateway, and the URL of the proxy without user and password, or None.
 #[pyfunction]
-pub(crate) fn route(client: &Client) -> PyResult<(String, Option<String>)> {
-    let core = client.core()?;
+pub(crate) fn route(py: Python<'_>, client: &Client) -> PyResult<(String, Option<String>)> {
+    let core = client.core(py)?;
     Ok((core.base_url().to_owned(), core.proxy()))
 }
 
-/// Whether a wait goes on after `on_poll`: unless it returns `False` itself, not another false value.
-fn goes_on(on_poll: &Bound<'_, PyAny>, session: Session, elapsed: Duration) -> PyResult<bool> {
-    let answer = on_poll.call1((session, elapsed.as_secs_f64()))?;
-    Ok(!answer.is(PyBool::new(on_poll.py(), false)))
+/// Calls `on_poll` and returns whether to continue waiting. Only `False` itself stops the wait, not
+/// another false value such as `None`.
+fn should_continue(
+    on_poll: &Bound<'_, PyAny>,
+    session: Session,
+    elapsed: Duration,
+) -> PyResult<bool> {
+    let result = on_poll.call1((session, elapsed.as_secs_f64()))?;
+    Ok(!result.is(PyBool::new(on_poll.py(), false)))
 }

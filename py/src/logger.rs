@@ -1,11 +1,11 @@
-//! What the core logs, for Python's logger `zignsec`.
+//! Writes the log records of the core to Python's logger `zignsec`.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::detached::keep;
+use crate::interrupt::store_exception;
 
 /// Python has no level below DEBUG, which is 10.
 const TRACE: u8 = 5;
@@ -13,7 +13,7 @@ const TRACE: u8 = 5;
 struct Logger;
 
 impl Log for Logger {
-    // What the core's dependencies log stays out: they dump whole requests.
+    // Not the records of the core's dependencies: they contain whole requests.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target() == "zignsec"
     }
@@ -30,27 +30,27 @@ impl Log for Logger {
             Level::Trace => TRACE,
         };
         let line = record.args().to_string();
-        // An interpreter that is shutting down logs no more.
+        // Nothing is logged while the interpreter shuts down.
         let logged = Python::try_attach(|py| {
             logger(py)?.call_method1(intern!(py, "log"), (level, line)).map(drop)
         });
-        if let Some(Err(raised)) = logged {
-            keep(raised);
+        if let Some(Err(exception)) = logged {
+            store_exception(exception);
         }
     }
 
     fn flush(&self) {}
 }
 
-/// Sends the core's lines to Python from now on.
+/// Sends the log records of the core to Python from now on.
 pub(crate) fn install() {
-    // It fails where the module is made once more in the same process: then it was done before.
+    // Fails if the module is initialised again in the same process; the logger is installed then.
     let _ = log::set_logger(&Logger);
 }
 
-/// Takes over the level that the logger has now, so that a line below it costs one comparison and
-/// never the GIL. Done before each call, which holds the GIL anyway.
-pub(crate) fn follow_level(py: Python<'_>) -> PyResult<()> {
+/// Copies the level of the Python logger, so that a record below it costs one comparison and does
+/// not need the GIL. Called before each call, while the GIL is held.
+pub(crate) fn update_level(py: Python<'_>) -> PyResult<()> {
     let level = logger(py)?.call_method0(intern!(py, "getEffectiveLevel"))?.extract::<i64>()?;
     log::set_max_level(match level {
         ..=5 => LevelFilter::Trace,

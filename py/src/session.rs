@@ -1,13 +1,14 @@
 //! The class `Session`.
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
+use crate::arguments::required_text;
 use crate::errors::to_python;
-use crate::text::Text;
 
-/// A session as the gateway told it. Frozen, hashable and picklable.
+/// A session as returned by the gateway. Immutable, hashable and picklable.
 #[pyclass(frozen, eq, hash, module = "zignsec")]
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct Session(zignsec::Session);
@@ -18,14 +19,13 @@ impl From<zignsec::Session> for Session {
     }
 }
 
-/// A status as Python has it, a `SessionStatus`.
+/// A `SessionStatus` of Python.
 pub(crate) fn status(py: Python<'_>, status: zignsec::SessionStatus) -> PyResult<Bound<'_, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     CLASS.import(py, "zignsec._status", "SessionStatus")?.call1((status.as_str(),))
 }
 
-/// What a JSON object of the gateway's is in Python. The core lets nothing through that Python's own
-/// reader would refuse.
+/// A JSON object as a dict. The core accepts nothing that Python's `json` rejects.
 pub(crate) fn dict<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyDict>> {
     Ok(py.import("json")?.call_method1("loads", (json,))?.cast_into()?)
 }
@@ -37,43 +37,45 @@ impl Session {
         ("id", "status")
     }
 
-    #[new]
-    fn new(json: Text) -> PyResult<Self> {
-        let json = json.required("json")?;
-        zignsec::Session::from_json(&json).map(Self).map_err(|error| to_python(&error))
+    /// Create a session from the json of another one. The text is trusted: only pass text that your
+    /// own program stored.
+    #[classmethod]
+    fn from_json(class: &Bound<'_, PyType>, text: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let json = required_text("text", text)?;
+        zignsec::Session::from_json(&json).map(Self).map_err(|error| to_python(class.py(), &error))
     }
 
-    /// What get_session asks for.
+    /// The ID of the session.
     #[getter]
     fn id(&self) -> &str {
         self.0.id()
     }
 
-    /// The status, a SessionStatus.
+    /// The status of the session, a SessionStatus.
     #[getter]
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         status(py, self.0.status())
     }
 
-    /// The status as the gateway wrote it.
+    /// The status exactly as sent by the gateway.
     #[getter]
     fn status_text(&self) -> &str {
         self.0.status_text()
     }
 
-    /// Whether the session has ended, well or not.
+    /// Whether the session has ended, successfully or not.
     #[getter]
     fn is_final(&self) -> bool {
         self.0.is_final()
     }
 
-    /// Whether the user proved that the phone is theirs.
+    /// Whether the user proved to own the phone.
     #[getter]
     fn is_verified(&self) -> bool {
         self.0.is_verified()
     }
 
-    /// Where to send the user.
+    /// The URL of the hosted page; send the user there.
     #[getter]
     fn redirect_url(&self) -> Option<&str> {
         self.0.redirect_url()
@@ -109,7 +111,13 @@ impl Session {
         self.0.webhook()
     }
 
-    /// The whole session as the gateway wrote it.
+    /// The session as sent by the gateway.
+    #[getter]
+    fn json(&self) -> &str {
+        self.0.json()
+    }
+
+    /// Return json as a dict.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         dict(py, self.0.json())
     }
@@ -123,7 +131,16 @@ impl Session {
         })
     }
 
-    fn __reduce__(slf: &Bound<'_, Self>) -> (Py<PyType>, (String,)) {
-        (slf.get_type().unbind(), (slf.get().0.json().to_owned(),))
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        from_json_call(slf.as_any(), slf.get().0.json())
     }
+}
+
+/// What pickle stores of an object: its class's `from_json`, and the JSON to call it with.
+pub(crate) fn from_json_call<'py>(
+    object: &Bound<'py, PyAny>,
+    json: &str,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let py = object.py();
+    (object.get_type().getattr(intern!(py, "from_json"))?, (json,)).into_pyobject(py)
 }

@@ -1,19 +1,19 @@
-//! The class `Wait`: what `AsyncClient.wait_for_session` is made of.
+//! The class `Wait`, for `AsyncClient.wait_for_session`.
 
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
-use zignsec::WaitOptions;
+use zignsec::bindings;
 
+use crate::arguments::required_text;
 use crate::client::Client;
-use crate::detached::detached;
 use crate::errors::to_python;
-use crate::number::Seconds;
+use crate::options::WaitTimes;
 use crate::session::Session;
-use crate::text::Text;
+use crate::without_gil::without_gil;
 
-/// A wait in steps, for an event loop that sleeps between them.
+/// A wait for a session, one poll at a time, for an event loop that sleeps between the polls.
 #[pyclass(module = "zignsec._zignsec")]
-pub(crate) struct Wait(zignsec::bindings::Wait);
+pub(crate) struct Wait(bindings::Wait);
 
 #[pymethods]
 impl Wait {
@@ -22,52 +22,41 @@ impl Wait {
         signature = (*, timeout=None, poll_interval=None),
         text_signature = "(*, timeout=300.0, poll_interval=2.0)"
     )]
-    fn new(timeout: Option<Seconds>, poll_interval: Option<Seconds>) -> PyResult<Self> {
-        zignsec::bindings::Wait::begin(&options(timeout, poll_interval))
+    fn new(
+        py: Python<'_>,
+        timeout: Option<&Bound<'_, PyAny>>,
+        poll_interval: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        bindings::Wait::begin(&WaitTimes::new(timeout, poll_interval)?.to_core())
             .map(Self)
-            .map_err(|error| to_python(&error))
+            .map_err(|error| to_python(py, &error))
     }
 
-    /// Ask how the session stands; None where that failed as time may heal.
+    /// Get the session, or None after a temporary error.
     fn poll(
         &mut self,
         py: Python<'_>,
         client: &Client,
-        session_id: Text,
+        session_id: &Bound<'_, PyAny>,
     ) -> PyResult<Option<Session>> {
-        let client = client.core()?;
-        let id = session_id.required("session_id")?;
+        let client = client.core(py)?;
+        let id = required_text("session_id", session_id)?;
         let wait = &mut self.0;
-        Ok(detached(py, || zignsec::bindings::poll(&client, wait, &id))?.map(Session::from))
+        Ok(without_gil(py, || bindings::poll(&client, wait, &id))?.map(Session::from))
     }
 
-    /// How long to sleep before the next poll, in seconds.
-    fn pause(&mut self) -> PyResult<f64> {
-        self.0.pause().map(|pause| pause.as_secs_f64()).map_err(|error| to_python(&error))
+    /// Return how long to sleep before the next poll, in seconds.
+    fn pause(&mut self, py: Python<'_>) -> PyResult<f64> {
+        self.0.pause().map(|pause| pause.as_secs_f64()).map_err(|error| to_python(py, &error))
     }
 
-    /// The seconds since the wait began.
+    /// Return the seconds since the wait started.
     fn elapsed(&self) -> f64 {
         self.0.elapsed().as_secs_f64()
     }
 
-    /// The exception for a wait that was stopped.
-    fn stopped(&self, py: Python<'_>) -> Py<PyBaseException> {
-        to_python(&self.0.cancelled()).into_value(py)
+    /// Return the exception to raise if the wait is cancelled.
+    fn cancelled(&self, py: Python<'_>) -> Py<PyBaseException> {
+        to_python(py, &self.0.cancelled()).into_value(py)
     }
-}
-
-/// What is not given is the core's default.
-pub(crate) fn options<'a>(
-    timeout: Option<Seconds>,
-    poll_interval: Option<Seconds>,
-) -> WaitOptions<'a> {
-    let mut options = WaitOptions::default();
-    if let Some(Seconds(limit)) = timeout {
-        options = options.timeout(limit);
-    }
-    if let Some(Seconds(interval)) = poll_interval {
-        options = options.poll_interval(interval);
-    }
-    options
 }

@@ -2,104 +2,127 @@
 
 use std::time::Duration;
 
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyMemoryView, PyString, PyType};
-use zeroize::Zeroizing;
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyMemoryView, PyString, PyTuple, PyType};
+use zignsec::bindings::Zeroizing;
 use zignsec::webhook;
 
-use crate::detached::detached;
-use crate::errors::to_python;
-use crate::number::Seconds;
+use crate::arguments::{required_text, seconds, wrong_type};
+use crate::errors::{invalid_argument, to_python};
 use crate::session;
-use crate::text::{Text, invalid};
+use crate::without_gil::without_gil;
 
-/// Check a webhook's signature and its time, then read it.
+/// Verify the signature and the time of a webhook and decode it.
 #[pyfunction]
 #[pyo3(
-    signature = (body, signature, secret, *, tolerance=Tolerance::default()),
+    signature = (body, signature, secret, *, tolerance=Tolerance::Default),
     text_signature = "(body, signature, secret, *, tolerance=300.0)"
 )]
 pub(crate) fn verify_webhook(
     py: Python<'_>,
     body: &Bound<'_, PyAny>,
-    signature: Text,
-    secret: Text,
-    tolerance: Tolerance,
+    signature: Option<&Bound<'_, PyAny>>,
+    secret: &Bound<'_, PyAny>,
+    tolerance: Tolerance<'_>,
 ) -> PyResult<WebhookEvent> {
-    let secret = Zeroizing::new(secret.required("secret")?);
-    let (body, signature) = (bytes(body)?, signature.lossy());
-    detached(py, || webhook::verify(&body, &signature, &secret, tolerance.0)).map(WebhookEvent)
+    let secret = Zeroizing::new(required_text("secret", secret)?);
+    let (body, signature) = (bytes(body)?, header("signature", signature)?);
+    let tolerance = tolerance.to_core()?;
+    without_gil(py, || webhook::verify(&body, &signature, &secret, tolerance)).map(WebhookEvent)
 }
 
 /// The bytes of a body.
 fn bytes(body: &Bound<'_, PyAny>) -> PyResult<PyBackedBytes> {
     let py = body.py();
     let bytes = if body.is_none() || body.is_instance_of::<PyString>() {
-        PyBytes::new(py, body.extract::<Text>()?.required("body")?.as_bytes())
+        PyBytes::new(py, required_text("body", body)?.as_bytes())
     } else if body.is_instance_of::<PyByteArray>() || body.is_instance_of::<PyMemoryView>() {
-        // A copy, since another thread may write to these.
+        // A copy: another thread may write to them.
         py.get_type::<PyBytes>().call1((body,))?.cast_into()?
     } else if let Ok(bytes) = body.cast::<PyBytes>() {
         bytes.clone()
     } else {
-        let class = body.get_type().name()?;
-        return Err(PyTypeError::new_err(format!("expected bytes or str, not {class}")));
+        return Err(wrong_type("body", "bytes or str", body));
     };
     Ok(bytes.into())
 }
 
-/// `None`, or a number of seconds.
-#[derive(Default)]
-pub(crate) struct Tolerance(webhook::Tolerance);
+/// The value of a header, which is untrusted input: `None` becomes empty and a lone surrogate
+/// U+FFFD, and the core rejects both.
+fn header(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<String> {
+    match value {
+        None => Ok(String::new()),
+        Some(value) => match value.cast::<PyString>() {
+            Ok(text) => Ok(text.to_string_lossy().into_owned()),
+            Err(_) => Err(wrong_type(name, "str or None", value)),
+        },
+    }
+}
 
-impl<'py> FromPyObject<'_, 'py> for Tolerance {
+/// The argument `tolerance`, for which `None` is not the default.
+pub(crate) enum Tolerance<'py> {
+    Default,
+    Given(Bound<'py, PyAny>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Tolerance<'py> {
     type Error = PyErr;
 
     fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        if value.is_none() {
-            return Ok(Self(webhook::Tolerance::Unlimited));
-        }
-        match value.extract::<Seconds>()? {
-            Seconds(Duration::MAX) => Err(invalid("tolerance", "must be a number that time has")),
-            Seconds(limit) => Ok(Self(webhook::Tolerance::Within(limit))),
+        Ok(Self::Given(value.to_owned()))
+    }
+}
+
+impl Tolerance<'_> {
+    fn to_core(&self) -> PyResult<webhook::Tolerance> {
+        let Self::Given(value) = self else { return Ok(webhook::Tolerance::default()) };
+        let value = Some(value).filter(|value| !value.is_none());
+        match (seconds("tolerance", value)?, value) {
+            (Some(Duration::MAX), Some(value)) => {
+                Err(invalid_argument(value.py(), "tolerance", "must be a finite number of seconds"))
+            }
+            (Some(limit), _) => Ok(webhook::Tolerance::Within(limit)),
+            (None, _) => Ok(webhook::Tolerance::Unlimited),
         }
     }
 }
 
-/// What a webhook tells. Frozen, hashable and picklable.
+/// The content of a webhook. Immutable, hashable and picklable.
 #[pyclass(frozen, eq, hash, module = "zignsec")]
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct WebhookEvent(webhook::WebhookEvent);
 
 #[pymethods]
 impl WebhookEvent {
-    #[new]
-    fn new(json: Text) -> PyResult<Self> {
-        let json = json.required("json")?;
-        webhook::WebhookEvent::from_json(&json).map(Self).map_err(|error| to_python(&error))
+    /// Create an event from the json of another one. No signature is checked.
+    #[classmethod]
+    fn from_json(class: &Bound<'_, PyType>, text: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let json = required_text("text", text)?;
+        webhook::WebhookEvent::from_json(&json)
+            .map(Self)
+            .map_err(|error| to_python(class.py(), &error))
     }
 
-    /// What get_session asks for.
+    /// The ID of the session.
     #[getter]
     fn session_id(&self) -> &str {
         self.0.session_id()
     }
 
-    /// What happened, such as 'session_finished'.
+    /// The kind of event, such as 'session_finished'.
     #[getter]
     fn name(&self) -> &str {
         self.0.name()
     }
 
-    /// The status that the webhook tells, a SessionStatus.
+    /// The status in the webhook, a SessionStatus.
     #[getter]
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         session::status(py, self.0.status())
     }
 
-    /// The status as the gateway wrote it.
+    /// The status exactly as sent.
     #[getter]
     fn status_text(&self) -> &str {
         self.0.status_text()
@@ -110,7 +133,13 @@ impl WebhookEvent {
         self.0.relay_state()
     }
 
-    /// The whole body as the gateway wrote it.
+    /// The body as sent by the gateway.
+    #[getter]
+    fn json(&self) -> &str {
+        self.0.json()
+    }
+
+    /// Return json as a dict.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         session::dict(py, self.0.json())
     }
@@ -122,7 +151,7 @@ impl WebhookEvent {
         Ok(format!("WebhookEvent(session_id={id}, name={name}, status='{status}')"))
     }
 
-    fn __reduce__(slf: &Bound<'_, Self>) -> (Py<PyType>, (String,)) {
-        (slf.get_type().unbind(), (slf.get().0.json().to_owned(),))
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
+        session::from_json_call(slf.as_any(), slf.get().0.json())
     }
 }

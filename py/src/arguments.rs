@@ -1,0 +1,104 @@
+//! Conversion of Python arguments. Each error names the argument.
+//!
+//! The functions take an argument that may be `None`, and return `None` for it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pyo3::exceptions::{PyOverflowError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::errors::invalid_argument;
+
+/// A `str`.
+pub(crate) fn text(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
+    let Some(value) = value else { return Ok(None) };
+    let Ok(text) = value.cast::<PyString>() else {
+        return Err(wrong_type(name, "str", value));
+    };
+    match text.to_str() {
+        Ok(text) => Ok(Some(text.to_owned())),
+        Err(_) => Err(invalid_argument(
+            value.py(),
+            name,
+            "contains a lone surrogate, not encodable as UTF-8",
+        )),
+    }
+}
+
+/// A `str` that must not be `None`.
+pub(crate) fn required_text(name: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let text = text(name, Some(value).filter(|value| !value.is_none()))?;
+    text.ok_or_else(|| invalid_argument(value.py(), name, "must not be None"))
+}
+
+/// A number of seconds. A negative or NaN value becomes zero and a value that is too large becomes
+/// `Duration::MAX`; the core rejects both.
+pub(crate) fn seconds(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
+    let Some(value) = value else { return Ok(None) };
+    let number = match value.extract::<f64>() {
+        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => f64::INFINITY,
+        Err(error) => return Err(named(error, name, "a number of seconds", value)),
+        Ok(number) => number,
+    };
+    let out_of_range = if number > 0.0 { Duration::MAX } else { Duration::ZERO };
+    Ok(Some(Duration::try_from_secs_f64(number).unwrap_or(out_of_range)))
+}
+
+/// A number from 0 to 2147483647, the range that C has for it.
+pub(crate) fn count(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<u32>> {
+    let Some(value) = value else { return Ok(None) };
+    let number = match value.extract::<i32>() {
+        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => None,
+        Err(error) => return Err(named(error, name, "an integer", value)),
+        Ok(number) => u32::try_from(number).ok(),
+    };
+    match number {
+        Some(number) => Ok(Some(number)),
+        None => Err(invalid_argument(value.py(), name, "must be from 0 to 2147483647")),
+    }
+}
+
+/// The path of a file.
+pub(crate) fn path(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<PathBuf>> {
+    let Some(value) = value else { return Ok(None) };
+    value.extract().map(Some).map_err(|error| named(error, name, "str or os.PathLike", value))
+}
+
+/// The paths of a certificate file and its key file, as a tuple.
+pub(crate) fn paths(
+    name: &str,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Option<(PathBuf, PathBuf)>> {
+    let Some(value) = value else { return Ok(None) };
+    let Ok((cert, key)) = value.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>() else {
+        return Err(wrong_type(name, "a tuple (cert_file, key_file)", value));
+    };
+    let cert = path(&format!("{name}[0]"), Some(&cert))?;
+    let key = path(&format!("{name}[1]"), Some(&key))?;
+    Ok(cert.zip(key))
+}
+
+/// A keyword argument that a function does not have, in Python's own words.
+pub(crate) fn unexpected_keyword(function: &str, name: &str) -> PyErr {
+    PyTypeError::new_err(format!("{function}() got an unexpected keyword argument '{name}'"))
+}
+
+/// A value of the wrong type.
+pub(crate) fn wrong_type(name: &str, expected: &str, value: &Bound<'_, PyAny>) -> PyErr {
+    match value.get_type().name() {
+        Ok(class) => PyTypeError::new_err(format!("{name} must be {expected}, not {class}")),
+        Err(error) => error,
+    }
+}
+
+/// Adds the name of the argument to a `TypeError`. Other exceptions come from the value's own
+/// methods, such as `__float__`.
+fn named(error: PyErr, name: &str, expected: &str, value: &Bound<'_, PyAny>) -> PyErr {
+    if error.is_instance_of::<PyTypeError>(value.py()) {
+        wrong_type(name, expected, value)
+    } else {
+        error
+    }
+}
