@@ -180,7 +180,9 @@ def _parser() -> argparse.ArgumentParser:
 
     added = command(demo, "run a complete phone check against a local sandbox", common)
     added.add_argument(
-        "--browser", action="store_true", help="open the hosted pages in a browser; you are the user"
+        "--browser",
+        action="store_true",
+        help="open the hosted pages in a browser; you are the user",
     )
     return parser
 

@@ -155,9 +155,7 @@ class Sandbox:
             SandboxError: The session does not exist or has ended.
         """
         session_id = session if isinstance(session, str) else session.id
-        result: dict[str, str | None] = self.call(
-            f"sessions/{session_id}/user", {"action": action}
-        )
+        result: dict[str, str | None] = self.call(f"sessions/{session_id}/user", {"action": action})
         return result["location"]
 
     def sms(self, to: str | None = None, *, wait: float = 0.0) -> list[SMS]:
