@@ -1,7 +1,7 @@
-"""A program that tests run: calls from a process of its own, whose environment the test chose.
+"""A program that makes calls in a separate process, so that a test can choose the environment.
 
-An order comes in on standard input and what became of each call leaves on standard output, both as
-JSON. Everything that is logged leaves on standard error.
+It reads the calls to make from standard input and writes their results to standard output, both as
+JSON. The log goes to standard error.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ def start(client: zignsec.Client, relay_state: str | None = None) -> zignsec.Ses
     )
 
 
-def start_at_length(client: zignsec.Client) -> zignsec.Session:
-    """More than leaves in one go."""
+def start_with_large_body(client: zignsec.Client) -> zignsec.Session:
+    """The request does not fit in one TLS record or send buffer."""
     return start(client, "x" * 60_000)
 
 
-def look_up(client: zignsec.Client) -> zignsec.Session:
+def get_unknown_session(client: zignsec.Client) -> zignsec.Session:
     return client.get_session("no-such-session")
 
 
 CALLS: dict[str, Callable[[zignsec.Client], zignsec.Session]] = {
     "POST": start,
-    "LONG POST": start_at_length,
-    "GET": look_up,
+    "LONG POST": start_with_large_body,
+    "GET": get_unknown_session,
 }
 
 
-def failure(error: zignsec.ZignSecError) -> dict[str, object]:
+def error_details(error: zignsec.ZignSecError) -> dict[str, object]:
     return {
         "error": type(error).__name__,
         "code": error.code,
@@ -55,13 +55,13 @@ def outcome(client: zignsec.Client, method: str) -> dict[str, object]:
     try:
         return {"session_id": CALLS[method](client).id}
     except zignsec.ZignSecError as error:
-        return failure(error)
+        return error_details(error)
 
 
 def main() -> None:
     logging.basicConfig(level=1)
-    order = json.load(sys.stdin)
-    options = order["options"]
+    task = json.load(sys.stdin)
+    options = task["options"]
     if options.get("client_cert"):
         # JSON has no tuples.
         options["client_cert"] = tuple(options["client_cert"])
@@ -69,9 +69,9 @@ def main() -> None:
     try:
         client = zignsec.Client(**options)
     except zignsec.ZignSecError as error:
-        outcomes.append(failure(error))
+        outcomes.append(error_details(error))
     else:
-        outcomes.extend(outcome(client, method) for method in order["calls"])
+        outcomes.extend(outcome(client, method) for method in task["calls"])
     json.dump(outcomes, sys.stdout)
 
 

@@ -1,7 +1,7 @@
-"""Searches what the tests captured for what must never be logged: API keys and phone numbers.
+"""Searches the captured logs and error messages for API keys and phone numbers.
 
-The tests of every language write what the library logged, at every level, and the texts of its
-errors to files in one folder. Run as a program with that folder as its argument.
+The tests of every language write the log of the library, at every level, and its error messages to
+files in one folder. Run this file as a program with that folder as its argument.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from pathlib import Path
 
 SECRETS = {
     "an API key": ["sandbox-key", "retired-key", "a-secret-of-hooks"],
-    # Whole, and the part that a mask covers: +46*****605.
+    # Complete, and the part that is masked: +46*****605.
     "a phone number": ["46701740605", "46703339954", "0174060", "0333995"],
 }
 LONG = 9
-"""From this length on a run of letters and digits is no chance."""
+"""A match of this many letters and digits is not a coincidence."""
 
 
 def bare(text: str) -> str:
@@ -25,20 +25,20 @@ def bare(text: str) -> str:
 
 
 def views(text: str) -> Iterator[str]:
-    """The text as it is, and as it would be where a dump has taken it apart."""
+    """The text itself, and the text decoded from several forms of dump."""
     yield text
-    # The column of a dump that shows text, row by row.
+    # The text column of a hex dump.
     yield "".join(columns(text))
     yield decoded(re.findall(r"(?<![0-9a-fA-F])([0-9a-fA-F]{2})(?![0-9a-fA-F])", text), 16)
     yield decoded(re.findall(r"(?<!\d)(\d{2,3})(?!\d)", text), 10)
-    # Hexadecimal without gaps.
+    # Hexadecimal without spaces.
     for run in re.findall(r"(?:[0-9a-fA-F]{2}){6,}", text):
         yield bytes.fromhex(run).decode("latin-1")
 
 
 def columns(text: str) -> Iterator[str]:
     for line in text.splitlines():
-        # The offset and the bytes stand in front.
+        # Offset and bytes come before the text.
         match = re.match(r"^\s*[0-9a-fA-F]{4,8}:?\s+(?:[0-9a-fA-F]{2,4}\s+)+\s*\|?(.*?)\|?$", line)
         if match:
             yield match[1]
@@ -49,14 +49,14 @@ def decoded(numbers: list[str], base: int) -> str:
 
 
 def found(text: str) -> set[str]:
-    """What of the secrets stands in a text, in whatever form."""
+    """The secrets that a text contains, plain or as a dump."""
     seen, joined = list(views(text)), bare(text)
     return {
         f"{what} ({secret})"
         for what, secrets in SECRETS.items()
         for secret in secrets
         if any(secret in view for view in seen)
-        # Rows that were cut anywhere, joined without what stands between.
+        # Also if a dump splits the secret over several rows.
         or (len(bare(secret)) >= LONG and bare(secret) in joined)
     }
 
@@ -65,7 +65,7 @@ def main(folder: Path) -> int:
     files = sorted(folder.glob("*.log"))
     languages = {path.name.split("-")[0] for path in files if path.stat().st_size}
     if languages < {"rust", "c", "python"}:
-        print(f"captured from {sorted(languages)} alone", file=sys.stderr)
+        print(f"only the logs of {sorted(languages)} were captured", file=sys.stderr)
         return 1
     leaks = 0
     for path in files:

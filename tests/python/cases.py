@@ -1,4 +1,4 @@
-"""The shared cases of tests/vectors."""
+"""The shared test cases of tests/vectors."""
 
 from __future__ import annotations
 

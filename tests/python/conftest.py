@@ -1,4 +1,4 @@
-"""What the tests share: a sandbox of their own, and an environment that names none."""
+"""Shared fixtures: a sandbox for each test, and an environment without ZIGNSEC_* settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from steps import Handler, OnSignal
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_settings_from_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("ZIGNSEC_") and not name.startswith("ZIGNSEC_TEST_"):
             monkeypatch.delenv(name)
@@ -25,15 +25,15 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _interruptible() -> None:
-    """Undoes what a shell does to a program that it starts in the background: Ctrl-C is ignored,
-    there and in every program that it starts."""
+    """Enable Ctrl-C. A shell makes background programs ignore it, and child processes inherit
+    that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _captured() -> Iterator[None]:
-    """Everything that is logged and every exception, for `captured.py` to search."""
+    """Write the log and every exception to a file, for `captured.py` to search."""
     folder = os.environ.get("ZIGNSEC_TEST_CAPTURE")
     if folder is None:
         yield
@@ -41,16 +41,16 @@ def _captured() -> Iterator[None]:
     Path(folder).mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(Path(folder) / f"python-{os.getpid()}.log")
     logging.root.addHandler(handler)
-    # Below every level that has a name.
+    # Lower than every named level.
     logging.root.setLevel(1)
-    made = zignsec.ZignSecError.__init__
+    original = zignsec.ZignSecError.__init__
 
-    def keep(error: zignsec.ZignSecError, *args: Any, **named: Any) -> None:
-        made(error, *args, **named)
-        logging.getLogger("made").critical("%s %r", error, error)
+    def init_and_log(error: zignsec.ZignSecError, *args: Any, **kwargs: Any) -> None:
+        original(error, *args, **kwargs)
+        logging.getLogger("exceptions").critical("%s %r", error, error)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(zignsec.ZignSecError, "__init__", keep)
+        patch.setattr(zignsec.ZignSecError, "__init__", init_and_log)
         yield
     logging.root.removeHandler(handler)
     handler.close()
@@ -76,15 +76,15 @@ def listener() -> Iterator[Listener]:
 
 @pytest.fixture
 def on_signal() -> Iterator[OnSignal]:
-    """Sets what a signal does during the test."""
-    found: dict[signal.Signals, Handler] = {}
+    """Set the handler of a signal during the test."""
+    previous: dict[signal.Signals, Handler] = {}
 
-    def set_up(number: signal.Signals, work: Callable[[], object]) -> None:
+    def set_handler(number: signal.Signals, action: Callable[[], object]) -> None:
         def handler(_number: int, _frame: object) -> None:
-            work()
+            action()
 
-        found[number] = cast("Handler", signal.signal(number, handler))
+        previous[number] = cast("Handler", signal.signal(number, handler))
 
-    yield set_up
-    for number, handler in found.items():
+    yield set_handler
+    for number, handler in previous.items():
         signal.signal(number, handler)

@@ -1,7 +1,7 @@
-"""Runs the package's tests with every other interpreter that there is: one wheel serves them all.
+"""Runs the package's tests with every other installed interpreter: all use the same wheel.
 
-Called by `make test-python` as `interpreters.py VENVS TESTED WHEEL...`, with the version that was
-tested already.
+Called by `make test-python` as `interpreters.py VENVS TESTED WHEEL...`. TESTED is the version that
+was already tested.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 VERSIONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
-# A free-threaded one is not served by the stable ABI.
+# The stable ABI does not support free-threaded interpreters.
 USABLE = """
 import ctypes, ensurepip, ssl, sys, sysconfig, venv
 sys.exit(sysconfig.get_config_var("Py_GIL_DISABLED") or 0)
@@ -22,7 +22,7 @@ sys.exit(sysconfig.get_config_var("Py_GIL_DISABLED") or 0)
 
 
 def interpreter(version: str) -> str | None:
-    """The program of that version, on the path or among those of pyenv."""
+    """The path of an interpreter of that version, on PATH or in pyenv."""
     name = f"python{version}"
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates = [shutil.which(name), *sorted(pyenv.glob(f"*/bin/{name}"), reverse=True)]
@@ -33,21 +33,21 @@ def interpreter(version: str) -> str | None:
 
 
 def passes(program: str, folder: Path, wheels: list[str]) -> bool:
-    """Runs the tests in an environment of the interpreter's own."""
+    """Run the tests in a new virtual environment of the interpreter."""
     subprocess.run([program, "-m", "venv", "--clear", folder], check=True)
     python = folder.resolve() / "bin/python"
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, "-r", str(HERE / "requirements-tests.txt")], check=True)
     subprocess.run([*install, "--no-index", *wheels], check=True)
     environment = {**os.environ, "ZIGNSEC_TEST_SANDBOX": str(python.with_name("zignsec-sandbox"))}
-    # The browser, and the README's other languages, have nothing to do with the interpreter.
-    left_out = ["--ignore=gateway", "--ignore=test_readme.py"]
-    command = [str(python), "-m", "pytest", "-q", "-n", "2", *left_out]
+    # These tests do not depend on the interpreter.
+    ignored = ["--ignore=gateway", "--ignore=test_readme.py"]
+    command = [str(python), "-m", "pytest", "-q", "-n", "2", *ignored]
     return subprocess.run(command, env=environment, cwd=HERE).returncode == 0
 
 
 def main(venvs: Path, own: str, wheels: list[str]) -> int:
-    """Tests with each version but one, and tells which there is not."""
+    """Test with each version except one. Versions that are not installed are listed."""
     passed = True
     for version in VERSIONS:
         if version == own:

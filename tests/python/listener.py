@@ -1,4 +1,4 @@
-"""A web server for tests that want to see what the sandbox, or a browser, sends."""
+"""A web server that records the requests of the sandbox or a browser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EMPTY_PAGE = (
 
 @dataclass(frozen=True)
 class Arrived:
-    """A request that a listener got, byte for byte."""
+    """A request exactly as received."""
 
     method: str
     path: str
@@ -23,13 +23,13 @@ class Arrived:
 
 
 class Listener:
-    """A web server on loopback that answers every request with one page and remembers them."""
+    """A web server on loopback that returns the same page to every request and records it."""
 
     def __init__(self, page: str = EMPTY_PAGE) -> None:
         arrived: queue.Queue[Arrived] = queue.Queue()
 
         class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
+            def respond(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 arrived.put(Arrived(self.command, self.path, headers, body))
@@ -40,10 +40,10 @@ class Listener:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = answer  # noqa: N815
+            do_GET = do_POST = respond  # noqa: N815
 
             def log_message(self, format: str, *args: object) -> None:
-                """Says nothing: the tests look at what arrived."""
+                """Log nothing."""
 
         self._arrived = arrived
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -52,11 +52,11 @@ class Listener:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def next(self) -> Arrived:
-        """The next request, waited for."""
+        """Wait for the next request and return it."""
         return self._arrived.get(timeout=20)
 
     def stop(self) -> None:
-        """Ends the server."""
+        """Stop the server."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

@@ -1,5 +1,5 @@
-"""What lies between a client and the gateway, of real parts: names, proxies, and a client in a
-process of its own."""
+"""The network between a client and the gateway: host names, real proxies, and a client in a
+separate process."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from typing import Any
 import pytest
 import trustme
 
-# Loopback is never proxied, so the sandbox has a name for those who may be.
+# Loopback never uses a proxy, so the sandbox needs a name that is not loopback.
 GATEWAY = "gateway.example"
-# On Linux this is another way to say loopback, and no loopback address by the client's rule.
+# Linux connects this address to loopback, but the client does not treat it as loopback.
 ANY_ADDRESS = "0.0.0.0"
 SYSTEM_PROGRAMS = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def needs(tool: str, *, found: bool) -> None:
-    """Skips the test by the name of a missing tool, or fails where none may be missing."""
+    """Skip the test if a tool is missing; fail it if ZIGNSEC_TEST_ALL is set."""
     if found:
         return
     if os.environ.get("ZIGNSEC_TEST_ALL"):
@@ -41,15 +41,15 @@ def needs(tool: str, *, found: bool) -> None:
 
 
 def program(name: str) -> str:
-    """Where a program is, also one for administrators."""
+    """The path of a program, including programs for administrators."""
     path = shutil.which(name, path=f"{os.environ['PATH']}:{SYSTEM_PROGRAMS}")
     needs(name, found=path is not None)
     assert path is not None
     return path
 
 
-def knowing_the_gateway(folder: Path) -> dict[str, str]:
-    """The environment of a process for which the gateway's name is this machine."""
+def resolving_the_gateway(folder: Path) -> dict[str, str]:
+    """An environment in which the gateway's host name resolves to this machine."""
     hosts = folder / "hosts"
     hosts.write_text(f"127.0.0.1 {GATEWAY}\n")
     names = {"LD_PRELOAD": "libnss_wrapper.so", "NSS_WRAPPER_HOSTS": str(hosts)}
@@ -62,7 +62,7 @@ def knowing_the_gateway(folder: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a call."""
+    """The result of a call."""
 
     session_id: str | None = None
     error: str | None = None
@@ -76,7 +76,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Ran:
-    """What a process made of its calls, and all that it printed and logged."""
+    """The results of the calls of a process, and everything it printed and logged."""
 
     outcomes: list[Outcome]
     printed: str
@@ -93,7 +93,7 @@ def call(
     key: str = "sandbox-key",
     **options: Any,
 ) -> Ran:
-    """Makes calls that ``call.py`` knows in a process with no more environment than is given."""
+    """Make calls of ``call.py`` in a process that has only the given environment."""
     ran = subprocess.run(
         [sys.executable, Path(__file__).with_name("call.py")],
         input=json.dumps({"options": {"api_key": key, **options}, "calls": calls}),
@@ -108,7 +108,7 @@ def call(
 
 
 class Daemon:
-    """A real server, which writes a log and cannot choose its port itself."""
+    """A server program that writes a log and needs a free port as an argument."""
 
     def __init__(
         self, folder: Path, ready: str, start: Callable[[int], list[str]], **how: Any
@@ -122,7 +122,7 @@ class Daemon:
                 self._process = subprocess.Popen(
                     start(self.port), stdout=out, stderr=subprocess.STDOUT, **how
                 )
-            # Nothing but its log says when it listens; where the port was taken meanwhile, it ends.
+            # Only the log shows when it listens. It exits if another process has taken the port.
             while self._process.poll() is None:
                 if ready in log.read_text():
                     return
@@ -135,7 +135,7 @@ class Daemon:
 
 
 class Tinyproxy:
-    """Debian's tinyproxy, which finds the gateway at this machine."""
+    """Debian's tinyproxy; it resolves the gateway's host name to this machine."""
 
     def __init__(self, folder: Path, *settings: str) -> None:
         self._folder = folder
@@ -144,7 +144,7 @@ class Tinyproxy:
             folder,
             "Accepting connections",
             self._configure,
-            env={**os.environ, **knowing_the_gateway(folder)},
+            env={**os.environ, **resolving_the_gateway(folder)},
         )
         self.address = f"127.0.0.1:{self._daemon.port}"
 
@@ -169,11 +169,11 @@ class Tinyproxy:
 
 
 class Squid:
-    """Debian's squid with TLS, which finds the gateway at this machine."""
+    """Debian's squid with TLS; it resolves the gateway's host name to this machine."""
 
     def __init__(self, listen: str, settings: str, files: Mapping[str, bytes]) -> None:
         squid = program("squid")
-        # A folder that an unprivileged user can reach: squid does not run as root.
+        # Squid drops root, so the folder must be readable by an unprivileged user.
         self._folder = tempfile.TemporaryDirectory(prefix="zignsec-squid-")
         folder = Path(self._folder.name)
         folder.chmod(0o755)
@@ -207,14 +207,14 @@ class Squid:
 
 
 def squid_helper(name: str) -> Path:
-    """A program that squid runs, where Debian has it."""
+    """The path of a helper program of squid in Debian."""
     path = Path("/usr/lib/squid", name)
     needs("squid-openssl", found=path.exists())
     return path
 
 
 def squid_with_login(user: str, password: str) -> Squid:
-    """Lets through who knows a password."""
+    """A proxy that requires a user name and password."""
     digest = subprocess.run(
         [program("openssl"), "passwd", "-5", "-stdin"],
         input=password.encode(),
@@ -238,8 +238,8 @@ def squid_behind_tls(ca: trustme.CA) -> Squid:
 
 
 def squid_that_inspects(ca: trustme.CA, gateway_ca: bytes) -> Squid:
-    """Reads what goes through it: it shows each client a certificate of ``ca`` for whatever gateway
-    the client asks for, and the gateway sees an ``x-forwarded-for``."""
+    """A proxy that inspects TLS: it presents a certificate of ``ca`` for every gateway, and adds an
+    ``x-forwarded-for`` header."""
     listen = "http_port 127.0.0.1:{port} ssl-bump generate-host-certificates=on tls-cert=ca.pem"
     settings = f"""
         acl greeting at_step SslBump1
@@ -254,39 +254,39 @@ def squid_that_inspects(ca: trustme.CA, gateway_ca: bytes) -> Squid:
 
 
 class ScriptedProxy(socketserver.ThreadingTCPServer):
-    """Gives every CONNECT the same answer and hangs up; without an answer, it says nothing."""
+    """Sends the same response to every CONNECT and closes; without a response, it stays silent."""
 
-    def __init__(self, answer: bytes | None) -> None:
-        super().__init__(("127.0.0.1", 0), _ScriptedAnswer)
-        self.answer = answer
+    def __init__(self, response: bytes | None) -> None:
+        super().__init__(("127.0.0.1", 0), _ScriptedResponse)
+        self.response = response
         self.heads: list[str] = []
-        """What each connection began with."""
+        """The request head of each connection."""
         self.address = f"127.0.0.1:{self.server_address[1]}"
         self._thread = threading.Thread(target=self.serve_forever, args=(0.01,))
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
         self.shutdown()
-        # Waits for the connections too: their heads are complete after this.
+        # Also waits for the connections, so all heads are complete after this.
         self.server_close()
         self._thread.join()
 
 
-class _ScriptedAnswer(socketserver.StreamRequestHandler):
+class _ScriptedResponse(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         proxy = self.server
         assert isinstance(proxy, ScriptedProxy)
         head = itertools.takewhile(lambda line: line.strip(), self.rfile)
         proxy.heads.append(b"".join(head).decode())
-        if proxy.answer is None:
+        if proxy.response is None:
             self.rfile.read()
         else:
-            self.wfile.write(proxy.answer)
+            self.wfile.write(proxy.response)
 
 
 @contextmanager
 def dead_port() -> Generator[str, None, None]:
-    """The address of a port that refuses connections, and is nobody else's meanwhile."""
+    """The address of a port that refuses connections. It is reserved meanwhile."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{held.getsockname()[1]}"

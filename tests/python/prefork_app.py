@@ -1,7 +1,7 @@
-"""A web service as gunicorn loads it: one client for the process, made and used as it is imported.
+"""A web service for gunicorn. Its only client is created and used while the module is imported.
 
-``/<word>`` opens a session with the word as its relay_state, asks how it stands, and answers with
-what came back.
+``/<word>`` starts a session with the word as its relay_state, gets the session, and returns both
+results.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ def start(word: str) -> zignsec.Session:
 
 
 CLIENT = zignsec.Client()
-# Leaves an open connection behind, which a worker must not touch.
+# Leaves an open connection, which the workers must not use.
 start("imported")
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
     started = start(environ["PATH_INFO"].strip("/"))
     session = CLIENT.get_session(started.id)
-    answer = {
+    result = {
         "pid": os.getpid(),
         "started": started.id,
         "id": session.id,
         "relay_state": session.relay_state,
     }
     start_response("200 OK", [("content-type", "application/json")])
-    return [json.dumps(answer).encode()]
+    return [json.dumps(result).encode()]

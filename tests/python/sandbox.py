@@ -1,4 +1,4 @@
-"""The sandbox of the tests: the program that the environment names, with what no user needs."""
+"""The sandbox for these tests: runs the program in ZIGNSEC_TEST_SANDBOX."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from pathlib import Path
 
 from zignsec import testing
 
-# Loopback is direct, whatever proxy the environment names.
+# The sandbox listens on loopback, so proxy variables must not apply.
 direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Sandbox(testing.Sandbox):
-    """A running sandbox; stopped by ``stop``."""
+    """A running sandbox, with some additions for these tests."""
 
     def __init__(self, *options: str) -> None:
         super().__init__(*options, program=os.environ["ZIGNSEC_TEST_SANDBOX"])
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port it listens on."""
         return int(self.url.rpartition(":")[2])
 
     @property
     def client_cert(self) -> tuple[str, str]:
-        """A client's certificate that it accepts, and the key."""
+        """The files of a client certificate that it accepts, and of its key."""
         assert self.ca_file is not None
         folder = Path(self.ca_file).parent
         return str(folder / "client.pem"), str(folder / "client-key.pem")
 
     def disarm(self) -> None:
-        """Disarms every fault."""
+        """Remove all faults."""
         self.call("faults", method="DELETE")

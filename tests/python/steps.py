@@ -1,4 +1,4 @@
-"""What many tests do on their way."""
+"""Steps that many tests share."""
 
 from __future__ import annotations
 
@@ -14,44 +14,43 @@ import zignsec
 from sandbox import Sandbox
 
 LIMIT = 0.2
-"""How long a call that is to stop may take to, in seconds: the contract's own limit."""
+"""The maximum time until a cancelled call ends, in seconds."""
 
 REDIRECTS = {"redirect_success": "https://a.example", "redirect_failure": "https://b.example"}
-
 
 ROOT = Path(__file__).parents[2]
 
 
 def programs(readme: str, language: str) -> list[str]:
-    """The blocks of code in a language that a README has."""
+    """The code blocks of a README in one language."""
     text = (ROOT / readme).read_text()
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-def started(client: zignsec.Client) -> str:
-    """Opens a session and tells its id."""
+def start_session(client: zignsec.Client) -> str:
+    """Start a session and return its ID."""
     return client.start_phone_2fa("+46703339954", **REDIRECTS).id
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Asks again and again; the test's own time limit ends it."""
+    """Wait until a condition is true; the time limit of the test applies."""
     while not condition():
         time.sleep(0.005)
 
 
-def arrived(sandbox: Sandbox) -> Callable[[], bool]:
-    """Whether one more request has arrived than by now."""
-    seen = len(sandbox.requests())
-    return lambda: len(sandbox.requests()) > seen
+def request_arrived(sandbox: Sandbox) -> Callable[[], bool]:
+    """A condition: a request has arrived after this call."""
+    before = len(sandbox.requests())
+    return lambda: len(sandbox.requests()) > before
 
 
 Handler = Callable[[int, object], None]
 OnSignal = Callable[[signal.Signals, Callable[[], object]], None]
-"""Sets what a signal does during the test: the fixture `on_signal`."""
+"""The fixture `on_signal`: sets the handler of a signal during the test."""
 
 
 def send_when(condition: Callable[[], object], number: signal.Signals) -> threading.Thread:
-    """Sends this process a signal, from a thread, once a condition holds."""
+    """Send a signal to this process, from a thread, when a condition is true."""
 
     def send() -> None:
         until(condition)

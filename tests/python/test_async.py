@@ -1,4 +1,4 @@
-"""The client for asyncio."""
+"""The asyncio client."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from typing import Any
 import pytest
 import zignsec
 from sandbox import Sandbox
-from steps import LIMIT, REDIRECTS, arrived, started, until
+from steps import LIMIT, REDIRECTS, request_arrived, start_session, until
 
 QUICK = 0.02
 THREADS = 32
-"""As many calls are on their way at a time."""
+"""The maximum number of calls that run at the same time."""
 
 
 @pytest.fixture
 def patient(sandbox: Sandbox) -> zignsec.AsyncClient:
-    """A client whose calls end late if nothing ends them."""
+    """A client with long time limits."""
     return zignsec.AsyncClient(
         sandbox.api_key, base_url=sandbox.url, timeout=100, attempt_timeout=100
     )
 
 
-def of_client() -> list[threading.Thread]:
+def client_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("zignsec")]
 
 
-async def until_so(condition: Callable[[], object]) -> None:
-    """`until`, with the event loop going on."""
+async def until_async(condition: Callable[[], object]) -> None:
+    """Like `until`, without blocking the event loop."""
     while not condition():
         await asyncio.sleep(0.005)
 
 
-def test_a_session_runs_from_start_to_verdict(sandbox: Sandbox) -> None:
-    # Made where there is no event loop.
+def test_session_from_start_to_result(sandbox: Sandbox) -> None:
+    # Created outside an event loop.
     client = sandbox.async_client()
 
     async def check() -> zignsec.Session:
@@ -56,10 +56,10 @@ def test_a_session_runs_from_start_to_verdict(sandbox: Sandbox) -> None:
     session = asyncio.run(check())
     assert session.is_verified
     assert session.relay_state == "r"
-    assert of_client() == []
+    assert client_threads() == []
 
 
-def test_the_names_and_arguments_are_those_of_the_client() -> None:
+def test_methods_and_arguments_match_client() -> None:
     def arguments(function: Any) -> list[tuple[str, object, object]]:
         parameters = inspect.signature(function).parameters.values()
         return [(each.name, each.kind, each.default) for each in parameters if each.name != "self"]
@@ -70,7 +70,7 @@ def test_the_names_and_arguments_are_those_of_the_client() -> None:
         assert arguments(of_async) == arguments(getattr(zignsec.Client, name)), name
 
 
-def test_errors_are_those_of_the_client(patient: zignsec.AsyncClient) -> None:
+def test_errors_match_client(patient: zignsec.AsyncClient) -> None:
     async def check() -> None:
         with pytest.raises(zignsec.NotFoundError):
             await patient.get_session("no-such-session")
@@ -80,7 +80,7 @@ def test_errors_are_those_of_the_client(patient: zignsec.AsyncClient) -> None:
             await patient.start_phone_2fa("0", **REDIRECTS)
         with pytest.raises(zignsec.InvalidArgumentError, match="poll_interval"):
             await patient.wait_for_session("a", poll_interval=0)
-        with pytest.raises(TypeError, match="expected str"):
+        with pytest.raises(TypeError, match="session_id must be str, not int"):
             await patient.get_session(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     asyncio.run(check())
@@ -88,22 +88,22 @@ def test_errors_are_those_of_the_client(patient: zignsec.AsyncClient) -> None:
 
 @pytest.mark.parametrize("fault", ["stall", "drip-body"])
 @pytest.mark.parametrize("waiting", [False, True])
-def test_cancelling_frees_task_and_thread(
+def test_cancelling_a_task_frees_its_thread(
     sandbox: Sandbox,
     client: zignsec.Client,
     patient: zignsec.AsyncClient,
     fault: str,
     waiting: bool,
 ) -> None:
-    session_id = started(client)
+    session_id = start_session(client)
 
     async def check() -> None:
         call = patient.wait_for_session if waiting else patient.get_session
-        # They hold every thread that there is.
+        # They occupy all threads of the client.
         sandbox.arm(fault, times=THREADS)
         tasks = [asyncio.create_task(call(session_id)) for _ in range(THREADS)]
-        await until_so(lambda: len(sandbox.requests()) == 1 + THREADS)
-        # The loop's own executor, and what it looks names up with, are not among them.
+        await until_async(lambda: len(sandbox.requests()) == 1 + THREADS)
+        # The default executor of the loop, which also resolves host names, stays free.
         loop = asyncio.get_running_loop()
         assert await loop.run_in_executor(None, lambda: "free") == "free"
         assert await loop.getaddrinfo("localhost", 80)
@@ -112,8 +112,8 @@ def test_cancelling_frees_task_and_thread(
         cancelled = time.monotonic()
         for task in (*tasks, queued):
             task.cancel()
-        outcomes = await asyncio.gather(*tasks, queued, return_exceptions=True)
-        assert {type(outcome) for outcome in outcomes} == {asyncio.CancelledError}
+        results = await asyncio.gather(*tasks, queued, return_exceptions=True)
+        assert {type(result) for result in results} == {asyncio.CancelledError}
         assert time.monotonic() - cancelled < LIMIT
         sandbox.disarm()
         assert (await patient.get_session(session_id)).id == session_id
@@ -123,10 +123,10 @@ def test_cancelling_frees_task_and_thread(
     assert not any("never-sent" in request["path"] for request in sandbox.requests())
 
 
-def test_cancelling_ends_the_pause_of_a_wait(
+def test_cancelling_ends_the_pause_between_polls(
     client: zignsec.Client, patient: zignsec.AsyncClient
 ) -> None:
-    session_id = started(client)
+    session_id = start_session(client)
 
     async def check() -> None:
         polled = asyncio.Event()
@@ -149,10 +149,10 @@ def test_cancelling_ends_the_pause_of_a_wait(
 MANY = 200
 
 
-def test_a_wait_that_sleeps_holds_no_thread(
+def test_wait_uses_no_thread_between_polls(
     client: zignsec.Client, patient: zignsec.AsyncClient
 ) -> None:
-    session_id = started(client)
+    session_id = start_session(client)
 
     async def check() -> None:
         polled = 0
@@ -166,19 +166,19 @@ def test_a_wait_that_sleeps_holds_no_thread(
                 await patient.wait_for_session(session_id, poll_interval=200, on_poll=on_poll)
 
         waits = [asyncio.create_task(wait()) for _ in range(MANY)]
-        await until_so(lambda: polled == MANY)
-        answers = await asyncio.gather(*(patient.get_session(session_id) for _ in range(MANY)))
-        assert {answer.id for answer in answers} == {session_id}
+        await until_async(lambda: polled == MANY)
+        sessions = await asyncio.gather(*(patient.get_session(session_id) for _ in range(MANY)))
+        assert {session.id for session in sessions} == {session_id}
         await patient.aclose()
         await asyncio.gather(*waits)
 
     asyncio.run(check())
 
 
-def test_many_calls_and_waits_need_few_threads(
+def test_many_calls_and_waits_use_few_threads(
     sandbox: Sandbox, client: zignsec.Client, patient: zignsec.AsyncClient
 ) -> None:
-    session_ids = [started(client) for _ in range(4)] * (MANY // 4)
+    session_ids = [start_session(client) for _ in range(4)] * (MANY // 4)
     others = threading.active_count()
     polled = most = 0
 
@@ -192,25 +192,25 @@ def test_many_calls_and_waits_need_few_threads(
 
     async def check() -> None:
         waits = [asyncio.create_task(wait(session_id)) for session_id in session_ids]
-        await until_so(lambda: polled >= MANY)
-        answers = await asyncio.gather(*map(patient.get_session, session_ids))
-        assert [answer.id for answer in answers] == session_ids
+        await until_async(lambda: polled >= MANY)
+        sessions = await asyncio.gather(*map(patient.get_session, session_ids))
+        assert [session.id for session in sessions] == session_ids
         for session_id in set(session_ids):
             sandbox.user(session_id, "accept")
-        verdicts = await asyncio.gather(*waits)
-        assert [session.id for session in verdicts] == session_ids
-        assert all(session.is_verified for session in verdicts)
+        results = await asyncio.gather(*waits)
+        assert [session.id for session in results] == session_ids
+        assert all(session.is_verified for session in results)
         await patient.aclose()
 
     asyncio.run(check())
     assert others < most <= others + THREADS
-    assert of_client() == []
+    assert client_threads() == []
 
 
-def test_aclose_ends_what_is_awaited(
+def test_aclose_cancels_calls_and_waits(
     sandbox: Sandbox, client: zignsec.Client, patient: zignsec.AsyncClient
 ) -> None:
-    session_id = started(client)
+    session_id = start_session(client)
 
     async def check() -> None:
         polled = asyncio.Event()
@@ -225,7 +225,7 @@ def test_aclose_ends_what_is_awaited(
             asyncio.create_task(patient.start_phone_2fa("+46703339954", **REDIRECTS))
             for _ in range(THREADS)
         ]
-        await until_so(lambda: len(sandbox.requests()) == 2 + THREADS)
+        await until_async(lambda: len(sandbox.requests()) == 2 + THREADS)
         queued = [
             asyncio.create_task(patient.get_session(session_id)),
             asyncio.create_task(patient.wait_for_session(session_id)),
@@ -234,16 +234,16 @@ def test_aclose_ends_what_is_awaited(
         closed = time.monotonic()
         await patient.aclose()
         assert time.monotonic() - closed < LIMIT
-        assert of_client() == []
+        assert client_threads() == []
         for task in (pausing, *blocked, *queued):
             with pytest.raises(zignsec.CallCancelledError) as caught:
                 await task
-            # A session may have been opened: the request had arrived.
+            # The requests had arrived, so the gateway may have created sessions.
             assert caught.value.in_doubt == (task in blocked)
             assert caught.value.attempts == (task not in queued)
-        with pytest.raises(zignsec.InvalidArgumentError, match="closed"):
+        with pytest.raises(zignsec.ClosedError, match="closed"):
             await patient.get_session(session_id)
-        with pytest.raises(zignsec.InvalidArgumentError, match="closed"):
+        with pytest.raises(zignsec.ClosedError, match="closed"):
             await patient.wait_for_session(session_id)
         await patient.aclose()
 
@@ -254,53 +254,53 @@ def test_aclose_ends_what_is_awaited(
 OnPoll = Callable[[zignsec.Session, float], object]
 
 
-def plain(answer: Callable[[], object]) -> OnPoll:
-    return lambda _session, _elapsed: answer()
+def plain(result: Callable[[], object]) -> OnPoll:
+    return lambda _session, _elapsed: result()
 
 
-def coroutine(answer: Callable[[], object]) -> OnPoll:
+def coroutine(result: Callable[[], object]) -> OnPoll:
     async def on_poll(_session: zignsec.Session, _elapsed: float) -> object:
         await asyncio.sleep(0)
-        return answer()
+        return result()
 
     return on_poll
 
 
-@pytest.mark.parametrize("made", [plain, coroutine])
-def test_on_poll_may_stop_or_fail(
+@pytest.mark.parametrize("to_on_poll", [plain, coroutine])
+def test_on_poll_can_stop_the_wait_or_raise(
     sandbox: Sandbox,
     client: zignsec.Client,
     patient: zignsec.AsyncClient,
-    made: Callable[[Callable[[], object]], OnPoll],
+    to_on_poll: Callable[[Callable[[], object]], OnPoll],
 ) -> None:
-    session_id = started(client)
+    session_id = start_session(client)
 
     def fail() -> object:
         raise LookupError
 
     async def check() -> None:
-        answers = iter([None, 0, False])
+        results = iter([None, 0, False])
         with pytest.raises(zignsec.CallCancelledError) as caught:
             await patient.wait_for_session(
-                session_id, poll_interval=QUICK, on_poll=made(lambda: next(answers))
+                session_id, poll_interval=QUICK, on_poll=to_on_poll(lambda: next(results))
             )
         assert caught.value.attempts == 3
         with pytest.raises(LookupError):
-            await patient.wait_for_session(session_id, on_poll=made(fail))
+            await patient.wait_for_session(session_id, on_poll=to_on_poll(fail))
         sandbox.user(session_id, "accept")
         with pytest.raises(LookupError):
-            await patient.wait_for_session(session_id, on_poll=made(fail))
-        session = await patient.wait_for_session(session_id, on_poll=made(lambda: False))
+            await patient.wait_for_session(session_id, on_poll=to_on_poll(fail))
+        session = await patient.wait_for_session(session_id, on_poll=to_on_poll(lambda: False))
         assert session.is_verified
         await patient.aclose()
 
     asyncio.run(check())
 
 
-def test_a_wait_that_runs_out_tells_what_it_saw(
+def test_wait_timeout_reports_last_status_and_error(
     sandbox: Sandbox, client: zignsec.Client, patient: zignsec.AsyncClient
 ) -> None:
-    session_id = started(client)
+    session_id = start_session(client)
 
     async def check() -> None:
         async with patient.with_options(max_retries=0) as impatient:
@@ -312,7 +312,7 @@ def test_a_wait_that_runs_out_tells_what_it_saw(
             with pytest.raises(zignsec.WaitTimeoutError) as caught:
                 await impatient.wait_for_session(session_id)
             assert caught.value.retry_after == 3600
-        # The one that it shares connections with goes on.
+        # The original client stays open.
         assert (await patient.get_session(session_id)).id == session_id
         await patient.aclose()
 
@@ -320,16 +320,16 @@ def test_a_wait_that_runs_out_tells_what_it_saw(
     assert len({request["connection"] for request in sandbox.requests()[:-1]}) == 1
 
 
-def test_one_client_serves_one_event_loop_after_another(
+def test_client_works_in_several_event_loops(
     client: zignsec.Client, patient: zignsec.AsyncClient
 ) -> None:
-    session_id = started(client)
+    session_id = start_session(client)
     for _ in range(3):
         assert asyncio.run(patient.get_session(session_id)).id == session_id
     asyncio.run(patient.aclose())
 
 
-def test_a_client_hides_its_key_and_is_not_pickled(sandbox: Sandbox) -> None:
+def test_repr_hides_the_key_and_pickling_fails(sandbox: Sandbox) -> None:
     client = zignsec.AsyncClient("very-secret", base_url=sandbox.url)
     assert repr(client) == f"<zignsec.AsyncClient base_url='{sandbox.url}'>"
     with pytest.raises(TypeError):
@@ -349,11 +349,9 @@ except KeyboardInterrupt:
 """
 
 
-def test_ctrl_c_ends_an_event_loop_and_its_process(
-    sandbox: Sandbox, client: zignsec.Client
-) -> None:
-    session_id = started(client)
-    blocked = arrived(sandbox)
+def test_ctrl_c_ends_an_event_loop(sandbox: Sandbox, client: zignsec.Client) -> None:
+    session_id = start_session(client)
+    blocked = request_arrived(sandbox)
     sandbox.arm("stall")
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED, sandbox.api_key, sandbox.url, session_id],
@@ -375,17 +373,17 @@ import asyncio, os, signal, sys, zignsec
 key, url, session_id = sys.argv[1:]
 client = zignsec.AsyncClient(key, base_url=url)
 
-async def ask():
-    answers = await asyncio.gather(*(client.get_session(session_id) for _ in range(20)))
-    assert {answer.id for answer in answers} == {session_id}
+async def get_sessions():
+    sessions = await asyncio.gather(*(client.get_session(session_id) for _ in range(20)))
+    assert {session.id for session in sessions} == {session_id}
 
-asyncio.run(ask())
+asyncio.run(get_sessions())
 child = os.fork()
-# A child that hangs ends by itself.
+# Ends a child that hangs.
 signal.alarm(30)
-# One call finds no thread idle in the child, whatever the parent knew of its own.
+# In the child, the pool must not count the idle threads of its parent.
 assert asyncio.run(client.get_session(session_id)).id == session_id
-asyncio.run(ask())
+asyncio.run(get_sessions())
 asyncio.run(client.aclose())
 if child:
     assert os.waitpid(child, 0)[1] == 0
@@ -393,8 +391,8 @@ os._exit(0)
 """
 
 
-def test_a_child_process_goes_on_with_the_client_it_inherits(
+def test_forked_child_can_use_the_inherited_client(
     sandbox: Sandbox, client: zignsec.Client
 ) -> None:
-    command = [sys.executable, "-c", FORKED, sandbox.api_key, sandbox.url, started(client)]
+    command = [sys.executable, "-c", FORKED, sandbox.api_key, sandbox.url, start_session(client)]
     subprocess.run(command, check=True, timeout=60)

@@ -1,4 +1,4 @@
-"""The search for secrets finds them, in every form that a dump can give them."""
+"""Tests of the search for secrets: plain and in several forms of dump."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def hex_dump(data: bytes) -> str:
         hex_dump(b'{"phone_number":"+46703339954"}'),
     ],
 )
-def test_a_secret_is_found(text: str) -> None:
+def test_secret_is_found(text: str) -> None:
     assert found(text)
 
 
@@ -44,5 +44,5 @@ def test_a_secret_is_found(text: str) -> None:
         hex_dump(b"nothing to be seen here, please go on"),
     ],
 )
-def test_nothing_is_found_where_nothing_is(text: str) -> None:
+def test_no_secret_is_found_in_harmless_text(text: str) -> None:
     assert not found(text)

@@ -1,17 +1,19 @@
-"""The client from a user's point of view."""
+"""The client."""
 
 from __future__ import annotations
 
 import json
 import pickle
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zignsec
 from sandbox import Sandbox
-from steps import started, until
+from steps import start_session, until
 
 PAGE_EXAMPLE = {
     "redirect_success": "https://my_success_url.com",
@@ -25,7 +27,7 @@ def start(client: zignsec.Client) -> zignsec.Session:
     return client.start_phone_2fa("+46703339954", locale="En", **PAGE_EXAMPLE)
 
 
-def test_a_session_runs_from_start_to_verdict(sandbox: Sandbox, client: zignsec.Client) -> None:
+def test_session_from_start_to_result(sandbox: Sandbox, client: zignsec.Client) -> None:
     session = start(client)
     assert session.status is zignsec.SessionStatus.PENDING
     assert session.redirect_url is not None
@@ -47,9 +49,7 @@ def test_a_session_runs_from_start_to_verdict(sandbox: Sandbox, client: zignsec.
     assert session.to_dict()["request_data"]["metadata"] == {"phone_number": "+46703339954"}
 
 
-def test_what_is_not_passed_stays_out_of_the_request(
-    sandbox: Sandbox, client: zignsec.Client
-) -> None:
+def test_omitted_arguments_are_not_sent(sandbox: Sandbox, client: zignsec.Client) -> None:
     client.start_phone_2fa(
         "+46703339954",
         redirect_success="https://a.example",
@@ -62,7 +62,7 @@ def test_what_is_not_passed_stays_out_of_the_request(
     assert "x-csrf-token" not in request["headers"]
 
 
-def test_settings_come_from_the_environment(
+def test_settings_are_read_from_the_environment(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ZIGNSEC_API_KEY", sandbox.api_key)
@@ -84,7 +84,7 @@ def test_other_threads_run_while_a_call_is_blocked(
 
     thread = threading.Thread(target=call)
     thread.start()
-    # This needs the GIL, and the stalled call is in flight when the sandbox has it.
+    # This loop needs the GIL. The stalled call is running once the sandbox has its request.
     while not sandbox.requests():
         pass
     assert not start(client).is_final
@@ -95,15 +95,15 @@ def test_other_threads_run_while_a_call_is_blocked(
     assert failed.is_set()
 
 
-def test_blocked_calls_overlap(sandbox: Sandbox, client: zignsec.Client) -> None:
-    session_id = started(client)
+def test_calls_of_several_threads_run_in_parallel(sandbox: Sandbox, client: zignsec.Client) -> None:
+    session_id = start_session(client)
     patient = zignsec.Client(
         sandbox.api_key, base_url=sandbox.url, timeout=100, attempt_timeout=100
     )
     sandbox.arm("stall", times=8)
     with ThreadPoolExecutor(8) as pool:
         calls = [pool.submit(patient.get_session, session_id) for _ in range(8)]
-        # Each is in flight while none has ended.
+        # All of them are running.
         until(lambda: len(sandbox.requests()) == 1 + 8)
         assert not any(call.done() for call in calls)
         patient.close()
@@ -112,7 +112,7 @@ def test_blocked_calls_overlap(sandbox: Sandbox, client: zignsec.Client) -> None
 
 
 @pytest.mark.parametrize("options", [(), ("--tls",)], ids=["plain", "tls"])
-def test_every_answer_belongs_to_its_question(options: tuple[str, ...]) -> None:
+def test_each_response_belongs_to_its_request(options: tuple[str, ...]) -> None:
     threads = 10
     with Sandbox(*options) as box:
         client = box.client()
@@ -132,15 +132,23 @@ def test_every_answer_belongs_to_its_question(options: tuple[str, ...]) -> None:
         assert len({request["connection"] for request in seen}) <= threads
 
 
-def test_a_closed_client_refuses_calls(client: zignsec.Client) -> None:
+def test_closed_client_raises_closed_error(client: zignsec.Client) -> None:
     with client as entered:
         assert entered is client
-    with pytest.raises(zignsec.InvalidArgumentError, match="closed"):
-        client.get_session("a")
+    for call in (
+        lambda: client.get_session("a"),
+        lambda: client.wait_for_session("a"),
+        lambda: start(client),
+        client.with_options,
+    ):
+        with pytest.raises(zignsec.ClosedError, match="the client is closed") as caught:
+            call()
+        assert isinstance(caught.value, RuntimeError)
+        assert (caught.value.code, caught.value.attempts) == (3, 0)
     client.close()
 
 
-def test_a_client_hides_its_key_and_is_not_pickled(sandbox: Sandbox) -> None:
+def test_repr_hides_the_key_and_pickling_fails(sandbox: Sandbox) -> None:
     client = zignsec.Client("very-secret", base_url=sandbox.url)
     assert "very-secret" not in repr(client)
     assert sandbox.url in repr(client)
@@ -149,19 +157,19 @@ def test_a_client_hides_its_key_and_is_not_pickled(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("number", [-1.0, 0.0, float("nan"), float("inf"), 1e300, 10**400])
-def test_odd_time_limits_are_refused(number: float) -> None:
+def test_time_limits_out_of_range_are_rejected(number: float) -> None:
     with pytest.raises(zignsec.InvalidArgumentError, match="timeout") as caught:
         zignsec.Client("key", timeout=number)
     assert isinstance(caught.value, ValueError)
 
 
 @pytest.mark.parametrize("number", [-1, 2**31, 10**30, -(10**30)])
-def test_odd_numbers_of_retries_are_refused(number: int) -> None:
+def test_retry_counts_out_of_range_are_rejected(number: int) -> None:
     with pytest.raises(zignsec.InvalidArgumentError, match="max_retries"):
         zignsec.Client("key", max_retries=number)
 
 
-def test_a_nul_is_not_sent(sandbox: Sandbox, client: zignsec.Client) -> None:
+def test_nul_is_rejected(sandbox: Sandbox, client: zignsec.Client) -> None:
     with pytest.raises(zignsec.InvalidArgumentError, match="relay_state"):
         client.start_phone_2fa(
             "+46703339954",
@@ -172,9 +180,9 @@ def test_a_nul_is_not_sent(sandbox: Sandbox, client: zignsec.Client) -> None:
     assert sandbox.requests() == []
 
 
-def test_a_session_that_was_read_is_one_that_python_reads_too() -> None:
+def test_accepted_session_json_can_be_read_by_python() -> None:
     def session(value: str) -> zignsec.Session:
-        return zignsec.Session('{"id":"a","status":"pending","new":' + value + "}")
+        return zignsec.Session.from_json('{"id":"a","status":"pending","new":' + value + "}")
 
     digits, levels = "1" * 300, "[" * 126 + "]" * 126
     assert session(digits).to_dict()["new"] == int(digits)
@@ -184,17 +192,78 @@ def test_a_session_that_was_read_is_one_that_python_reads_too() -> None:
             session(beyond)
 
 
-def test_the_manual_is_in_the_interpreter() -> None:
+def test_public_names_have_docstrings() -> None:
     for item in (zignsec.Client, zignsec.Session, zignsec.Client.start_phone_2fa):
         assert item.__doc__
 
 
-def test_a_wrong_type_is_a_type_error(client: zignsec.Client) -> None:
-    with pytest.raises(TypeError, match="expected str, not int"):
-        client.get_session(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("api_key", "str"),
+        ("secondary_api_key", "str"),
+        ("base_url", "str"),
+        ("environment", "str"),
+        ("auth_scheme", "str"),
+        ("timeout", "a number of seconds"),
+        ("connect_timeout", "a number of seconds"),
+        ("attempt_timeout", "a number of seconds"),
+        ("max_retries", "an integer"),
+        ("ca_file", "str or os.PathLike"),
+        ("client_cert", "a tuple (cert_file, key_file)"),
+        ("proxy", "str"),
+        ("user_agent", "str"),
+    ],
+)
+def test_wrong_types_of_options_name_the_argument(name: str, expected: str) -> None:
+    options: dict[str, Any] = {name: [1]}
+    with pytest.raises(TypeError, match=rf"^{name} must be {re.escape(expected)}, not list$"):
+        zignsec.Client(**options)
 
 
-def test_a_ca_file_is_trusted() -> None:
+def test_wrong_types_of_arguments_name_the_argument(client: zignsec.Client) -> None:
+    start: dict[str, Any] = {"phone_number": "+46703339954", **PAGE_EXAMPLE}
+    wrong: Any = [1]
+    for name in (*start, "locale", "csrf_token"):
+        with pytest.raises(TypeError, match=f"^{name} must be str, not list$"):
+            client.start_phone_2fa(**{**start, name: wrong})
+    with pytest.raises(TypeError, match=r"^session_id must be str, not list$"):
+        client.get_session(wrong)
+    with pytest.raises(TypeError, match=r"^session_id must be str, not list$"):
+        client.wait_for_session(wrong)
+    for name in ("timeout", "poll_interval"):
+        with pytest.raises(TypeError, match=f"^{name} must be a number of seconds, not list$"):
+            client.wait_for_session("a", **{name: wrong})
+    with pytest.raises(TypeError, match=r"^timeout must be a number of seconds, not list$"):
+        client.with_options(timeout=wrong)
+    with pytest.raises(TypeError, match=r"^max_retries must be an integer, not list$"):
+        client.with_options(max_retries=wrong)
+    with pytest.raises(TypeError, match=r"^client_cert\[1\] must be str or os.PathLike, not list$"):
+        zignsec.Client(client_cert=("cert.pem", wrong))
+    with pytest.raises(TypeError, match=r"^text must be str, not list$"):
+        zignsec.Session.from_json(wrong)
+
+
+def test_unknown_option_is_rejected() -> None:
+    options: dict[str, Any] = {"time_out": None}
+    for client in (zignsec.Client, zignsec.AsyncClient):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'time_out'"):
+            client("key", **options)
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_empty_options_count_as_not_given(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, empty: str | None
+) -> None:
+    monkeypatch.setenv("ZIGNSEC_API_KEY", sandbox.api_key)
+    monkeypatch.setenv("ZIGNSEC_BASE_URL", sandbox.url)
+    names = ("secondary_api_key", "base_url", "environment", "auth_scheme", "proxy", "user_agent")
+    options: dict[str, Any] = dict.fromkeys((*names, "ca_file"), empty)
+    assert not start(zignsec.Client(empty, **options)).is_final
+    assert sandbox.requests()[0]["headers"]["user-agent"].startswith("zignsec/")
+
+
+def test_ca_file_is_trusted() -> None:
     with Sandbox("--tls") as box:
         with pytest.raises(zignsec.TLSError):
             start(zignsec.Client(box.api_key, base_url=box.url))

@@ -1,4 +1,4 @@
-"""Servers that require a client's certificate: OpenSSL, by Python's ``ssl``, and rustls, in the
+"""Servers that require a client certificate: OpenSSL in Python's ``ssl``, and rustls in the
 sandbox."""
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from network import Ran, call
 from sandbox import Sandbox
 
 TLS = 11
-# A server that refuses hangs up on a request that is on its way to it. What the caller is told must
-# not depend on which of them is faster.
-OFTEN = 50
+# A server that rejects the certificate closes the connection while the request is being sent. The
+# reported error must not depend on which is faster, so each case runs many times.
+REPEAT = 50
 VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 
 
 class Gateway(ThreadingHTTPServer):
-    """Answers everyone who shows a certificate of ``ca``."""
+    """Accepts clients that have a certificate of ``ca``."""
 
     daemon_threads = False
 
     def __init__(self, ca: trustme.CA, version: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Answer)
+        super().__init__(("127.0.0.1", 0), _Handler)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.verify_mode = ssl.CERT_REQUIRED
         self._context.minimum_version = self._context.maximum_version = VERSIONS[version]
@@ -37,33 +37,33 @@ class Gateway(ThreadingHTTPServer):
             self._context.load_cert_chain(chain)
         self.url = f"https://127.0.0.1:{self.server_port}"
         self.connections = 0
-        self.refused = 0
+        self.rejected = 0
         self.callers: list[tuple[object, str | None]] = []
-        """The certificate's names and the version of TLS, for each request."""
+        """The names in the certificate and the TLS version, for each request."""
         self._thread = threading.Thread(target=self.serve_forever, args=(0.01,))
         self._thread.start()
 
     def get_request(self) -> tuple[Any, Any]:
         connection, address = super().get_request()
         self.connections += 1
-        # Its thread shakes hands: this one accepts.
+        # The handshake runs on the thread of the connection, not on this one.
         tls = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return tls, address
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
-        self.refused += 1
+        self.rejected += 1
 
     def __exit__(self, *_: object) -> None:
         self.shutdown()
-        # Waits for the connections too: what is counted is complete after this.
+        # Also waits for the connections, so the counts are complete after this.
         self.server_close()
         self._thread.join()
 
 
-class _Answer(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
         assert isinstance(self.server, Gateway)
         assert isinstance(self.connection, ssl.SSLSocket)
@@ -79,17 +79,17 @@ class _Answer(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
-    do_POST = do_GET = _answer  # noqa: N815
+    do_POST = do_GET = _respond  # noqa: N815
 
 
 @dataclass(frozen=True)
 class Files:
-    """An authority of a gateway and its clients, and certificates with their keys, in files."""
+    """The CA of the gateway and its clients, and certificates with their keys, in files."""
 
     ca: trustme.CA
     ca_file: str
-    known: tuple[str, str]
-    stranger: tuple[str, str]
+    trusted: tuple[str, str]
+    untrusted: tuple[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -108,49 +108,49 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return Files(
         ca,
         str(folder / "ca.pem"),
-        written(ca, "known"),
-        written(trustme.CA(), "stranger"),
+        written(ca, "trusted"),
+        written(trustme.CA(), "untrusted"),
     )
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_client_shows_its_certificate(files: Files, version: str) -> None:
+def test_client_presents_its_certificate(files: Files, version: str) -> None:
     with Gateway(files.ca, version) as gateway:
         options: dict[str, Any] = {
             "base_url": gateway.url,
             "ca_file": files.ca_file,
-            "client_cert": files.known,
+            "client_cert": files.trusted,
         }
         ran = call("POST", "GET", **options)
     assert [one.session_id for one in ran.outcomes] == ["no-such-session"] * 2
-    assert gateway.callers == [((("DNS", "known.example"),), version)] * 2
-    assert (gateway.connections, gateway.refused) == (1, 0)
+    assert gateway.callers == [((("DNS", "trusted.example"),), version)] * 2
+    assert (gateway.connections, gateway.rejected) == (1, 0)
 
 
-@pytest.mark.parametrize("whose", [None, "stranger"])
+@pytest.mark.parametrize("whose", [None, "untrusted"])
 @pytest.mark.parametrize("method", ["POST", "LONG POST", "GET"])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_client_that_is_not_known_is_told_so_and_does_not_try_again(
+def test_rejected_client_certificate_is_reported_and_not_retried(
     files: Files, version: str, method: str, whose: str | None
 ) -> None:
-    client_cert = whose and files.stranger
+    client_cert = whose and files.untrusted
     with Gateway(files.ca, version) as gateway:
         options: dict[str, Any] = {
             "base_url": gateway.url,
             "ca_file": files.ca_file,
             "client_cert": client_cert,
         }
-        ran = call(*[method] * OFTEN, **options)
-    # In TLS 1.3 the request leaves before the server has seen who sends it.
-    assert_refused(ran, in_doubt=method != "GET" and version == "TLSv1.3")
-    assert (gateway.connections, gateway.refused) == (OFTEN, OFTEN)
+        ran = call(*[method] * REPEAT, **options)
+    # In TLS 1.3 the request is sent before the server has checked the certificate.
+    assert_rejected(ran, in_doubt=method != "GET" and version == "TLSv1.3")
+    assert (gateway.connections, gateway.rejected) == (REPEAT, REPEAT)
     assert gateway.callers == []
 
 
-def assert_refused(ran: Ran, *, in_doubt: bool) -> None:
-    assert len(ran.outcomes) == OFTEN
-    told = {(one.code, one.attempts, one.in_doubt) for one in ran.outcomes}
-    assert told == {(TLS, 1, in_doubt)}, ran.printed
+def assert_rejected(ran: Ran, *, in_doubt: bool) -> None:
+    assert len(ran.outcomes) == REPEAT
+    results = {(one.code, one.attempts, one.in_doubt) for one in ran.outcomes}
+    assert results == {(TLS, 1, in_doubt)}, ran.printed
     assert all("alert" in one.message for one in ran.outcomes)
 
 
@@ -160,7 +160,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield box
 
 
-def test_the_sandbox_knows_the_certificate_that_it_made(sandbox: Sandbox) -> None:
+def test_sandbox_accepts_its_client_certificate(sandbox: Sandbox) -> None:
     sandbox.arm("tls-client-certificate", times=2)
     options: dict[str, Any] = {"base_url": sandbox.url, "ca_file": sandbox.ca_file}
     assert call("POST", client_cert=sandbox.client_cert, **options).outcome.session_id
@@ -169,10 +169,10 @@ def test_the_sandbox_knows_the_certificate_that_it_made(sandbox: Sandbox) -> Non
 
 
 @pytest.mark.parametrize("method", ["POST", "LONG POST", "GET"])
-def test_the_sandbox_refuses_who_shows_none(sandbox: Sandbox, method: str) -> None:
-    sandbox.arm("tls-client-certificate", times=OFTEN)
-    ran = call(*[method] * OFTEN, base_url=sandbox.url, ca_file=sandbox.ca_file)
-    assert_refused(ran, in_doubt=method != "GET")
+def test_sandbox_rejects_clients_without_certificate(sandbox: Sandbox, method: str) -> None:
+    sandbox.arm("tls-client-certificate", times=REPEAT)
+    ran = call(*[method] * REPEAT, base_url=sandbox.url, ca_file=sandbox.ca_file)
+    assert_rejected(ran, in_doubt=method != "GET")
     assert sandbox.requests() == []
-    # One connection each, or one of these would not be met by the fault.
+    # Each call opened one connection, so every fault was used.
     assert sandbox.call("faults")["armed"] == []

@@ -1,4 +1,4 @@
-"""``python -m zignsec``: what it prints, and how it ends."""
+"""``python -m zignsec``: its output and exit codes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 import zignsec
 from listener import Listener
-from network import GATEWAY, Tinyproxy, dead_port, knowing_the_gateway
+from network import GATEWAY, Tinyproxy, dead_port, resolving_the_gateway
 from sandbox import Sandbox
-from steps import ROOT, arrived, until
+from steps import ROOT, request_arrived, until
 
-DONE, BUG, BAD_USAGE, NOT_VERIFIED, NO_VERDICT, WEBHOOK_REFUSED = range(6)
+DONE, BUG, BAD_USAGE, NOT_VERIFIED, NO_RESULT, WEBHOOK_REJECTED = range(6)
 CONFIGURATION, NETWORK, AUTHENTICATION, OTHER_STATUS = range(6, 10)
 INTERRUPTED = 130
 
@@ -39,7 +39,7 @@ SECRET = "a-secret-of-hooks"
 
 @dataclass(frozen=True)
 class Ran:
-    """How the program ended, and what it said."""
+    """The exit code and output of the program."""
 
     code: int
     out: str
@@ -47,13 +47,13 @@ class Ran:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The one object on standard output."""
+        """The JSON object on standard output."""
         result: dict[str, Any] = json.loads(self.out)
         return result
 
 
 def run(*arguments: str, environment: Mapping[str, str] | None = None, body: bytes = b"") -> Ran:
-    """Runs the program with no more environment than is given."""
+    """Run the program with only the given environment."""
     ran = subprocess.run(
         [sys.executable, "-m", "zignsec", *arguments],
         input=body,
@@ -65,28 +65,28 @@ def run(*arguments: str, environment: Mapping[str, str] | None = None, body: byt
     return Ran(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
 
 
-def known(sandbox: Sandbox, **more: str) -> dict[str, str]:
-    """The environment that leads to a sandbox."""
+def environment_of(sandbox: Sandbox, **more: str) -> dict[str, str]:
+    """The environment for a client of a sandbox."""
     return {"ZIGNSEC_BASE_URL": sandbox.url, "ZIGNSEC_API_KEY": sandbox.api_key, **more}
 
 
 @pytest.fixture
 def where(sandbox: Sandbox) -> dict[str, str]:
-    return known(sandbox)
+    return environment_of(sandbox)
 
 
-def opened(where: Mapping[str, str]) -> str:
-    """Opens a session and tells its id."""
+def start_session(where: Mapping[str, str]) -> str:
+    """Start a session and return its ID."""
     return str(run(*START, "--json", environment=where).json["id"])
 
 
-def test_a_session_goes_from_start_to_verdict(sandbox: Sandbox, where: dict[str, str]) -> None:
+def test_session_from_start_to_result(sandbox: Sandbox, where: dict[str, str]) -> None:
     details = ("--locale", "Se", "--relay-state", "mine", "--webhook", "http://127.0.0.1:1/hook")
     ran = run(*START, *details, "--json", environment=where)
     assert (ran.code, ran.err) == (DONE, "")
     session = ran.json
-    facts = {"status": "pending", "is_final": False, "is_verified": False}
-    assert session.items() >= facts.items()
+    expected = {"status": "pending", "is_final": False, "is_verified": False}
+    assert session.items() >= expected.items()
     assert session["redirect_url"] == session["data"]["redirect_url"]
     (seen,) = sandbox.call("sessions")
     assert (seen["id"], seen["phone_number"]) == (session["id"], PHONE_NUMBER)
@@ -97,7 +97,7 @@ def test_a_session_goes_from_start_to_verdict(sandbox: Sandbox, where: dict[str,
     assert (seen["locale"], seen["relay_state"], seen["webhook"]) == details[1::2]
 
     ran = run("get", session["id"], environment=where)
-    assert (ran.code, ran.err) == (NO_VERDICT, "")
+    assert (ran.code, ran.err) == (NO_RESULT, "")
     assert ran.out.splitlines() == [
         f"id            {session['id']}",
         "status        pending",
@@ -110,16 +110,16 @@ def test_a_session_goes_from_start_to_verdict(sandbox: Sandbox, where: dict[str,
     for command in ("get", "wait"):
         ran = run(command, session["id"], "--json", environment=where)
         assert (ran.code, ran.err) == (DONE, "")
-        facts = {"status": "accepted", "is_final": True, "is_verified": True}
-        assert ran.json.items() >= facts.items()
+        expected = {"status": "accepted", "is_final": True, "is_verified": True}
+        assert ran.json.items() >= expected.items()
         assert ran.json["data"]["request_data"]["relay_state"] == "mine"
 
 
 @pytest.mark.parametrize("command", ["get", "wait"])
-def test_a_session_that_ended_otherwise_is_told_apart(
+def test_unverified_session_has_its_own_exit_code(
     command: str, sandbox: Sandbox, where: dict[str, str]
 ) -> None:
-    session_id = opened(where)
+    session_id = start_session(where)
     sandbox.user(session_id, "cancel")
     ran = run(command, session_id, environment=where)
     assert (ran.code, ran.err) == (NOT_VERIFIED, "")
@@ -129,19 +129,19 @@ def test_a_session_that_ended_otherwise_is_told_apart(
     assert run(command, session_id, environment=where).code == NOT_VERIFIED
 
 
-def test_a_wait_that_takes_too_long_is_no_verdict(where: dict[str, str]) -> None:
-    wait = ("wait", opened(where), "--timeout", "0.3", "--poll-interval", "0.1", "--json")
+def test_wait_timeout_has_its_own_exit_code(where: dict[str, str]) -> None:
+    wait = ("wait", start_session(where), "--timeout", "0.3", "--poll-interval", "0.1", "--json")
     ran = run(*wait, environment=where)
-    assert ran.code == NO_VERDICT
+    assert ran.code == NO_RESULT
     assert ran.json["error"]["type"] == "WaitTimeoutError"
-    # No progress on what is no terminal.
+    # Progress is only shown on a terminal.
     assert ran.err == f"WaitTimeoutError: {ran.json['error']['message']}\n"
 
 
-def test_a_wait_shows_its_progress_on_a_terminal(sandbox: Sandbox, where: dict[str, str]) -> None:
-    session_id = opened(where)
+def test_wait_shows_progress_on_a_terminal(sandbox: Sandbox, where: dict[str, str]) -> None:
+    session_id = start_session(where)
     ours, theirs = pty.openpty()
-    polled = arrived(sandbox)
+    polled = request_arrived(sandbox)
     process = subprocess.Popen(
         [sys.executable, "-m", "zignsec", "wait", session_id, "--poll-interval", "0.05"],
         env={"PATH": os.environ["PATH"], **where},
@@ -159,7 +159,7 @@ def test_a_wait_shows_its_progress_on_a_terminal(sandbox: Sandbox, where: dict[s
     os.close(ours)
     assert process.returncode == DONE
     assert re.match(r"\r\x1b\[Kpending after 0 s\r\x1b\[K", shown)
-    # The line is gone where the result begins.
+    # The progress line is cleared before the result.
     assert re.search(r"\r\x1b\[Kaccepted after \d+ s\r\x1b\[K$", shown)
     assert out.startswith(f"id            {session_id}\n")
 
@@ -202,33 +202,31 @@ def test_bad_usage_sends_nothing(
         ("verify-webhook", "--secret"),
     ],
 )
-def test_a_secret_on_the_command_line_is_refused(command: str, option: str) -> None:
+def test_secret_on_the_command_line_is_rejected(command: str, option: str) -> None:
     for given in ((option, "top-secret"), (f"{option}=top-secret",), (option,)):
         ran = run(command, *given)
         assert (ran.code, ran.out) == (BAD_USAGE, "")
-        assert "every user of this machine can see a command line" in ran.err
+        assert "every user of this machine can read the command line" in ran.err
         assert f"{option}-file" in ran.err
         assert "top-secret" not in ran.err
         assert option + " " not in run(command, "--help").out
 
 
-def test_the_key_is_read_from_a_file(
-    sandbox: Sandbox, where: dict[str, str], tmp_path: Path
-) -> None:
-    session_id = opened(where)
+def test_key_is_read_from_a_file(sandbox: Sandbox, where: dict[str, str], tmp_path: Path) -> None:
+    session_id = start_session(where)
     file = tmp_path / "key"
     get = ("get", session_id, "--api-key-file", str(file), "--json")
     for end in ("", "\n", "\r\n"):
         file.write_bytes(f"{sandbox.api_key}{end}".encode())
-        # It wins over the variable.
+        # It has priority over the variable.
         ran = run(*get, environment={**where, "ZIGNSEC_API_KEY": "another"})
-        assert (ran.code, ran.json["id"]) == (NO_VERDICT, session_id)
+        assert (ran.code, ran.json["id"]) == (NO_RESULT, session_id)
 
     file.write_text("another-key")
     ran = run(*get, environment=where)
     assert (ran.code, ran.json["error"]["status_code"]) == (AUTHENTICATION, 401)
 
-    # What cannot be used is no reason to use another key.
+    # An unusable file is an error; the key in the environment is not used instead.
     for content in (b"", b"\n", b"top-secret\xff", b"top secret", None):
         if content is None:
             file.unlink()
@@ -255,11 +253,11 @@ def test_the_key_is_read_from_a_file(
         ("reset", 3, NETWORK, "APIConnectionError"),
     ],
 )
-def test_failures_are_told_apart(
+def test_errors_have_different_exit_codes(
     sandbox: Sandbox, where: dict[str, str], fault: str, times: int, code: int, kind: str
 ) -> None:
-    session_id = opened(where)
-    opened(where)  # for other-id
+    session_id = start_session(where)
+    start_session(where)  # other-id returns this one
     sandbox.arm(fault, times=times)
     ran = run("get", session_id, "--json", environment=where)
     assert (ran.code, ran.json["error"]["type"]) == (code, kind)
@@ -268,17 +266,18 @@ def test_failures_are_told_apart(
     assert sandbox.api_key not in ran.err + ran.out
 
 
-def test_a_session_in_doubt_is_told(sandbox: Sandbox, where: dict[str, str]) -> None:
+def test_in_doubt_is_reported_once(sandbox: Sandbox, where: dict[str, str]) -> None:
     sandbox.arm("reset")
     ran = run(*START, "--json", environment=where)
     assert ran.code == NETWORK
     assert ran.json["error"]["in_doubt"] is True
-    assert ran.err.endswith("; a session may have been opened all the same\n")
+    assert ran.err == f"{ran.json['error']['type']}: {ran.json['error']['message']}\n"
+    assert ran.err.count("may have created a session") == 1
 
 
-def test_ctrl_c_ends_it_without_a_traceback(sandbox: Sandbox, where: dict[str, str]) -> None:
-    session_id = opened(where)
-    polled = arrived(sandbox)
+def test_ctrl_c_exits_without_traceback(sandbox: Sandbox, where: dict[str, str]) -> None:
+    session_id = start_session(where)
+    polled = request_arrived(sandbox)
     process = subprocess.Popen(
         [sys.executable, "-m", "zignsec", "wait", session_id],
         env={"PATH": os.environ["PATH"], **where},
@@ -297,7 +296,7 @@ def signature(body: bytes, at: float) -> str:
     return f"t={at:.0f},v1={digest.hexdigest()}"
 
 
-def test_a_webhook_is_verified(listener: Listener, tmp_path: Path) -> None:
+def test_webhook_is_verified(listener: Listener, tmp_path: Path) -> None:
     with Sandbox("--webhook-secret", SECRET) as box, box.client() as client:
         session = client.start_phone_2fa(
             PHONE_NUMBER,
@@ -335,7 +334,7 @@ def test_a_webhook_is_verified(listener: Listener, tmp_path: Path) -> None:
         run(*signed, body=hook.body, environment=wrong),
         run("verify-webhook", "--signature", "", str(file), environment=right),
     ):
-        assert (ran.code, ran.out) == (WEBHOOK_REFUSED, "")
+        assert (ran.code, ran.out) == (WEBHOOK_REJECTED, "")
         assert ran.err.startswith("WebhookSignatureError: ")
         assert "top-secret" not in ran.err
 
@@ -349,29 +348,29 @@ def test_a_webhook_is_verified(listener: Listener, tmp_path: Path) -> None:
         assert (ran.code, ran.out) == (CONFIGURATION, "")
 
 
-def test_a_webhook_that_was_kept_is_verified_when_asked_to() -> None:
+def test_tolerance_accepts_stored_webhooks() -> None:
     body = b'{"id":"a","event":"\\u001b[2J","status":"accepted"}'
     kept = ("verify-webhook", "--signature", signature(body, time.time() - 1000))
     right = {"ZIGNSEC_WEBHOOK_SECRET": SECRET}
-    assert run(*kept, body=body, environment=right).code == WEBHOOK_REFUSED
+    assert run(*kept, body=body, environment=right).code == WEBHOOK_REJECTED
     assert run(*kept, "--tolerance", "2000", body=body, environment=right).code == DONE
     ran = run(*kept, "--tolerance", "none", body=body, environment=right)
     assert ran.code == DONE
-    # The terminal is not steered.
+    # Control characters are escaped.
     assert ran.out.splitlines()[0] == r"name          '\x1b[2J'"
 
 
 def check(environment: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
-    """How a check ends, and what it tells, with no more of an error than its class."""
+    """The exit code and result of `check`. An error is reduced to the name of its class."""
     ran = run("check", "--json", environment=environment)
-    facts = ran.json
-    if "error" in facts:
-        assert ran.err == f"{facts['error']['type']}: {facts['error']['message']}\n"
-        facts["error"] = facts["error"]["type"]
-    return ran.code, facts
+    result = ran.json
+    if "error" in result:
+        assert ran.err == f"{result['error']['type']}: {result['error']['message']}\n"
+        result["error"] = result["error"]["type"]
+    return ran.code, result
 
 
-def test_a_check_of_the_key(sandbox: Sandbox, where: dict[str, str]) -> None:
+def test_check_tests_the_key(sandbox: Sandbox, where: dict[str, str]) -> None:
     reached = {"gateway": sandbox.url, "proxy": None, "tls": None, "answered": True}
     assert check(where) == (DONE, {**reached, "key": "accepted"})
     assert sandbox.call("sessions") == []
@@ -385,7 +384,7 @@ def test_a_check_of_the_key(sandbox: Sandbox, where: dict[str, str]) -> None:
     unknown = {**reached, "key": "unknown"}
     sandbox.arm("http-500")
     assert check(where) == (OTHER_STATUS, {**unknown, "error": "ServerError"})
-    # It answers any key so.
+    # The invalid key gets the same response.
     sandbox.arm("http-404", times=2)
     assert check(where) == (NETWORK, {**unknown, "error": "ProtocolError"})
 
@@ -399,25 +398,25 @@ def test_a_check_of_the_key(sandbox: Sandbox, where: dict[str, str]) -> None:
     assert check({}) == (CONFIGURATION, {"error": "ConfigurationError"})
 
 
-def test_a_check_of_what_is_no_gateway(listener: Listener) -> None:
-    nobody = {"proxy": None, "tls": None, "answered": False, "key": "unknown"}
+def test_check_reports_unreachable_and_wrong_servers(listener: Listener) -> None:
+    unknown = {"proxy": None, "tls": None, "answered": False, "key": "unknown"}
     where = {"ZIGNSEC_API_KEY": "key", "ZIGNSEC_BASE_URL": listener.url}
     assert check(where) == (
         NETWORK,
-        {"gateway": listener.url, **nobody, "error": "ProtocolError"},
+        {"gateway": listener.url, **unknown, "error": "ProtocolError"},
     )
     with dead_port() as dead:
         where["ZIGNSEC_BASE_URL"] = f"http://{dead}"
         assert check(where) == (
             NETWORK,
-            {"gateway": f"http://{dead}", **nobody, "error": "APIConnectionError"},
+            {"gateway": f"http://{dead}", **unknown, "error": "APIConnectionError"},
         )
 
 
-def test_a_check_of_the_certificate() -> None:
+def test_check_tests_the_certificate() -> None:
     with Sandbox("--tls") as box:
         assert box.ca_file is not None
-        where = known(box, SSL_CERT_FILE=box.ca_file)
+        where = environment_of(box, SSL_CERT_FILE=box.ca_file)
         gateway = {"gateway": box.url, "proxy": None}
         good = {**gateway, "tls": "trusted", "answered": True, "key": "accepted"}
         assert check(where) == (DONE, good)
@@ -434,70 +433,72 @@ def test_a_check_of_the_certificate() -> None:
         assert check(where) == (CONFIGURATION, {"error": "ConfigurationError"})
 
 
-def test_a_check_through_a_proxy(tmp_path: Path) -> None:
+def test_check_shows_the_proxy(tmp_path: Path) -> None:
     proxy = Tinyproxy(tmp_path)
     try:
         with Sandbox("--tls", "--allow-host", GATEWAY) as box:
             assert box.ca_file is not None
             gateway = f"https://{GATEWAY}:{box.port}"
-            where = known(box, SSL_CERT_FILE=box.ca_file, **knowing_the_gateway(tmp_path))
+            where = environment_of(
+                box, SSL_CERT_FILE=box.ca_file, **resolving_the_gateway(tmp_path)
+            )
             where |= {
                 "ZIGNSEC_BASE_URL": gateway,
                 "HTTPS_PROXY": f"http://some-user:top-secret@{proxy.address}",
             }
-            code, facts = check(where)
+            code, result = check(where)
             assert code == DONE
-            assert facts["proxy"] == f"http://{proxy.address}"
-            assert facts["tls"] == "trusted"
+            assert result["proxy"] == f"http://{proxy.address}"
+            assert result["tls"] == "trusted"
             assert set(proxy.connects()) == {f"{GATEWAY}:{box.port}"}
-            code, facts = check({**where, "NO_PROXY": GATEWAY})
-            assert (code, facts["gateway"], facts["proxy"]) == (DONE, gateway, None)
+            code, result = check({**where, "NO_PROXY": GATEWAY})
+            assert (code, result["gateway"], result["proxy"]) == (DONE, gateway, None)
     finally:
         proxy.stop()
 
 
-def test_the_demo_shows_the_verdict() -> None:
+def test_demo_shows_the_result() -> None:
     ran = run("demo")
     assert (ran.code, ran.err) == (DONE, "")
-    told = ran.out.splitlines()
-    assert re.search(r"opens the session (\S+); it is pending", told[1])
-    assert "/2fa-ui/2fa/phone/" in told[2]
-    assert re.search(r"types the code \d{5}", told[3])
-    assert "status        accepted" in told
-    assert "is_verified   yes" in told
+    lines = ran.out.splitlines()
+    assert re.search(r"starts session (\S+); its status is pending", lines[1])
+    assert "/2fa-ui/2fa/phone/" in lines[2]
+    assert re.search(r"enters the code \d{5}", lines[3])
+    assert "status        accepted" in lines
+    assert "is_verified   yes" in lines
 
     ran = run("demo", "--json")
     assert ran.code == DONE
     assert ran.json["is_verified"] is True
-    assert "A sandbox plays" in ran.err
+    assert "The sandbox simulates" in ran.err
 
 
 AS_BROWSER = """
 import json, sys, urllib.request
 base, session_id = sys.argv[1].split("/2fa-ui/2fa/phone/")
-order = urllib.request.Request(f"{base}/_sandbox/sessions/{session_id}/user")
-order.data = json.dumps({"action": "cancel"}).encode()
-order.add_header("content-type", "application/json")
-urllib.request.urlopen(order, timeout=30).close()
+request = urllib.request.Request(f"{base}/_sandbox/sessions/{session_id}/user")
+request.data = json.dumps({"action": "cancel"}).encode()
+request.add_header("content-type", "application/json")
+urllib.request.urlopen(request, timeout=30).close()
 """
 
 
-def test_the_demo_leaves_the_user_to_a_browser(tmp_path: Path) -> None:
+def test_demo_opens_a_browser(tmp_path: Path) -> None:
     browser = tmp_path / "browser.py"
     browser.write_text(AS_BROWSER)
     ran = run("demo", "--browser", environment={"BROWSER": f"{sys.executable} {browser} %s"})
     assert (ran.code, ran.err) == (NOT_VERIFIED, "")
-    assert "The SMS arrives at http://127.0.0.1:" in ran.out
+    assert "Read the SMS at http://127.0.0.1:" in ran.out
     assert "status        cancelled\n" in ran.out
 
 
-def test_the_exit_codes_are_documented() -> None:
+def test_exit_codes_are_documented() -> None:
     ran = run("--help")
     assert ran.code == DONE
-    of_help = dict(re.findall(r"^  (\d+) +(\S.*(?:\n {7}.*)?)$", ran.out, re.MULTILINE))
-    of_help = {int(code): " ".join(text.split()) for code, text in of_help.items()}
-    assert list(of_help) == [*range(10), INTERRUPTED]
+    in_help = dict(re.findall(r"^  (\d+) +(\S.*(?:\n {7}.*)?)$", ran.out, re.MULTILINE))
+    in_help = {int(code): " ".join(text.split()) for code, text in in_help.items()}
+    assert list(in_help) == [*range(10), INTERRUPTED]
     readme = (ROOT / "py/README.md").read_text()
-    of_readme = re.findall(r"^\| (\d+) \| (.*) \|$", readme, re.MULTILINE)
-    assert {int(code): text.replace("`", "") for code, text in of_readme} == of_help
+    in_readme = re.findall(r"^\| (\d+) \| (.*) \|$", readme, re.MULTILINE)
+    assert {int(code): text.replace("`", "") for code, text in in_readme} == in_help
     assert run("--version").out == f"zignsec {zignsec.__version__}\n"

@@ -1,4 +1,4 @@
-"""The module's own functions, on the default client."""
+"""The module-level functions, which use the default client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ os.environ["ZIGNSEC_BASE_URL"] = "nonsense"
 try:
     start()
 except zignsec.ConfigurationError:
-    # That is not remembered.
+    # The error is not remembered.
     os.environ["ZIGNSEC_BASE_URL"] = url
 
 gate = threading.Barrier(8)
@@ -38,14 +38,14 @@ for thread in threads:
     thread.join()
 assert len(sessions) == 8
 
-# From here on nothing is read from the environment.
+# From here on, the environment is not read again.
 os.environ["ZIGNSEC_BASE_URL"] = "nonsense"
 child = os.fork()
-# A child that hangs ends by itself.
+# Ends a child that hangs.
 signal.alarm(30)
 session = start()
 assert zignsec.get_session(session.id).id == session.id
-# In one write: the child's goes to the same pipe.
+# In one write, because the child writes to the same pipe.
 os.write(1, session.id.encode() + b" ")
 polls = []
 try:
@@ -60,7 +60,7 @@ os._exit(0)
 """
 
 
-def test_the_default_client_is_made_once_from_the_environment(sandbox: Sandbox) -> None:
+def test_default_client_is_created_once_from_the_environment(sandbox: Sandbox) -> None:
     where = {
         **os.environ,
         "ZIGNSEC_API_KEY": sandbox.api_key,

@@ -1,4 +1,4 @@
-"""The wheels by themselves: what ``pip install`` of them needs, brings and imports."""
+"""The wheels in an empty environment: what ``pip install`` needs and ``import`` loads."""
 
 from __future__ import annotations
 
@@ -10,29 +10,28 @@ from pathlib import Path
 
 import pytest
 from sandbox import Sandbox
-from steps import ROOT, programs
-
-TARGET = ROOT / "target"
+from steps import programs
 
 
 class Environment:
-    """A virtual environment with nothing but pip, whose packages come from a folder alone."""
+    """A virtual environment that contains only pip and installs packages from one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "venv"
         self._wheels = folder / "wheels"
         self._wheels.mkdir()
-        for wheel in (*TARGET.glob("wheels/zignsec-*.whl"), *TARGET.glob("wheels-dev/*.whl")):
+        target = Path(os.environ["CARGO_TARGET_DIR"])
+        for wheel in (*target.glob("wheels/zignsec-*.whl"), *target.glob("wheels-dev/*.whl")):
             (self._wheels / wheel.name).symlink_to(wheel)
         subprocess.run([sys.executable, "-m", "venv", self._folder], check=True, timeout=100)
 
     def install(self, requirement: str) -> None:
-        """Installs a package and what it depends on."""
+        """Install a package and its dependencies."""
         offline = ("--no-index", "--find-links", str(self._wheels), "--disable-pip-version-check")
         assert self.python("-m", "pip", "install", "--quiet", *offline, requirement) == (0, "", "")
 
     def python(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
-        """Runs the environment's Python, and tells how it ended and what it printed."""
+        """Run the Python of the environment; return its exit code and output."""
         ran = subprocess.run(
             [self._folder / "bin/python", *arguments],
             env={"PATH": os.environ["PATH"], **environment},
@@ -64,7 +63,7 @@ def with_the_wheel(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return environment
 
 
-def test_the_wheel_needs_nothing_else(with_the_wheel: Environment) -> None:
+def test_wheel_has_no_dependencies(with_the_wheel: Environment) -> None:
     code, listed, _ = with_the_wheel.python("-m", "pip", "list", "--format=json")
     assert code == 0
     names = {package["name"] for package in json.loads(listed)}
@@ -73,18 +72,20 @@ def test_the_wheel_needs_nothing_else(with_the_wheel: Environment) -> None:
     assert "\nRequires: \n" in shown
 
 
-def test_an_import_brings_no_more_than_it_needs(with_the_wheel: Environment) -> None:
+def test_import_loads_no_slow_modules(with_the_wheel: Environment) -> None:
     code, printed, err = with_the_wheel.python("-c", IMPORTED)
     assert code == 0, err
     ours, slow = printed.splitlines()
     modules = ["_default", "_errors", "_zignsec"]
     assert json.loads(ours) == ["zignsec", *(f"zignsec.{name}" for name in modules)]
-    # What takes long to import waits for its use.
+    # Slow modules are imported on first use.
     assert json.loads(slow) == []
 
 
 @pytest.mark.parametrize("readme", ["README.md", "py/README.md"])
-def test_the_first_program_runs(with_the_wheel: Environment, sandbox: Sandbox, readme: str) -> None:
+def test_first_program_of_the_readme_runs(
+    with_the_wheel: Environment, sandbox: Sandbox, readme: str
+) -> None:
     environment = {"ZIGNSEC_API_KEY": sandbox.api_key, "ZIGNSEC_BASE_URL": sandbox.url}
     code, printed, err = with_the_wheel.python("-c", programs(readme, "python")[0], **environment)
     assert (code, err) == (0, "")
@@ -93,16 +94,16 @@ def test_the_first_program_runs(with_the_wheel: Environment, sandbox: Sandbox, r
     assert "pending" in printed
 
 
-def test_what_needs_the_sandbox_says_how_to_install_it(with_the_wheel: Environment) -> None:
+def test_missing_sandbox_error_shows_how_to_install_it(with_the_wheel: Environment) -> None:
     code, printed, err = with_the_wheel.python("-m", "zignsec", "demo", PATH="/nowhere")
     assert (code, printed) == (6, "")
     assert "zignsec-sandbox is not installed: pip install 'zignsec[sandbox]'" in err
 
 
-def test_the_extra_brings_the_sandbox_and_the_demo_runs(tmp_path: Path) -> None:
+def test_sandbox_extra_installs_the_sandbox_and_the_demo_runs(tmp_path: Path) -> None:
     environment = Environment(tmp_path)
     environment.install("zignsec[sandbox]")
-    # No program of this name is on the path: the package's own is found.
+    # The program is not on PATH, so it is found in the package.
     code, printed, err = environment.python("-m", "zignsec", "demo", PATH="/nowhere")
     assert (code, err) == (0, "")
     assert "is_verified   yes\n" in printed

@@ -1,4 +1,4 @@
-"""The table of faults against outcome, tests/vectors/answers.json, run by Python."""
+"""The faults and expected results in tests/vectors/answers.json, run by Python."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Case = dict[str, Any]
 THREADS = 8
 NO_SESSION = "55c20771-9d75-4241-8e0f-94d3a37671ca"
 ACCEPTED = "+46701740606"
-"""The sandbox accepts the sessions of this number at once, so that they can be verified."""
+"""The sandbox accepts sessions with this number at once, so they are verified."""
 
 CALLS = {
     f"{row['name']} ({call})": (row, call)
@@ -34,15 +34,15 @@ CALLS = {
 
 @dataclass(frozen=True)
 class Servers:
-    """The servers of one thread: a row must not meet another's faults."""
+    """The servers of one thread. They are not shared, because faults affect the next request."""
 
     plain: Sandbox
     secure: Sandbox
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[dict[str, Future[None]]]:
-    """Every call of the table. Many wait for a time limit, so they are made side by side."""
+def results() -> Iterator[dict[str, Future[None]]]:
+    """All calls of the table. Many wait for a time limit, so they run in parallel."""
     free: queue.Queue[Servers] = queue.Queue()
     with ExitStack() as stack, ThreadPoolExecutor(THREADS) as threads:
         for _ in range(THREADS):
@@ -62,8 +62,8 @@ def made() -> Iterator[dict[str, Future[None]]]:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_every_fault_ends_as_the_table_says(name: str, made: dict[str, Future[None]]) -> None:
-    made[name].result()
+def test_each_fault_has_the_expected_result(name: str, results: dict[str, Future[None]]) -> None:
+    results[name].result()
 
 
 def start(client: zignsec.Client, phone_number: str) -> zignsec.Session:
@@ -75,7 +75,7 @@ def start(client: zignsec.Client, phone_number: str) -> zignsec.Session:
 
 
 def own_port(stack: ExitStack, queue: int | None) -> socket.socket:
-    """A port that takes so many connections and says nothing; None: that nobody listens on."""
+    """A port that accepts so many connections and stays silent; None: nothing listens on it."""
     port = stack.enter_context(socket.socket())
     port.bind(("127.0.0.1", 0))
     port.setblocking(False)
@@ -90,7 +90,7 @@ def own_port(stack: ExitStack, queue: int | None) -> socket.socket:
 
 
 def connections(port: socket.socket) -> int:
-    """How many connections came."""
+    """The number of connections that were opened."""
     count = 0
     while True:
         try:
@@ -115,7 +115,7 @@ def run(row: Case, call: str, servers: Servers) -> None:
             "full": f"http://{authority}",
             "silent": f"http://{authority}",
             "silent-tls": f"https://{authority}",
-            # No name has a part of 64 letters: the look-up fails without asking anybody.
+            # Labels have at most 63 letters, so this fails without a DNS query.
             "unknown-host": f"https://{'a' * 64}.example",
             "https-to-http": box.url.replace("http:", "https:"),
             "http-to-https": box.url.replace("https:", "http:"),
@@ -126,7 +126,7 @@ def run(row: Case, call: str, servers: Servers) -> None:
         certificate = (str(folder / "client.pem"), str(folder / "client-key.pem"))
         options: dict[str, Any] = {
             "base_url": base_url,
-            # Without TLS too: the system's own store takes long to read.
+            # Also without TLS, because reading the CA certificates of the system is slow.
             "ca_file": None if setup == "untrusted" else servers.secure.ca_file,
             "client_cert": certificate if row.get("client_certificate") else None,
             "max_retries": row.get("max_retries", 0),
@@ -170,7 +170,7 @@ def run(row: Case, call: str, servers: Servers) -> None:
             assert connections(port) == expected["connections"]
         assert connections(elsewhere) == 0
         if setup is None:
-            # Whatever it met, the client's next call is right.
+            # The next call of the client works.
             box.disarm()
             session = client.get_session(session_id)
             assert session.id == session_id
@@ -186,7 +186,7 @@ def check_error(error: zignsec.ZignSecError, expected: Case) -> None:
     assert expected.get("says", "") in str(error)
     if "retry_after_s" in expected:
         assert error.retry_after is not None
-        # A date has whole seconds, and some time passes.
+        # An HTTP date has whole seconds, and some time has passed.
         assert 0 <= expected["retry_after_s"] - error.retry_after < 2
     else:
         assert error.retry_after is None

@@ -1,4 +1,4 @@
-"""What the logger `zignsec` receives."""
+"""The logger `zignsec`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from collections.abc import Iterator
 import pytest
 import zignsec
 from sandbox import Sandbox
-from steps import OnSignal, send_when, started
+from steps import OnSignal, send_when, start_session
 
 TRACE = 5
 
 
-class Keeper(logging.Handler):
-    """Keeps every record."""
+class Recorder(logging.Handler):
+    """Stores every record."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,91 +29,93 @@ class Keeper(logging.Handler):
 
 
 @pytest.fixture
-def keeper() -> Iterator[Keeper]:
-    """What every logger of the process receives, at every level."""
+def recorder() -> Iterator[Recorder]:
+    """The records of all loggers of the process, at every level."""
     root, logger = logging.getLogger(), logging.getLogger("zignsec")
     levels = root.level, logger.level
-    keeper = Keeper()
-    root.addHandler(keeper)
+    recorder = Recorder()
+    root.addHandler(recorder)
     root.setLevel(1)
-    yield keeper
-    root.removeHandler(keeper)
+    yield recorder
+    root.removeHandler(recorder)
     root.setLevel(levels[0])
     logger.setLevel(levels[1])
 
 
-def test_each_attempt_is_a_line(sandbox: Sandbox, client: zignsec.Client, keeper: Keeper) -> None:
-    session_id = started(client)
+def test_each_attempt_is_one_record(
+    sandbox: Sandbox, client: zignsec.Client, recorder: Recorder
+) -> None:
+    session_id = start_session(client)
     sandbox.arm("http-500")
     client.get_session(session_id)
-    lines = [record for record in keeper.records if record.levelno > TRACE]
+    lines = [record for record in recorder.records if record.levelno > TRACE]
     assert [record.levelno for record in lines] == [logging.DEBUG, logging.WARNING, logging.DEBUG]
     assert lines[0].getMessage().startswith("POST ")
     assert lines[1].getMessage().startswith("GET ")
     assert "500" in lines[1].getMessage()
     for record in lines:
-        # As of any logger, the line of the program that made the call.
+        # As for any logger, the source line is the one that made the call.
         assert record.filename in ("test_logging.py", "steps.py")
         assert not record.args
 
 
-def test_only_what_the_core_logs_is_handed_on(
-    sandbox: Sandbox, client: zignsec.Client, keeper: Keeper
+def test_only_records_of_the_core_are_forwarded(
+    sandbox: Sandbox, client: zignsec.Client, recorder: Recorder
 ) -> None:
-    session_id = started(client)
+    session_id = start_session(client)
     sandbox.arm("http-500")
     client.get_session(session_id)
-    assert {record.name for record in keeper.records} == {"zignsec"}
-    shown = "\n".join(record.getMessage() for record in keeper.records)
+    assert {record.name for record in recorder.records} == {"zignsec"}
+    shown = "\n".join(record.getMessage() for record in recorder.records)
     for secret in (sandbox.api_key, session_id, "3339954"):
         assert secret not in shown
 
 
-def test_a_change_of_level_counts_from_the_next_call(
-    client: zignsec.Client, keeper: Keeper
+def test_change_of_level_applies_to_the_next_call(
+    client: zignsec.Client, recorder: Recorder
 ) -> None:
     logger = logging.getLogger("zignsec")
-    session_id = started(client)
+    session_id = start_session(client)
     for level, count in ((logging.WARNING, 0), (logging.DEBUG, 1), (logging.CRITICAL, 0)):
         logger.setLevel(level)
-        keeper.records.clear()
+        recorder.records.clear()
         client.get_session(session_id)
-        assert len(keeper.records) == count
+        assert len(recorder.records) == count
 
 
 @pytest.mark.parametrize("raised", [LookupError("mine"), KeyboardInterrupt()])
-def test_what_logging_raises_passes_through(
-    client: zignsec.Client, keeper: Keeper, raised: BaseException
+def test_exception_of_a_handler_ends_the_call(
+    client: zignsec.Client, recorder: Recorder, raised: BaseException
 ) -> None:
-    session_id = started(client)
+    session_id = start_session(client)
 
     def fail(_record: logging.LogRecord) -> bool:
         raise raised
 
-    keeper.addFilter(fail)
+    recorder.addFilter(fail)
     with pytest.raises(type(raised)) as caught:
         client.get_session(session_id)
     assert caught.value is raised
-    keeper.removeFilter(fail)
+    recorder.removeFilter(fail)
     assert client.get_session(session_id).id == session_id
 
 
-def test_a_call_in_between_does_not_swallow_what_logging_raised(
-    sandbox: Sandbox, client: zignsec.Client, keeper: Keeper, on_signal: OnSignal
+def test_nested_call_keeps_the_exception_of_a_handler(
+    sandbox: Sandbox, client: zignsec.Client, recorder: Recorder, on_signal: OnSignal
 ) -> None:
-    session_id = started(client)
+    session_id = start_session(client)
     inner: list[zignsec.Session] = []
     on_signal(signal.SIGUSR1, lambda: inner.append(client.get_session(session_id)))
-    # A pause, in which the signal arrives.
+    # The signal arrives during the pause before the retry.
     sandbox.arm("unavailable-retry-after")
     failed = threading.Event()
 
     def fail(_record: logging.LogRecord) -> bool:
-        keeper.removeFilter(fail)
+        recorder.removeFilter(fail)
         failed.set()
         raise LookupError
 
-    keeper.addFilter(fail)
+    recorder.addFilter(fail)
     sender = send_when(failed.is_set, signal.SIGUSR1)
     with pytest.raises(LookupError):
         client.get_session(session_id)
@@ -121,16 +123,16 @@ def test_a_call_in_between_does_not_swallow_what_logging_raised(
     assert [session.id for session in inner] == [session_id]
 
 
-def test_a_handler_may_make_a_call(client: zignsec.Client, keeper: Keeper) -> None:
-    session_id = started(client)
+def test_handler_can_make_a_call(client: zignsec.Client, recorder: Recorder) -> None:
+    session_id = start_session(client)
     inner: list[zignsec.Session] = []
 
     def call(_record: logging.LogRecord) -> bool:
-        keeper.removeFilter(call)
+        recorder.removeFilter(call)
         inner.append(client.get_session(session_id))
         return True
 
-    keeper.addFilter(call)
+    recorder.addFilter(call)
     assert client.get_session(session_id) == inner[0]
 
 
@@ -145,7 +147,7 @@ except zignsec.ServerError:
 """
 
 
-def test_a_program_that_sets_up_no_logging_sees_none(sandbox: Sandbox) -> None:
+def test_no_output_without_logging_configuration(sandbox: Sandbox) -> None:
     sandbox.arm("http-500")
     command = [sys.executable, "-c", UNCONFIGURED, sandbox.api_key, sandbox.url]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60)

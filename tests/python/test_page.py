@@ -1,4 +1,4 @@
-"""The two calls of the gateway's page, made with curl as the page makes them."""
+"""The two requests documented by the gateway, sent with curl as in its documentation."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ EXAMPLE = {
 
 def curl(*arguments: str) -> dict[str, Any]:
     command = ["curl", "--silent", "--show-error", "--fail", "--noproxy", "*", *arguments]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    return cast("dict[str, Any]", json.loads(answer.stdout))
+    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    return cast("dict[str, Any]", json.loads(ran.stdout))
 
 
-def test_the_pages_calls_are_answered_with_the_pages_fields(sandbox: Sandbox) -> None:
+def test_documented_requests_return_the_documented_fields(sandbox: Sandbox) -> None:
     key = ("--header", f"Authorization: {sandbox.api_key}")
     started = curl(
         "--location",

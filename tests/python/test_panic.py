@@ -1,4 +1,4 @@
-"""A bug in the core, forced: the extension is built once more with the feature that has one."""
+"""A panic in Rust, in an extension that is built with the test-only feature ``__panic``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ except zignsec.NotFoundError:
 """
 
 
-def test_a_panic_is_an_internal_error_and_the_process_lives(
+def test_panic_becomes_internal_error_and_the_process_survives(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     package = tmp_path / "zignsec"

@@ -1,4 +1,4 @@
-"""A client that gunicorn preloads: made and used in the master, then shared by its workers."""
+"""A client in gunicorn with ``--preload``: created in the master, shared by the workers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from sandbox import Sandbox, direct
 
-# Each opens a session and looks it up; the sandbox remembers 500 requests.
-QUESTIONS = 200
+# Each call of the service sends 2 requests; the sandbox stores 500.
+CALLS = 200
 WORKERS = 4
 CLASSES = {"sync": [], "gthread": ["--threads", "4"]}
 
@@ -29,7 +29,7 @@ def gateway() -> Iterator[Sandbox]:
 
 @pytest.fixture(params=CLASSES)
 def service(request: pytest.FixtureRequest, gateway: Sandbox) -> Iterator[str]:
-    """The address of ``prefork_app`` in gunicorn."""
+    """The URL of ``prefork_app`` in gunicorn."""
     assert gateway.ca_file
     options = ["--preload", "--bind", "127.0.0.1:0", "--workers", str(WORKERS)]
     options += ["--no-control-socket", "--worker-class", request.param, *CLASSES[request.param]]
@@ -58,23 +58,23 @@ def service(request: pytest.FixtureRequest, gateway: Sandbox) -> Iterator[str]:
     assert "Traceback" not in rest
 
 
-def test_workers_share_a_client_and_no_connection(service: str, gateway: Sandbox) -> None:
-    def ask(word: str) -> dict[str, Any]:
-        with direct.open(f"{service}/{word}", timeout=60) as answer:
-            return dict(json.load(answer))
+def test_workers_share_a_client_but_no_connection(service: str, gateway: Sandbox) -> None:
+    def call(word: str) -> dict[str, Any]:
+        with direct.open(f"{service}/{word}", timeout=60) as response:
+            return dict(json.load(response))
 
-    words = [f"word-{number}" for number in range(QUESTIONS)]
+    words = [f"word-{number}" for number in range(CALLS)]
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(ask, words))
+        results = list(threads.map(call, words))
 
-    # Every answer is for its question.
-    assert [answer["relay_state"] for answer in answers] == words
-    assert [answer["id"] for answer in answers] == [answer["started"] for answer in answers]
-    assert len({answer["id"] for answer in answers}) == QUESTIONS
+    # Each response belongs to its request.
+    assert [result["relay_state"] for result in results] == words
+    assert [result["id"] for result in results] == [result["started"] for result in results]
+    assert len({result["id"] for result in results}) == CALLS
 
-    # Every request was one that was asked for, and came in on a connection of its own process.
-    process_of = {answer["relay_state"]: answer["pid"] for answer in answers}
-    process_of |= {answer["id"]: answer["pid"] for answer in answers}
+    # Every request is expected, and each connection was used by only one process.
+    process_of = {result["relay_state"]: result["pid"] for result in results}
+    process_of |= {result["id"]: result["pid"] for result in results}
     processes_on: dict[int, set[str | int]] = defaultdict(set)
     requests = gateway.requests()
     for request in requests:
@@ -84,10 +84,10 @@ def test_workers_share_a_client_and_no_connection(service: str, gateway: Sandbox
             key = request["path"].rpartition("/")[2]
         processes_on[request["connection"]].add(process_of.pop(key, key))
     assert not process_of
-    assert len(requests) == 2 * QUESTIONS + 1
+    assert len(requests) == 2 * CALLS + 1
     assert all(len(processes) == 1 for processes in processes_on.values())
 
-    # The master had one open when it forked, and several workers served.
+    # The master had an open connection when it forked, and several workers made calls.
     processes = {process for on in processes_on.values() for process in on}
     assert "imported" in processes
     assert len(processes) > 2

@@ -1,4 +1,4 @@
-"""Threads, forks, leaks and the end of the interpreter."""
+"""Threads, forks, leaks and interpreter shutdown."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ import threading
 import pytest
 import zignsec
 from sandbox import Sandbox
-from steps import started
+from steps import start_session
 
 
 def run(program: str, *arguments: str) -> None:
-    """Runs a program of its own."""
-    # Python warns where threads are about at a fork, which is what some of them are for.
+    """Run a program in a new process."""
+    # Python warns about a fork while other threads run; some programs test exactly that.
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program, *arguments]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-# A child that hangs ends by itself.
+# The alarm ends a child that hangs.
 WARM_FORK = """
 import multiprocessing, signal, sys, zignsec
 key, url, ca_file, mine, theirs = sys.argv[1:]
 client = zignsec.Client(key, base_url=url, ca_file=ca_file or None)
 
-def ask(session_id):
+def get_sessions(session_id):
     signal.alarm(60)
     for _ in range(200):
         assert client.get_session(session_id).id == session_id
 
 client.get_session(mine)
-child = multiprocessing.get_context("fork").Process(target=ask, args=(theirs,))
+child = multiprocessing.get_context("fork").Process(target=get_sessions, args=(theirs,))
 child.start()
-ask(mine)
+get_sessions(mine)
 child.join()
 sys.exit(child.exitcode)
 """
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_both_sides_of_a_fork_go_on_with_a_warm_client(tls: bool) -> None:
+def test_parent_and_child_use_an_open_client_after_a_fork(tls: bool) -> None:
     with Sandbox(*(["--tls"] if tls else [])) as box:
         client = box.client()
-        sessions = started(client), started(client)
+        sessions = start_session(client), start_session(client)
         client.close()
         run(WARM_FORK, box.api_key, box.url, box.ca_file or "", *sessions)
         lookups = [request for request in box.requests() if request["method"] == "GET"]
         assert len(lookups) == 401
-        # One connection a process: a child opens its own.
+        # One connection per process: a child opens a new one.
         assert len({request["connection"] for request in lookups}) == 2
 
 
@@ -84,44 +84,44 @@ for thread in threads:
 """
 
 
-def test_a_fork_among_busy_threads_leaves_a_child_that_works(
+def test_fork_with_busy_threads_leaves_a_working_child(
     sandbox: Sandbox, client: zignsec.Client
 ) -> None:
-    run(BUSY_FORK, sandbox.api_key, sandbox.url, started(client))
+    run(BUSY_FORK, sandbox.api_key, sandbox.url, start_session(client))
 
 
-def test_threads_that_share_a_client_get_their_own_answers(client: zignsec.Client) -> None:
-    answers: dict[str, set[str]] = {}
+def test_threads_that_share_a_client_get_their_own_responses(client: zignsec.Client) -> None:
+    results: dict[str, set[str]] = {}
 
     def work(session_id: str) -> None:
-        answers[session_id] = {client.get_session(session_id).id for _ in range(100)}
+        results[session_id] = {client.get_session(session_id).id for _ in range(100)}
 
-    threads = [threading.Thread(target=work, args=(started(client),)) for _ in range(10)]
+    threads = [threading.Thread(target=work, args=(start_session(client),)) for _ in range(10)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == {session_id: {session_id} for session_id in answers}
-    assert len(answers) == 10
+    assert results == {session_id: {session_id} for session_id in results}
+    assert len(results) == 10
 
 
-def test_nothing_is_left_behind(
+def test_calls_leak_no_objects_or_threads(
     sandbox: Sandbox, client: zignsec.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    session_id = started(client)
-    # pytest keeps what is logged.
-    for logger in "zignsec", "asyncio", "made":
+    session_id = start_session(client)
+    # pytest stores the log records.
+    for logger in "zignsec", "asyncio", "exceptions":
         caplog.set_level(logging.CRITICAL + 1, logger)
 
     def on_poll(_session: zignsec.Session, _elapsed: float) -> None:
         raise LookupError
 
-    of_loops = sandbox.async_client()
+    async_client = sandbox.async_client()
 
     async def in_a_loop() -> None:
         with pytest.raises(LookupError):
-            await of_loops.wait_for_session(session_id, on_poll=on_poll)
-        async with of_loops.with_options(timeout=1) as other:
+            await async_client.wait_for_session(session_id, on_poll=on_poll)
+        async with async_client.with_options(timeout=1) as other:
             await other.get_session(session_id)
 
     def work() -> None:
@@ -133,20 +133,20 @@ def test_nothing_is_left_behind(
         client.with_options(timeout=1).close()
         asyncio.run(in_a_loop())
 
-    def left() -> tuple[int, int, int]:
+    def remaining() -> tuple[int, int, int]:
         gc.collect()
         return len(gc.get_objects()), sys.getrefcount(on_poll), threading.active_count()
 
     for _ in range(3):
         work()
-    before = left()
+    before = remaining()
     for _ in range(20):
         work()
-    after = left()
-    # Less than one object for each round.
+    after = remaining()
+    # Less than one object per round.
     assert after[0] - before[0] < 20
     assert after[1:] == before[1:]
-    asyncio.run(of_loops.aclose())
+    asyncio.run(async_client.aclose())
 
 
 SHUTDOWN = """
@@ -161,7 +161,7 @@ def call():
     client.get_session("a")
 
 class Slow:
-    # Among the last things that an interpreter does; the call goes on meanwhile.
+    # Runs late during interpreter shutdown, while the call is still blocked.
     def __del__(self, sleep=time.sleep):
         sleep(0.5)
 
@@ -172,6 +172,6 @@ time.sleep(0.2)
 """
 
 
-def test_a_call_may_be_blocked_when_the_interpreter_ends(sandbox: Sandbox) -> None:
+def test_interpreter_can_exit_while_a_call_is_blocked(sandbox: Sandbox) -> None:
     sandbox.arm("stall", times=100)
     run(SHUTDOWN, sandbox.api_key, sandbox.url)

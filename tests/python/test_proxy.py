@@ -1,4 +1,4 @@
-"""Calls through real proxies, and past them."""
+"""Calls through real proxies, and without a proxy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from network import (
     Tinyproxy,
     call,
     dead_port,
-    knowing_the_gateway,
+    resolving_the_gateway,
     squid_behind_tls,
     squid_with_login,
 )
@@ -54,13 +54,13 @@ def proxy(start_tinyproxy: Callable[..., Tinyproxy]) -> Tinyproxy:
 
 
 def to_gateway(box: Sandbox, *calls: str, host: str = GATEWAY, **how: Any) -> Ran:
-    """Calls the sandbox by a name that is not loopback's; one POST if not told otherwise."""
+    """Make calls to the sandbox by a host name that is not loopback; by default one POST."""
     how.setdefault("ca_file", box.ca_file)
     return call(*(calls or ("POST",)), base_url=f"https://{host}:{box.port}", **how)
 
 
 @pytest.mark.parametrize("scheme", ["http://", "HTTP://", ""])
-def test_the_option_names_a_proxy(gateway: Sandbox, proxy: Tinyproxy, scheme: str) -> None:
+def test_proxy_option_is_used(gateway: Sandbox, proxy: Tinyproxy, scheme: str) -> None:
     assert to_gateway(gateway, proxy=scheme + proxy.address).outcome.session_id
     assert proxy.connects() == [f"{GATEWAY}:{gateway.port}"]
     assert len(gateway.requests()) == 1
@@ -78,7 +78,7 @@ def test_the_option_names_a_proxy(gateway: Sandbox, proxy: Tinyproxy, scheme: st
         (["all_proxy"], ["ALL_PROXY"]),
     ],
 )
-def test_a_variable_names_a_proxy(
+def test_proxy_variable_is_used(
     gateway: Sandbox, proxy: Tinyproxy, used: list[str], unused: list[str]
 ) -> None:
     with dead_port() as dead:
@@ -88,16 +88,16 @@ def test_a_variable_names_a_proxy(
     assert len(proxy.connects()) == 1
 
 
-def test_the_option_wins_over_the_variables(gateway: Sandbox, proxy: Tinyproxy) -> None:
+def test_option_has_priority_over_variables(gateway: Sandbox, proxy: Tinyproxy) -> None:
     with dead_port() as dead:
-        # NO_PROXY speaks of the variables alone.
+        # NO_PROXY does not apply to the option.
         environment = {"HTTPS_PROXY": f"http://{dead}", "NO_PROXY": "*"}
         ran = to_gateway(gateway, environment=environment, proxy=f"http://{proxy.address}")
     assert ran.outcome.session_id
     assert len(proxy.connects()) == 1
 
 
-def test_an_open_tunnel_serves_the_next_calls(gateway: Sandbox, proxy: Tinyproxy) -> None:
+def test_tunnel_is_reused(gateway: Sandbox, proxy: Tinyproxy) -> None:
     ran = to_gateway(gateway, *["POST", "GET"] * 10, proxy=f"http://{proxy.address}")
     assert all(one.session_id or one.status_code == 404 for one in ran.outcomes)
     assert len(ran.outcomes) == len(gateway.requests()) == 20
@@ -113,17 +113,17 @@ def proxy_with_login() -> Iterator[Squid]:
 
 
 def named(way: str, url: str) -> dict[str, Any]:
-    """Names a proxy as the option or in a variable."""
+    """The arguments that set a proxy, as the option or in a variable."""
     return {"proxy": url} if way == "proxy" else {"environment": {way: url}}
 
 
 @pytest.mark.parametrize("way", ["proxy", "HTTPS_PROXY", "all_proxy"])
-def test_a_proxy_lets_through_who_knows_the_password(
+def test_proxy_login_is_sent_to_the_proxy_only(
     gateway: Sandbox, proxy_with_login: Squid, way: str
 ) -> None:
     ran = to_gateway(gateway, **named(way, f"http://{LOGIN}@{proxy_with_login.address}"))
     assert ran.outcome.session_id
-    # It is for the proxy alone.
+    # The gateway does not receive the login.
     (request,) = gateway.requests()
     assert "proxy-authorization" not in request["headers"]
     assert_no_secret_in(ran)
@@ -133,7 +133,7 @@ def test_a_proxy_lets_through_who_knows_the_password(
 @pytest.mark.parametrize(
     "login", ["", f"{USER}:wrong-word@", f"{USER}@", f"other-user:{PASSWORD}@"]
 )
-def test_a_proxy_that_refuses_a_login_is_told_by_its_407(
+def test_rejected_proxy_login_is_reported_as_407(
     gateway: Sandbox, proxy_with_login: Squid, way: str, login: str
 ) -> None:
     url = f"http://{login}{proxy_with_login.address}"
@@ -162,7 +162,7 @@ def assert_no_secret_in(ran: Ran) -> None:
         ("anv%C3%A4ndare:l%C3%B6senord", "användare", "lösenord"),
     ],
 )
-def test_a_login_in_a_url_is_percent_encoded(
+def test_login_in_proxy_url_is_percent_decoded(
     gateway: Sandbox, in_url: str, user: str, password: str
 ) -> None:
     proxy = squid_with_login(user, password)
@@ -188,7 +188,7 @@ def test_a_login_in_a_url_is_percent_encoded(
         ".example:PORT",
     ],
 )
-def test_no_proxy_exempts_a_name(
+def test_no_proxy_matches_the_name(
     gateway: Sandbox, proxy: Tinyproxy, tmp_path: Path, variable: str, exempt: str
 ) -> None:
     assert not is_proxied(gateway, proxy, tmp_path, {variable: exempt})
@@ -198,7 +198,7 @@ def test_no_proxy_exempts_a_name(
     "exempt",
     ["", "gateway", "ateway.example", "other.gateway.example", f"{GATEWAY}:1", "0.0.0.0/0", ","],
 )
-def test_no_proxy_exempts_no_other_name(
+def test_no_proxy_does_not_match_other_names(
     gateway: Sandbox, proxy: Tinyproxy, tmp_path: Path, exempt: str
 ) -> None:
     assert is_proxied(gateway, proxy, tmp_path, {"NO_PROXY": exempt})
@@ -217,14 +217,16 @@ def test_no_proxy_exempts_no_other_name(
         ("0", True),
     ],
 )
-def test_no_proxy_exempts_blocks_of_addresses(
+def test_no_proxy_matches_address_blocks(
     gateway: Sandbox, proxy: Tinyproxy, tmp_path: Path, exempt: str, proxied: bool
 ) -> None:
     environment = {"NO_PROXY": exempt}
     assert is_proxied(gateway, proxy, tmp_path, environment, host=ANY_ADDRESS) is proxied
 
 
-def test_the_lower_case_no_proxy_wins(gateway: Sandbox, proxy: Tinyproxy, tmp_path: Path) -> None:
+def test_lower_case_no_proxy_has_priority(
+    gateway: Sandbox, proxy: Tinyproxy, tmp_path: Path
+) -> None:
     environment = {"NO_PROXY": "*", "no_proxy": "other.example"}
     assert is_proxied(gateway, proxy, tmp_path, environment)
 
@@ -232,36 +234,36 @@ def test_the_lower_case_no_proxy_wins(gateway: Sandbox, proxy: Tinyproxy, tmp_pa
 def is_proxied(
     box: Sandbox, proxy: Tinyproxy, folder: Path, environment: dict[str, str], host: str = GATEWAY
 ) -> bool:
-    """Whether a call that could go either way went through the proxy."""
+    """Whether the call used the proxy. A direct connection also works."""
     environment = {name: text.replace("PORT", str(box.port)) for name, text in environment.items()}
-    environment |= {"HTTPS_PROXY": f"http://{proxy.address}", **knowing_the_gateway(folder)}
+    environment |= {"HTTPS_PROXY": f"http://{proxy.address}", **resolving_the_gateway(folder)}
     assert to_gateway(box, environment=environment, host=host).outcome.session_id
     assert len(box.requests()) == 1
     assert len(proxy.connects()) <= 1
     return len(proxy.connects()) == 1
 
 
-def test_the_option_none_means_direct(gateway: Sandbox, tmp_path: Path) -> None:
+def test_option_none_means_direct_connection(gateway: Sandbox, tmp_path: Path) -> None:
     with dead_port() as dead:
-        environment = {"HTTPS_PROXY": f"http://{dead}", **knowing_the_gateway(tmp_path)}
+        environment = {"HTTPS_PROXY": f"http://{dead}", **resolving_the_gateway(tmp_path)}
         assert to_gateway(gateway, environment=environment, proxy="none").outcome.session_id
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "sandbox.localhost"])
-def test_loopback_is_direct_whatever_proxy_is_named(gateway: Sandbox, host: str) -> None:
+def test_loopback_never_uses_a_proxy(gateway: Sandbox, host: str) -> None:
     with dead_port() as dead:
         environment = dict.fromkeys(["HTTPS_PROXY", "ALL_PROXY"], f"http://{dead}")
         ran = to_gateway(gateway, host=host, environment=environment, proxy=f"http://{dead}")
     assert ran.outcome.session_id
 
 
-def test_a_dead_proxy_is_a_connect_error(gateway: Sandbox) -> None:
+def test_unreachable_proxy_is_a_connect_error(gateway: Sandbox) -> None:
     with dead_port() as dead:
         outcome = to_gateway(gateway, proxy=f"http://{dead}", max_retries=1).outcome
     assert (outcome.code, outcome.attempts, outcome.in_doubt) == (CONNECT, 2, False)
 
 
-def test_a_proxy_that_forbids_the_target_is_told_by_its_403(
+def test_target_rejected_by_proxy_is_reported_as_403(
     gateway: Sandbox, start_tinyproxy: Callable[..., Tinyproxy]
 ) -> None:
     proxy = start_tinyproxy("ConnectPort 1")
@@ -272,31 +274,33 @@ def test_a_proxy_that_forbids_the_target_is_told_by_its_403(
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "attempts"),
+    ("response", "code", "attempts"),
     [
-        # To hang up is what a proxy does that is being restarted.
+        # A proxy closes the connection when it restarts.
         (b"", CONNECT, 2),
         (b"SSH-2.0-OpenSSH_9.2\r\n", CONNECT, 2),
         (b"HTTP/1.1 200 OK\r\n\r\n", TLS, 2),
-        # What answers in place of the gateway does not speak TLS.
+        # The server behind the tunnel does not use TLS.
         (b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", TLS, 1),
     ],
-    ids=["nothing", "rubbish", "end of tunnel", "rubbish in tunnel"],
+    ids=["nothing", "not HTTP", "end of tunnel", "no TLS in tunnel"],
 )
-def test_a_proxy_that_misbehaves(gateway: Sandbox, answer: bytes, code: int, attempts: int) -> None:
-    with ScriptedProxy(answer) as proxy:
+def test_invalid_proxy_response(
+    gateway: Sandbox, response: bytes, code: int, attempts: int
+) -> None:
+    with ScriptedProxy(response) as proxy:
         outcome = to_gateway(gateway, proxy=f"http://{proxy.address}", max_retries=1).outcome
     assert (outcome.code, outcome.attempts, outcome.in_doubt) == (code, attempts, False)
     assert len(proxy.heads) == attempts
 
 
-def test_a_silent_proxy_is_given_up_after_the_connect_limit(gateway: Sandbox) -> None:
+def test_silent_proxy_times_out_after_connect_timeout(gateway: Sandbox) -> None:
     with ScriptedProxy(None) as proxy:
         outcome = to_gateway(
             gateway,
             proxy=f"http://{proxy.address}",
             connect_timeout=0.3,
-            # Longer than this test may take.
+            # Longer than the time limit of this test.
             attempt_timeout=600,
             timeout=600,
             max_retries=1,
@@ -318,7 +322,7 @@ def https_proxy(proxy_ca: trustme.CA) -> Iterator[Squid]:
 
 
 @pytest.mark.parametrize("way", ["proxy", "HTTPS_PROXY"])
-def test_an_https_proxy_and_the_gateway_are_each_shaken_hands_with(
+def test_https_proxy_and_gateway_have_separate_handshakes(
     gateway: Sandbox, https_proxy: Squid, proxy_ca: trustme.CA, tmp_path: Path, way: str
 ) -> None:
     assert gateway.ca_file
@@ -331,7 +335,7 @@ def test_an_https_proxy_and_the_gateway_are_each_shaken_hands_with(
     assert all(one.session_id for one in ran.outcomes)
     assert len({request["connection"] for request in gateway.requests()}) == 1
 
-    # One alone is not enough, and the message tells which of them is refused.
+    # Both must be trusted. The message says which certificate was rejected.
     gateway.reset()
     for ca_file, is_proxy in ((gateway.ca_file, True), (str(of_proxy), False)):
         outcome = to_gateway(gateway, ca_file=ca_file, **how).outcome
@@ -341,7 +345,7 @@ def test_an_https_proxy_and_the_gateway_are_each_shaken_hands_with(
     assert gateway.requests() == []
 
 
-def test_an_https_proxy_must_have_the_name_it_is_called_by(
+def test_https_proxy_certificate_must_match_its_name(
     gateway: Sandbox, https_proxy: Squid, proxy_ca: trustme.CA, tmp_path: Path
 ) -> None:
     proxy_ca.cert_pem.write_to_path(tmp_path / "proxy.pem")

@@ -1,4 +1,4 @@
-"""``zignsec.testing``, and the fixture for pytest."""
+"""``zignsec.testing`` and the pytest fixture."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ PHONE_NUMBER = "+46703339954"
 
 @pytest.fixture
 def started(zignsec_sandbox: Sandbox) -> zignsec.Session:
-    """A session of the sandbox's."""
+    """A session in the sandbox."""
     with zignsec_sandbox.client() as client:
         return client.start_phone_2fa(PHONE_NUMBER, **REDIRECTS)
 
 
 def is_gone(url: str) -> bool:
-    """Whether nobody listens there."""
+    """Whether nothing listens at a URL."""
     address = urlsplit(url)
     assert address.port is not None
     try:
@@ -40,7 +40,7 @@ def is_gone(url: str) -> bool:
     return False
 
 
-def test_a_sandbox_lives_for_a_with_block() -> None:
+def test_sandbox_runs_for_a_with_block() -> None:
     with Sandbox() as sandbox:
         assert repr(sandbox) == f"<zignsec.testing.Sandbox url={sandbox.url!r}>"
         assert sandbox.ca_file is None
@@ -51,7 +51,7 @@ def test_a_sandbox_lives_for_a_with_block() -> None:
         sandbox.requests()
 
 
-def test_options_are_those_of_the_program(listener: Listener) -> None:
+def test_options_are_passed_to_the_program(listener: Listener) -> None:
     options = ("--tls", "--api-key", "another-key", "--webhook-secret", "another-secret")
     with Sandbox(*options) as sandbox:
         assert (sandbox.api_key, sandbox.webhook_secret) == ("another-key", "another-secret")
@@ -61,7 +61,7 @@ def test_options_are_those_of_the_program(listener: Listener) -> None:
         assert Path(sandbox.ca_file).exists()
         with sandbox.client() as client:
             session = client.start_phone_2fa(PHONE_NUMBER, webhook=listener.url, **REDIRECTS)
-        # The sandbox's own routes are there under TLS too.
+        # The admin API also works with --tls.
         assert sandbox.user(session, "cancel") is None
         hook = listener.next()
         signature = hook.headers["x-zignsec-hmac-sha256"]
@@ -80,7 +80,7 @@ def test_options_are_those_of_the_program(listener: Listener) -> None:
         ("abandon", "pending", None),
     ],
 )
-def test_the_user_acts(
+def test_user_actions(
     zignsec_sandbox: Sandbox,
     started: zignsec.Session,
     action: Action,
@@ -92,11 +92,11 @@ def test_the_user_acts(
         assert client.get_session(started.id).status == status
 
 
-def test_the_user_of_an_id_acts(zignsec_sandbox: Sandbox, started: zignsec.Session) -> None:
+def test_user_action_by_session_id(zignsec_sandbox: Sandbox, started: zignsec.Session) -> None:
     assert zignsec_sandbox.user(started.id, "accept") == REDIRECTS["redirect_success"]
 
 
-def test_sms_arrive(zignsec_sandbox: Sandbox, started: zignsec.Session) -> None:
+def test_sms_are_delivered(zignsec_sandbox: Sandbox, started: zignsec.Session) -> None:
     assert zignsec_sandbox.sms() == []
     zignsec_sandbox.user(started, "abandon")
     (sms,) = zignsec_sandbox.sms(PHONE_NUMBER, wait=5)
@@ -107,7 +107,9 @@ def test_sms_arrive(zignsec_sandbox: Sandbox, started: zignsec.Session) -> None:
     assert zignsec_sandbox.sms("+46703339955") == []
 
 
-def test_faults_strike_the_next_calls(zignsec_sandbox: Sandbox, started: zignsec.Session) -> None:
+def test_faults_affect_the_next_requests(
+    zignsec_sandbox: Sandbox, started: zignsec.Session
+) -> None:
     with zignsec_sandbox.client() as client:
         once = client.with_options(max_retries=0)
         zignsec_sandbox.arm("http-503", times=2)
@@ -125,7 +127,7 @@ def test_faults_strike_the_next_calls(zignsec_sandbox: Sandbox, started: zignsec
     ]
 
 
-def test_time_goes_by_and_everything_is_forgotten(
+def test_advance_expires_sessions_and_reset_deletes_them(
     zignsec_sandbox: Sandbox, started: zignsec.Session
 ) -> None:
     with zignsec_sandbox.client() as client:
@@ -137,18 +139,18 @@ def test_time_goes_by_and_everything_is_forgotten(
             client.get_session(started.id)
 
 
-def test_asyncio_has_a_client_too(zignsec_sandbox: Sandbox) -> None:
+def test_async_client(zignsec_sandbox: Sandbox) -> None:
     async def check() -> bool:
         async with zignsec_sandbox.async_client() as client:
             session = await client.start_phone_2fa(PHONE_NUMBER, **REDIRECTS)
-            # It blocks, so not in the loop where that matters.
+            # Not in the event loop, because it blocks.
             await asyncio.to_thread(zignsec_sandbox.user, session, "accept")
             return (await client.wait_for_session(session.id)).is_verified
 
     assert asyncio.run(check())
 
 
-def test_what_the_sandbox_refuses_is_an_error(
+def test_rejected_request_raises_sandbox_error(
     zignsec_sandbox: Sandbox, started: zignsec.Session
 ) -> None:
     zignsec_sandbox.user(started, "accept")
@@ -162,7 +164,7 @@ def test_what_the_sandbox_refuses_is_an_error(
         zignsec_sandbox.sms(wait=61)
 
 
-def test_a_sandbox_that_does_not_start_tells_why(capfd: pytest.CaptureFixture[str]) -> None:
+def test_error_when_the_sandbox_does_not_start(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SandboxError, match="exit code 2"):
         Sandbox("--no-such-option")
     assert "--no-such-option" in capfd.readouterr().err
@@ -180,7 +182,7 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_sandbox_does_not_outlive_its_process(number: signal.Signals) -> None:
+def test_sandbox_stops_with_its_parent_process(number: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", ORPHAN],
         stdin=subprocess.PIPE,
@@ -190,9 +192,9 @@ def test_a_sandbox_does_not_outlive_its_process(number: signal.Signals) -> None:
     )
     assert process.stdout is not None
     url, pid = process.stdout.readline().split()
-    # It shares no process group with the tests, whose terminal sends signals to a whole group.
+    # It is in another process group, because a terminal sends Ctrl-C to the whole group.
     assert os.getpgid(int(pid)) != os.getpgid(process.pid)
-    # When this ends, the sandbox has: nothing else holds the other end.
+    # It becomes readable when the sandbox exits.
     sandbox = os.pidfd_open(int(pid))
     process.send_signal(number)
     process.communicate(timeout=30)
@@ -206,36 +208,36 @@ PLUGIN_USER = """
 import os
 
 def test_one(zignsec_sandbox):
-    os.write(int(os.environ["TOLD"]), f"{zignsec_sandbox.url}\\n".encode())
+    os.write(int(os.environ["URLS_FD"]), f"{zignsec_sandbox.url}\\n".encode())
 
 test_another = test_one
 """
 
 
 def run_pytest(folder: Path, *options: str, **how: Any) -> subprocess.CompletedProcess[str]:
-    """Runs pytest on a folder, away from the settings of these tests."""
+    """Run pytest on a folder, without the configuration of these tests."""
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", *options]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, **how)
 
 
-def test_pytest_gives_each_test_a_sandbox(tmp_path: Path) -> None:
+def test_fixture_provides_a_sandbox_for_each_test(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(PLUGIN_USER)
     reading, writing = os.pipe()
-    where = {**os.environ, "TOLD": str(writing)}
+    where = {**os.environ, "URLS_FD": str(writing)}
     ran = run_pytest(tmp_path, env=where, pass_fds=[writing])
     os.close(writing)
-    with os.fdopen(reading) as told:
-        urls = told.read().split()
+    with os.fdopen(reading) as pipe:
+        urls = pipe.read().split()
     assert "2 passed" in ran.stdout, ran.stdout
     assert len(set(urls)) == 2
     assert all(map(is_gone, urls))
 
     ran = run_pytest(tmp_path, "--fixtures")
     assert "zignsec_sandbox -- " in ran.stdout
-    assert "A sandbox gateway of the test's own" in ran.stdout
+    assert "A new sandbox gateway for each test" in ran.stdout
 
 
-def test_the_tests_of_the_readme_pass(tmp_path: Path) -> None:
+def test_tests_of_the_readme_pass(tmp_path: Path) -> None:
     (code,) = (code for code in programs("py/README.md", "python") if "zignsec_sandbox" in code)
     (tmp_path / "test_it.py").write_text(code)
     ran = run_pytest(tmp_path)

@@ -1,4 +1,4 @@
-"""Whom a client trusts, seen through a proxy that inspects TLS."""
+"""The CA certificates that a client trusts, tested with a proxy that inspects TLS."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ VARIABLES = ["SSL_CERT_DIR", *FILES]
 
 @dataclass
 class Inspected:
-    """A gateway behind a proxy that inspects TLS, with certificates to trust as files."""
+    """A gateway behind a proxy that inspects TLS, and files of CA certificates."""
 
     gateway: Sandbox
     proxy: Squid
     right: Path
-    """The certificate of the proxy's authority."""
+    """The certificate of the CA of the proxy."""
     wrong: Path
-    """That of another authority."""
+    """The certificate of another CA."""
 
     def call(self, **how: Any) -> Ran:
         url = f"https://{GATEWAY}:{self.gateway.port}"
@@ -55,7 +55,7 @@ def inspected(gateway: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def rehashed(folder: Path, *certificates: Path) -> Path:
-    """A folder of certificates, as OpenSSL wants it."""
+    """A folder of certificates in the format of OpenSSL."""
     folder.mkdir()
     for certificate in certificates:
         shutil.copy(certificate, folder)
@@ -63,7 +63,7 @@ def rehashed(folder: Path, *certificates: Path) -> Path:
     return folder
 
 
-def in_form_for(variable: str, certificate: Path, folder: Path) -> str:
+def as_value_of(variable: str, certificate: Path, folder: Path) -> str:
     if variable == "SSL_CERT_DIR":
         return str(rehashed(folder / certificate.stem, certificate))
     return str(certificate)
@@ -71,7 +71,7 @@ def in_form_for(variable: str, certificate: Path, folder: Path) -> str:
 
 def assert_trusted(ran: Ran, inspected: Inspected) -> None:
     assert ran.outcome.session_id, ran.printed
-    # The proxy's own doing: it has read the request.
+    # The proxy adds this header when it reads a request.
     assert "x-forwarded-for" in inspected.gateway.requests()[0]["headers"]
 
 
@@ -82,7 +82,7 @@ def assert_not_trusted(ran: Ran) -> None:
     assert "where a proxy inspects TLS, name its certificate with ca_file" in outcome.message
 
 
-def test_an_inspecting_proxy_is_not_trusted_by_itself(inspected: Inspected) -> None:
+def test_inspecting_proxy_is_not_trusted_by_default(inspected: Inspected) -> None:
     before = len(inspected.gateway.requests())
     assert_not_trusted(inspected.call())
     assert_not_trusted(inspected.call(ca_file=str(inspected.wrong)))
@@ -90,16 +90,14 @@ def test_an_inspecting_proxy_is_not_trusted_by_itself(inspected: Inspected) -> N
     assert len(inspected.gateway.requests()) == before
 
 
-def test_the_option_names_whom_to_trust(inspected: Inspected) -> None:
+def test_ca_file_option_is_trusted(inspected: Inspected) -> None:
     assert_trusted(inspected.call(ca_file=str(inspected.right)), inspected)
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
-def test_a_variable_names_whom_to_trust(
-    inspected: Inspected, tmp_path: Path, variable: str
-) -> None:
+def test_ca_variable_is_trusted(inspected: Inspected, tmp_path: Path, variable: str) -> None:
     right, wrong = (
-        in_form_for(variable, certificate, tmp_path)
+        as_value_of(variable, certificate, tmp_path)
         for certificate in (inspected.right, inspected.wrong)
     )
     assert_trusted(inspected.call(environment={variable: right}), inspected)
@@ -119,14 +117,14 @@ def test_a_variable_names_whom_to_trust(
         ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
     ],
 )
-def test_what_comes_first_counts_alone(
+def test_only_the_first_setting_counts(
     inspected: Inspected, tmp_path: Path, first: str, second: str
 ) -> None:
     def named(of_first: Path, of_second: Path, folder: Path) -> dict[str, Any]:
         folder.mkdir()
         environment = {
-            first: in_form_for(first, of_first, folder),
-            second: in_form_for(second, of_second, folder),
+            first: as_value_of(first, of_first, folder),
+            second: as_value_of(second, of_second, folder),
         }
         ca_file = environment.pop("ca_file", None)
         return {"environment": environment, "ca_file": ca_file}
@@ -136,9 +134,7 @@ def test_what_comes_first_counts_alone(
     assert_not_trusted(inspected.call(**named(wrong, right, tmp_path / "b")))
 
 
-def test_the_file_and_the_folder_of_openssl_count_together(
-    inspected: Inspected, tmp_path: Path
-) -> None:
+def test_ssl_cert_file_and_ssl_cert_dir_are_combined(inspected: Inspected, tmp_path: Path) -> None:
     right, wrong = inspected.right, inspected.wrong
     for of_file, of_folder in ((right, wrong), (wrong, right)):
         folder = rehashed(tmp_path / of_folder.stem, of_folder)
@@ -146,7 +142,7 @@ def test_the_file_and_the_folder_of_openssl_count_together(
         assert_trusted(inspected.call(environment=environment), inspected)
 
 
-def test_folders_are_listed_and_bundles_hold_several(inspected: Inspected, tmp_path: Path) -> None:
+def test_several_folders_and_bundles_are_accepted(inspected: Inspected, tmp_path: Path) -> None:
     folders = [
         str(rehashed(tmp_path / certificate.stem, certificate))
         for certificate in (inspected.wrong, inspected.right)
@@ -164,7 +160,7 @@ def test_folders_are_listed_and_bundles_hold_several(inspected: Inspected, tmp_p
 
 @pytest.mark.parametrize("named", ["ca_file", *VARIABLES])
 @pytest.mark.parametrize("fault", ["missing", "empty", "not PEM", "no certificate", "not DER"])
-def test_what_is_named_and_cannot_be_used_is_an_error(
+def test_unusable_ca_setting_is_an_error(
     inspected: Inspected, tmp_path: Path, named: str, fault: str
 ) -> None:
     path = tmp_path / "named"
@@ -184,12 +180,12 @@ def test_what_is_named_and_cannot_be_used_is_an_error(
     assert_named_in_an_error(inspected, named, path)
 
 
-def test_one_that_can_be_used_does_not_make_up_for_another(
+def test_usable_ca_setting_does_not_hide_an_unusable_one(
     inspected: Inspected, tmp_path: Path
 ) -> None:
     file, folder = str(inspected.right), str(rehashed(tmp_path / "good", inspected.right))
     missing = str(tmp_path / "missing")
-    for of_file, of_folder, blamed in (
+    for of_file, of_folder, reported in (
         (missing, folder, "SSL_CERT_FILE"),
         (file, missing, "SSL_CERT_DIR"),
         (file, f"{folder}:{missing}", "SSL_CERT_DIR"),
@@ -197,16 +193,16 @@ def test_one_that_can_be_used_does_not_make_up_for_another(
         environment = {"SSL_CERT_FILE": of_file, "SSL_CERT_DIR": of_folder}
         outcome = inspected.call(environment=environment).outcome
         assert outcome.code == CONFIGURATION
-        assert blamed in outcome.message
+        assert reported in outcome.message
 
 
 @pytest.mark.parametrize("named", ["ca_file", "SSL_CERT_FILE"])
-def test_a_folder_is_no_file(inspected: Inspected, tmp_path: Path, named: str) -> None:
+def test_folder_is_not_accepted_as_file(inspected: Inspected, tmp_path: Path, named: str) -> None:
     assert_named_in_an_error(inspected, named, tmp_path)
 
 
 def assert_named_in_an_error(inspected: Inspected, named: str, path: Path) -> None:
-    # What would be next is never a way out.
+    # The next setting is never used instead.
     environment = {"CURL_CA_BUNDLE": str(inspected.right)}
     if named == "ca_file":
         ran = inspected.call(ca_file=str(path), environment=environment)

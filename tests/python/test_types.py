@@ -1,4 +1,4 @@
-"""What type checkers say of the package: mypy and pyright check these calls, pytest runs none."""
+"""The type annotations. mypy and pyright check this file; pytest does not run the calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         assert_type(client.with_options(timeout=1, max_retries=0), zignsec.Client)
         with client as entered:
             assert_type(entered, zignsec.Client)
-        # What is required is named, and nothing passes by its place but the phone number.
+        # Required arguments are checked, and only the phone number is positional.
         client.start_phone_2fa("+46701740605")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         client.start_phone_2fa("+46701740605", "", "")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         client.wait_for_session(session.id, 5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
@@ -36,6 +36,12 @@ if TYPE_CHECKING:
         assert_type(await client.wait_for_session("id"), zignsec.Session)
         async with client as entered:
             assert_type(entered, zignsec.AsyncClient)
+        # The arguments are checked as those of Client.
+        assert_type(zignsec.AsyncClient("key", timeout=1), zignsec.AsyncClient)
+        zignsec.AsyncClient("key", time_out=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        zignsec.AsyncClient(auth_scheme="bearer")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        await client.start_phone_2fa("+46701740605")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        await client.wait_for_session("id", timeout="1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     def of_a_session(session: zignsec.Session) -> None:
         assert_type(session.id, str)
@@ -44,6 +50,7 @@ if TYPE_CHECKING:
         assert_type(session.redirect_url, str | None)
         assert_type(session.is_verified, bool)
         assert_type(session.to_dict(), dict[str, Any])
+        assert_type(zignsec.Session.from_json(session.json), zignsec.Session)
         match session.status:
             case zignsec.SessionStatus.PENDING:
                 assert_type(session.status, Literal[zignsec.SessionStatus.PENDING])
@@ -53,6 +60,7 @@ if TYPE_CHECKING:
 
     def of_the_module() -> None:
         assert_type(zignsec.get_session("id"), zignsec.Session)
+        zignsec.get_session()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         event = zignsec.verify_webhook(b"", None, "secret", tolerance=None)
         assert_type(event, zignsec.WebhookEvent)
         assert_type(event.relay_state, str | None)
@@ -65,7 +73,7 @@ if TYPE_CHECKING:
         assert_type(error.in_doubt, bool)
 
 
-def test_the_package_says_that_it_is_typed() -> None:
+def test_package_is_marked_as_typed() -> None:
     from importlib.resources import files
 
     assert files(zignsec).joinpath("py.typed").is_file()

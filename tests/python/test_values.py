@@ -13,14 +13,17 @@ import zignsec
 JSON = '{"id":"a-1","status":"pending","phone_number":"+46703339954","new":[1]}'
 
 
-def test_a_session_is_a_value() -> None:
-    session = zignsec.Session(JSON)
-    assert session == zignsec.Session(JSON)
-    assert hash(session) == hash(zignsec.Session(JSON))
-    assert session != zignsec.Session('{"id":"a-2","status":"pending"}')
+def test_session_is_a_value() -> None:
+    session = zignsec.Session.from_json(JSON)
+    assert session == zignsec.Session.from_json(JSON)
+    assert hash(session) == hash(zignsec.Session.from_json(JSON))
+    assert session != zignsec.Session.from_json('{"id":"a-2","status":"pending"}')
     assert pickle.loads(pickle.dumps(session)) == session
     assert copy.deepcopy(session) == session
+    assert session.json == JSON
     assert session.to_dict()["new"] == [1]
+    with pytest.raises(TypeError):
+        zignsec.Session()
     with pytest.raises(AttributeError):
         session.id = "b"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     match session:
@@ -30,35 +33,36 @@ def test_a_session_is_a_value() -> None:
             pytest.fail("not matched")
 
 
-def test_the_repr_of_a_session_masks_the_phone_number() -> None:
-    shown = repr(zignsec.Session(JSON))
+def test_repr_of_session_masks_the_phone_number() -> None:
+    shown = repr(zignsec.Session.from_json(JSON))
     assert shown == "Session(id='a-1', status='pending', phone_number='+46*****954')"
 
 
 EVENT = '{"id":"a-1","event":"session_finished","status":"failed","relay_state":"+46703339954"}'
 
 
-def test_a_webhook_event_is_a_value() -> None:
-    event = zignsec.WebhookEvent(EVENT)
-    assert event == zignsec.WebhookEvent(EVENT)
-    assert hash(event) == hash(zignsec.WebhookEvent(EVENT))
-    assert event != zignsec.WebhookEvent('{"id":"a-1"}')
-    assert event != zignsec.Session(EVENT)
+def test_webhook_event_is_a_value() -> None:
+    event = zignsec.WebhookEvent.from_json(EVENT)
+    assert event == zignsec.WebhookEvent.from_json(EVENT)
+    assert hash(event) == hash(zignsec.WebhookEvent.from_json(EVENT))
+    assert event != zignsec.WebhookEvent.from_json('{"id":"a-1"}')
+    assert event != zignsec.Session.from_json(EVENT)
     assert pickle.loads(pickle.dumps(event)) == event
     assert copy.deepcopy(event) == event
+    assert event.json == EVENT
     assert event.to_dict()["event"] == event.name == "session_finished"
     with pytest.raises(AttributeError):
         event.name = "b"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(zignsec.ProtocolError):
-        zignsec.WebhookEvent("{}")
+        zignsec.WebhookEvent.from_json("{}")
 
 
-def test_the_repr_of_a_webhook_event_leaves_the_relay_state_out() -> None:
-    shown = repr(zignsec.WebhookEvent(EVENT))
+def test_repr_of_webhook_event_omits_the_relay_state() -> None:
+    shown = repr(zignsec.WebhookEvent.from_json(EVENT))
     assert shown == "WebhookEvent(session_id='a-1', name='session_finished', status='failed')"
 
 
-def test_a_status_is_one_of_nine_words() -> None:
+def test_session_status_has_nine_values() -> None:
     assert [str(status) for status in zignsec.SessionStatus] == [
         "unknown",
         "created",
@@ -81,7 +85,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error_class", ERRORS, ids=lambda each: each.__name__)
-def test_an_exception_keeps_everything_when_pickled(
+def test_pickled_exception_keeps_all_attributes(
     error_class: type[zignsec.ZignSecError],
 ) -> None:
     assert error_class.__module__ == "zignsec"
@@ -94,14 +98,14 @@ def test_an_exception_keeps_everything_when_pickled(
     assert error_class is zignsec.ZignSecError or error_class().code > 0
 
 
-def test_values_cross_to_another_process_and_back() -> None:
+def test_values_can_be_sent_to_another_process() -> None:
     values: list[object] = [
-        zignsec.Session(JSON),
-        zignsec.WebhookEvent(EVENT),
+        zignsec.Session.from_json(JSON),
+        zignsec.WebhookEvent.from_json(EVENT),
         *zignsec.SessionStatus,
     ]
     errors = [each("what", 24, 429, "body", "r-1", 2.5, 3, True) for each in ERRORS]
-    # Nothing is inherited by such a child.
+    # A spawned child inherits nothing.
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.map(copy.copy, values) == values
         for error, again in zip(errors, pool.map(copy.deepcopy, errors), strict=True):
@@ -109,8 +113,9 @@ def test_values_cross_to_another_process_and_back() -> None:
             assert vars(again) == vars(error)
 
 
-def test_exceptions_stand_in_their_families() -> None:
+def test_exception_hierarchy() -> None:
     assert issubclass(zignsec.InvalidArgumentError, ValueError)
+    assert issubclass(zignsec.ClosedError, RuntimeError)
     assert issubclass(zignsec.APITimeoutError, TimeoutError)
     assert issubclass(zignsec.APITimeoutError, zignsec.APIConnectionError)
     assert issubclass(zignsec.TLSError, zignsec.APIConnectionError)
@@ -127,6 +132,6 @@ def test_exceptions_stand_in_their_families() -> None:
         assert issubclass(status_error, zignsec.APIStatusError)
 
 
-def test_the_repr_of_an_exception_leaves_the_body_out() -> None:
+def test_repr_of_exception_omits_the_body() -> None:
     error = zignsec.ServerError("what", 25, 500, "+46703339954")
     assert "3339" not in repr(error)

@@ -1,4 +1,4 @@
-"""The shared cases of tests/vectors, run by Python against the sandbox."""
+"""The shared test cases of tests/vectors, run by Python against the sandbox."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def plain() -> Iterator[Sandbox]:
 
 
 def value(given: Any) -> Any:
-    """A value of a case; bytes that are not UTF-8 are, in Python, lone surrogates."""
+    """A value of a case. Bytes that are not UTF-8 become lone surrogates."""
     if isinstance(given, dict):
         given = cast("dict[str, str]", given)
         return bytes.fromhex(given["bytes"]).decode("utf-8", "surrogateescape")
@@ -30,7 +30,7 @@ def value(given: Any) -> Any:
 
 
 @named("arguments.json")
-def test_bad_arguments_are_refused_and_nothing_is_sent(
+def test_invalid_arguments_are_rejected_and_nothing_is_sent(
     case: dict[str, Any], plain: Sandbox
 ) -> None:
     plain.reset()
@@ -55,7 +55,7 @@ def test_bad_arguments_are_refused_and_nothing_is_sent(
 
 
 @named("sessions.json")
-def test_every_answer_is_read_as_the_rules_say(case: dict[str, Any], plain: Sandbox) -> None:
+def test_session_responses_are_decoded_as_specified(case: dict[str, Any], plain: Sandbox) -> None:
     plain.reset()
     client = zignsec.Client(plain.api_key, base_url=plain.url)
     plain.arm("answer", status=200, body=case["body"])
@@ -80,7 +80,7 @@ def webhook_of(case: dict[str, Any]) -> tuple[bytes, str | None, str]:
 
 
 @named("webhooks.json")
-def test_every_webhook_is_judged_as_the_rules_say(case: dict[str, Any]) -> None:
+def test_webhooks_are_verified_as_specified(case: dict[str, Any]) -> None:
     body, signature, secret = webhook_of(case)
     tolerance = case.get("tolerance_s")
     if "kind" in case:
@@ -102,7 +102,7 @@ SIGNED = [case for case in cases("webhooks.json") if case.get("kind") in (None, 
 
 
 @pytest.mark.parametrize("case", SIGNED, ids=lambda case: case["name"])
-def test_the_signatures_of_the_cases_are_those_of_another_implementation(
+def test_signatures_match_another_implementation(
     case: dict[str, Any],
 ) -> None:
     body, signature, secret = webhook_of(case)

@@ -8,13 +8,13 @@ import threading
 import pytest
 import zignsec
 from sandbox import Sandbox
-from steps import started
+from steps import start_session
 
 QUICK = 0.02
 
 
-def test_a_wait_ends_with_the_verdict(sandbox: Sandbox, client: zignsec.Client) -> None:
-    session_id = started(client)
+def test_wait_ends_with_the_result(sandbox: Sandbox, client: zignsec.Client) -> None:
+    session_id = start_session(client)
     polls: list[tuple[zignsec.SessionStatus, float]] = []
     polled = threading.Event()
 
@@ -22,7 +22,7 @@ def test_a_wait_ends_with_the_verdict(sandbox: Sandbox, client: zignsec.Client) 
         polls.append((session.status, elapsed))
         if len(polls) == 2:
             polled.set()
-        # What is false without being False is no reason to stop.
+        # Only False itself stops the wait.
         return (None, 0, "")[len(polls) % 3]
 
     def accept() -> None:
@@ -39,8 +39,10 @@ def test_a_wait_ends_with_the_verdict(sandbox: Sandbox, client: zignsec.Client) 
     assert all(0 < earlier[1] < later[1] for earlier, later in itertools.pairwise(polls))
 
 
-def test_a_wait_that_runs_out_tells_what_it_saw(sandbox: Sandbox, client: zignsec.Client) -> None:
-    session_id = started(client)
+def test_wait_timeout_reports_last_status_and_error(
+    sandbox: Sandbox, client: zignsec.Client
+) -> None:
+    session_id = start_session(client)
     impatient = client.with_options(max_retries=0)
     sandbox.arm("http-503")
     with pytest.raises(zignsec.WaitTimeoutError, match=r"pending.*503") as caught:
@@ -54,12 +56,12 @@ def test_a_wait_that_runs_out_tells_what_it_saw(sandbox: Sandbox, client: zignse
     assert caught.value.retry_after == 3600
 
 
-def test_on_poll_stops_a_wait_with_false(client: zignsec.Client) -> None:
-    session_id = started(client)
-    answers = iter([None, 0, False])
+def test_on_poll_stops_the_wait_with_false(client: zignsec.Client) -> None:
+    session_id = start_session(client)
+    results = iter([None, 0, False])
 
     def on_poll(_session: zignsec.Session, _elapsed: float) -> object:
-        return next(answers)
+        return next(results)
 
     with pytest.raises(zignsec.CallCancelledError) as caught:
         client.wait_for_session(session_id, poll_interval=QUICK, on_poll=on_poll)
@@ -70,10 +72,10 @@ def test_on_poll_stops_a_wait_with_false(client: zignsec.Client) -> None:
 
 @pytest.mark.parametrize("final", [False, True])
 @pytest.mark.parametrize("raised", [LookupError("mine"), KeyboardInterrupt(), SystemExit(3)])
-def test_what_on_poll_raises_passes_through(
+def test_exception_of_on_poll_ends_the_wait(
     sandbox: Sandbox, client: zignsec.Client, raised: BaseException, final: bool
 ) -> None:
-    session_id = started(client)
+    session_id = start_session(client)
     if final:
         sandbox.user(session_id, "accept")
 
@@ -86,8 +88,8 @@ def test_what_on_poll_raises_passes_through(
     assert client.get_session(session_id).id == session_id
 
 
-def test_on_poll_may_make_calls_of_its_own(sandbox: Sandbox, client: zignsec.Client) -> None:
-    session_id, other_id = started(client), started(client)
+def test_on_poll_can_make_calls(sandbox: Sandbox, client: zignsec.Client) -> None:
+    session_id, other_id = start_session(client), start_session(client)
     sandbox.user(other_id, "accept")
 
     def fail(_session: zignsec.Session, _elapsed: float) -> None:
@@ -104,7 +106,7 @@ def test_on_poll_may_make_calls_of_its_own(sandbox: Sandbox, client: zignsec.Cli
     assert client.wait_for_session(session_id, poll_interval=QUICK, on_poll=on_poll).is_verified
 
 
-def test_a_wait_that_cannot_succeed_ends_at_once(client: zignsec.Client) -> None:
+def test_permanent_error_ends_the_wait(client: zignsec.Client) -> None:
     with pytest.raises(zignsec.NotFoundError):
         client.wait_for_session("no-such-session")
     with pytest.raises(zignsec.InvalidArgumentError, match="session_id"):
@@ -113,7 +115,7 @@ def test_a_wait_that_cannot_succeed_ends_at_once(client: zignsec.Client) -> None
 
 @pytest.mark.parametrize("name", ["timeout", "poll_interval"])
 @pytest.mark.parametrize("number", [-1.0, 0.0, float("nan"), float("inf"), 10**400])
-def test_odd_times_are_refused(
+def test_times_out_of_range_are_rejected(
     sandbox: Sandbox, client: zignsec.Client, name: str, number: float
 ) -> None:
     with pytest.raises(zignsec.InvalidArgumentError, match=name):

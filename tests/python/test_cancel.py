@@ -1,4 +1,4 @@
-"""What ends a blocked call: signals, what their handlers raise, and close()."""
+"""Cancelling a blocked call: signals, exceptions of signal handlers, and close()."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import zignsec
 from sandbox import Sandbox
-from steps import LIMIT, REDIRECTS, OnSignal, arrived, send_when, started, until
+from steps import LIMIT, REDIRECTS, OnSignal, request_arrived, send_when, start_session, until
 
 INTERRUPTED = """
 import sys, time, zignsec
@@ -38,15 +38,15 @@ CALLS = {
 
 
 def asleep(process: int) -> bool:
-    """Whether the main thread of a process is blocked in the system."""
+    """Whether the main thread of a process is blocked in a system call."""
     stat = Path(f"/proc/{process}/stat").read_text()
     return stat.rpartition(")")[2].split()[0] == "S"
 
 
 @pytest.mark.parametrize("case", [*CALLS, "pause"])
 def test_ctrl_c_ends_a_blocked_call(sandbox: Sandbox, client: zignsec.Client, case: str) -> None:
-    session_id = started(client)
-    blocked = arrived(sandbox)
+    session_id = start_session(client)
+    blocked = request_arrived(sandbox)
     if case == "pause":
         call = "client.wait_for_session(session_id, poll_interval=60)"
     else:
@@ -58,7 +58,7 @@ def test_ctrl_c_ends_a_blocked_call(sandbox: Sandbox, client: zignsec.Client, ca
         stdout=subprocess.PIPE,
         text=True,
     )
-    # The gateway has the request (and answered it, before a pause): the call is blocked.
+    # The gateway has received the request, and before a pause also responded: the call is blocked.
     until(lambda: blocked() and asleep(process.pid))
     if case == "pause":
         until(lambda: sandbox.requests()[0]["status"] is not None and asleep(process.pid))
@@ -70,32 +70,32 @@ def test_ctrl_c_ends_a_blocked_call(sandbox: Sandbox, client: zignsec.Client, ca
     assert status == "pending"
 
 
-class Rung(Exception):  # noqa: N818
-    """What a signal handler raises."""
+class SignalError(Exception):
+    """Raised by a signal handler."""
 
 
-def ring() -> None:
-    raise Rung
+def raise_signal_error() -> None:
+    raise SignalError
 
 
-def test_what_a_signal_handler_raises_passes_through(
+def test_exception_of_a_signal_handler_ends_the_call(
     sandbox: Sandbox, client: zignsec.Client, on_signal: OnSignal
 ) -> None:
-    on_signal(signal.SIGUSR1, ring)
+    on_signal(signal.SIGUSR1, raise_signal_error)
     for call in (client.get_session, client.wait_for_session):
-        session_id = started(client)
+        session_id = start_session(client)
         sandbox.arm("stall")
-        sender = send_when(arrived(sandbox), signal.SIGUSR1)
-        with pytest.raises(Rung):
+        sender = send_when(request_arrived(sandbox), signal.SIGUSR1)
+        with pytest.raises(SignalError):
             call(session_id)
         sender.join()
         assert client.get_session(session_id).status == "pending"
 
 
-def test_a_signal_handler_may_make_a_call(
+def test_signal_handler_can_make_a_call(
     sandbox: Sandbox, client: zignsec.Client, on_signal: OnSignal
 ) -> None:
-    session_id, other_id = started(client), started(client)
+    session_id, other_id = start_session(client), start_session(client)
     inner: list[str] = []
     on_signal(signal.SIGUSR1, lambda: inner.append(client.get_session(other_id).id))
     sandbox.arm("late-answer")
@@ -105,20 +105,20 @@ def test_a_signal_handler_may_make_a_call(
     assert inner == [other_id]
 
 
-def test_what_ends_a_handlers_call_does_not_end_the_one_it_interrupts(
+def test_exception_in_a_nested_call_does_not_end_the_outer_call(
     sandbox: Sandbox, client: zignsec.Client, on_signal: OnSignal
 ) -> None:
-    session_id, other_id = started(client), started(client)
+    session_id, other_id = start_session(client), start_session(client)
     caught: list[BaseException] = []
 
-    def call_of_its_own() -> None:
+    def nested_call() -> None:
         try:
             client.get_session(other_id)
-        except Rung as error:
+        except SignalError as error:
             caught.append(error)
 
-    on_signal(signal.SIGUSR1, call_of_its_own)
-    on_signal(signal.SIGUSR2, ring)
+    on_signal(signal.SIGUSR1, nested_call)
+    on_signal(signal.SIGUSR2, raise_signal_error)
     sandbox.arm("late-answer")
     sandbox.arm("stall")
     senders = [
@@ -133,7 +133,7 @@ def test_what_ends_a_handlers_call_does_not_end_the_one_it_interrupts(
 
 @dataclass
 class Ending:
-    """How a call in a thread ended, and when."""
+    """The result of a call in a thread, and when it ended."""
 
     session: zignsec.Session | None
     error: BaseException | None
@@ -141,7 +141,7 @@ class Ending:
 
 
 def in_a_thread(call: Callable[[], zignsec.Session]) -> Future[Ending]:
-    """Starts a call."""
+    """Start a call in a thread."""
     ending: Future[Ending] = Future()
 
     def run() -> None:
@@ -154,20 +154,20 @@ def in_a_thread(call: Callable[[], zignsec.Session]) -> Future[Ending]:
     return ending
 
 
-def test_a_signal_does_not_touch_the_calls_of_other_threads(
+def test_signal_does_not_affect_calls_of_other_threads(
     sandbox: Sandbox, client: zignsec.Client, on_signal: OnSignal
 ) -> None:
-    session_id = started(client)
-    on_signal(signal.SIGUSR1, ring)
+    session_id = start_session(client)
+    on_signal(signal.SIGUSR1, raise_signal_error)
     sandbox.arm("late-answer")
     call = in_a_thread(lambda: client.get_session(session_id))
     until(lambda: len(sandbox.requests()) == 2)
-    with pytest.raises(Rung):
+    with pytest.raises(SignalError):
         signal.raise_signal(signal.SIGUSR1)
     assert call.result().error is None
 
 
-def test_close_ends_what_runs(sandbox: Sandbox) -> None:
+def test_close_cancels_running_calls(sandbox: Sandbox) -> None:
     def calls(client: zignsec.Client, session_id: str) -> list[Callable[[], zignsec.Session]]:
         return [
             lambda: client.get_session(session_id),
@@ -177,9 +177,9 @@ def test_close_ends_what_runs(sandbox: Sandbox) -> None:
 
     for number in range(3):
         client = zignsec.Client(sandbox.api_key, base_url=sandbox.url, attempt_timeout=60)
-        call = calls(client, started(client))[number]
+        call = calls(client, start_session(client))[number]
         sandbox.arm("stall")
-        blocked = arrived(sandbox)
+        blocked = request_arrived(sandbox)
         running = in_a_thread(call)
         until(blocked)
         closed = time.monotonic()
@@ -187,14 +187,14 @@ def test_close_ends_what_runs(sandbox: Sandbox) -> None:
         ending = running.result()
         assert isinstance(ending.error, zignsec.CallCancelledError)
         assert ending.at - closed < LIMIT
-        # A session may have been opened: the request had arrived.
+        # The request had arrived, so the gateway may have created a session.
         assert ending.error.in_doubt == (number == 2)
-        with pytest.raises(zignsec.InvalidArgumentError, match="closed"):
+        with pytest.raises(zignsec.ClosedError, match="closed"):
             call()
 
 
-def test_close_ends_the_pause_of_a_wait(sandbox: Sandbox, client: zignsec.Client) -> None:
-    session_id = started(client)
+def test_close_ends_the_pause_between_polls(sandbox: Sandbox, client: zignsec.Client) -> None:
+    session_id = start_session(client)
     polled = threading.Event()
 
     def on_poll(_session: zignsec.Session, _elapsed: float) -> None:
@@ -213,10 +213,10 @@ def test_close_ends_the_pause_of_a_wait(sandbox: Sandbox, client: zignsec.Client
 
 
 @pytest.mark.parametrize("which", ["original", "other"])
-def test_closing_one_of_two_leaves_the_calls_of_the_other(
+def test_close_does_not_affect_the_other_client(
     sandbox: Sandbox, client: zignsec.Client, which: str
 ) -> None:
-    session_id = started(client)
+    session_id = start_session(client)
     other = client.with_options()
     stays, goes = (other, client) if which == "original" else (client, other)
     sandbox.arm("late-answer")
@@ -229,13 +229,13 @@ def test_closing_one_of_two_leaves_the_calls_of_the_other(
     assert isinstance(blocked.result().error, zignsec.CallCancelledError)
     assert slow.result().error is None
     assert stays.get_session(session_id).id == session_id
-    with pytest.raises(zignsec.InvalidArgumentError, match="closed"):
+    with pytest.raises(zignsec.ClosedError, match="closed"):
         goes.get_session(session_id)
-    with pytest.raises(zignsec.InvalidArgumentError, match="closed"):
+    with pytest.raises(zignsec.ClosedError, match="closed"):
         goes.with_options()
 
 
-def test_options_that_are_left_out_stay(sandbox: Sandbox, client: zignsec.Client) -> None:
+def test_with_options_keeps_omitted_options(sandbox: Sandbox, client: zignsec.Client) -> None:
     once = client.with_options(max_retries=1)
     brief = once.with_options(timeout=0.3)
     sandbox.arm("http-500", times=6)
@@ -254,25 +254,23 @@ def test_options_that_are_left_out_stay(sandbox: Sandbox, client: zignsec.Client
     assert caught.value.attempts == 2
 
 
-def test_what_with_options_makes_shares_connections(
-    sandbox: Sandbox, client: zignsec.Client
-) -> None:
+def test_with_options_shares_connections(sandbox: Sandbox, client: zignsec.Client) -> None:
     other = client.with_options(timeout=20)
-    started(client)
-    started(other)
+    start_session(client)
+    start_session(other)
     other.close()
-    started(client)
+    start_session(client)
     assert len({request["connection"] for request in sandbox.requests()}) == 1
     assert repr(other) == repr(client)
 
 
 @pytest.mark.parametrize("number", [-1.0, 0.0, float("nan"), float("inf"), 10**400])
-def test_with_options_refuses_odd_limits(client: zignsec.Client, number: float) -> None:
+def test_with_options_rejects_limits_out_of_range(client: zignsec.Client, number: float) -> None:
     with pytest.raises(zignsec.InvalidArgumentError, match="timeout"):
         client.with_options(timeout=number)
 
 
 @pytest.mark.parametrize("number", [-1, 2**31])
-def test_with_options_refuses_odd_counts(client: zignsec.Client, number: int) -> None:
+def test_with_options_rejects_counts_out_of_range(client: zignsec.Client, number: int) -> None:
     with pytest.raises(zignsec.InvalidArgumentError, match="max_retries"):
         client.with_options(max_retries=number)
