@@ -165,7 +165,7 @@ def test_rejected_request_raises_sandbox_error(
 
 
 def test_error_when_the_sandbox_does_not_start(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SandboxError, match="exit code 2"):
+    with pytest.raises(SandboxError, match="it exited with code 2"):
         Sandbox("--no-such-option")
     assert "--no-such-option" in capfd.readouterr().err
     with pytest.raises(SandboxError, match="/no/such/program"):

@@ -79,7 +79,7 @@ def assert_not_trusted(ran: Ran) -> None:
     outcome = ran.outcome
     assert (outcome.code, outcome.attempts, outcome.in_doubt) == (TLS, 1, False)
     assert "UnknownIssuer" in outcome.message
-    assert "where a proxy inspects TLS, name its certificate with ca_file" in outcome.message
+    assert "(if a proxy inspects TLS, set ca_file to its certificate)" in outcome.message
 
 
 def test_inspecting_proxy_is_not_trusted_by_default(inspected: Inspected) -> None:
