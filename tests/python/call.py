@@ -51,7 +51,7 @@ def error_details(error: zignsec.ZignSecError) -> dict[str, object]:
     }
 
 
-def outcome(client: zignsec.Client, method: str) -> dict[str, object]:
+def call(client: zignsec.Client, method: str) -> dict[str, object]:
     try:
         return {"session_id": CALLS[method](client).id}
     except zignsec.ZignSecError as error:
@@ -65,14 +65,14 @@ def main() -> None:
     if options.get("client_cert"):
         # JSON has no tuples.
         options["client_cert"] = tuple(options["client_cert"])
-    outcomes: list[dict[str, object]] = []
+    results: list[dict[str, object]] = []
     try:
         client = zignsec.Client(**options)
     except zignsec.ZignSecError as error:
-        outcomes.append(error_details(error))
+        results.append(error_details(error))
     else:
-        outcomes.extend(outcome(client, method) for method in task["calls"])
-    json.dump(outcomes, sys.stdout)
+        results.extend(call(client, method) for method in task["calls"])
+    json.dump(results, sys.stdout)
 
 
 if __name__ == "__main__":

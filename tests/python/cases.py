@@ -15,7 +15,7 @@ def cases(file: str) -> list[dict[str, Any]]:
     return cast("list[dict[str, Any]]", json.loads(path.read_text()))
 
 
-def named(file: str) -> pytest.MarkDecorator:
+def each_case_of(file: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases(file), ids=lambda case: case["name"])
 
 

@@ -61,7 +61,7 @@ def resolving_the_gateway(folder: Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CallResult:
     """The result of a call."""
 
     session_id: str | None = None
@@ -75,16 +75,16 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Ran:
+class Completed:
     """The results of the calls of a process, and everything it printed and logged."""
 
-    outcomes: list[Outcome]
+    results: list[CallResult]
     printed: str
 
     @property
-    def outcome(self) -> Outcome:
-        (outcome,) = self.outcomes
-        return outcome
+    def result(self) -> CallResult:
+        (result,) = self.results
+        return result
 
 
 def call(
@@ -92,9 +92,9 @@ def call(
     environment: Mapping[str, str] | None = None,
     key: str = "sandbox-key",
     **options: Any,
-) -> Ran:
+) -> Completed:
     """Make calls of ``call.py`` in a process that has only the given environment."""
-    ran = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, Path(__file__).with_name("call.py")],
         input=json.dumps({"options": {"api_key": key, **options}, "calls": calls}),
         env={"PATH": os.environ["PATH"], **(environment or {})},
@@ -102,9 +102,9 @@ def call(
         text=True,
         timeout=60,
     )
-    assert ran.returncode == 0, ran.stderr
-    outcomes = [Outcome(**outcome) for outcome in json.loads(ran.stdout)]
-    return Ran(outcomes, ran.stdout + ran.stderr)
+    assert completed.returncode == 0, completed.stderr
+    results = [CallResult(**result) for result in json.loads(completed.stdout)]
+    return Completed(results, completed.stdout + completed.stderr)
 
 
 class Daemon:

@@ -18,13 +18,13 @@ import zignsec
 from sandbox import Sandbox
 from steps import LIMIT, REDIRECTS, request_arrived, start_session, until
 
-QUICK = 0.02
+POLL_INTERVAL = 0.02
 THREADS = 32
 """The maximum number of calls that run at the same time."""
 
 
 @pytest.fixture
-def patient(sandbox: Sandbox) -> zignsec.AsyncClient:
+def async_client(sandbox: Sandbox) -> zignsec.AsyncClient:
     """A client with long time limits."""
     return zignsec.AsyncClient(
         sandbox.api_key, base_url=sandbox.url, timeout=100, attempt_timeout=100
@@ -70,18 +70,18 @@ def test_methods_and_arguments_match_client() -> None:
         assert arguments(of_async) == arguments(getattr(zignsec.Client, name)), name
 
 
-def test_errors_match_client(patient: zignsec.AsyncClient) -> None:
+def test_errors_match_client(async_client: zignsec.AsyncClient) -> None:
     async def check() -> None:
         with pytest.raises(zignsec.NotFoundError):
-            await patient.get_session("no-such-session")
+            await async_client.get_session("no-such-session")
         with pytest.raises(zignsec.NotFoundError):
-            await patient.wait_for_session("no-such-session")
+            await async_client.wait_for_session("no-such-session")
         with pytest.raises(zignsec.InvalidArgumentError, match="phone_number"):
-            await patient.start_phone_2fa("0", **REDIRECTS)
+            await async_client.start_phone_2fa("0", **REDIRECTS)
         with pytest.raises(zignsec.InvalidArgumentError, match="poll_interval"):
-            await patient.wait_for_session("a", poll_interval=0)
+            await async_client.wait_for_session("a", poll_interval=0)
         with pytest.raises(TypeError, match="session_id must be str, not int"):
-            await patient.get_session(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            await async_client.get_session(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     asyncio.run(check())
 
@@ -91,14 +91,14 @@ def test_errors_match_client(patient: zignsec.AsyncClient) -> None:
 def test_cancelling_a_task_frees_its_thread(
     sandbox: Sandbox,
     client: zignsec.Client,
-    patient: zignsec.AsyncClient,
+    async_client: zignsec.AsyncClient,
     fault: str,
     waiting: bool,
 ) -> None:
     session_id = start_session(client)
 
     async def check() -> None:
-        call = patient.wait_for_session if waiting else patient.get_session
+        call = async_client.wait_for_session if waiting else async_client.get_session
         # They occupy all threads of the client.
         sandbox.arm(fault, times=THREADS)
         tasks = [asyncio.create_task(call(session_id)) for _ in range(THREADS)]
@@ -116,22 +116,22 @@ def test_cancelling_a_task_frees_its_thread(
         assert {type(result) for result in results} == {asyncio.CancelledError}
         assert time.monotonic() - cancelled < LIMIT
         sandbox.disarm()
-        assert (await patient.get_session(session_id)).id == session_id
-        await patient.aclose()
+        assert (await async_client.get_session(session_id)).id == session_id
+        await async_client.aclose()
 
     asyncio.run(check())
     assert not any("never-sent" in request["path"] for request in sandbox.requests())
 
 
 def test_cancelling_ends_the_pause_between_polls(
-    client: zignsec.Client, patient: zignsec.AsyncClient
+    client: zignsec.Client, async_client: zignsec.AsyncClient
 ) -> None:
     session_id = start_session(client)
 
     async def check() -> None:
         polled = asyncio.Event()
         task = asyncio.create_task(
-            patient.wait_for_session(
+            async_client.wait_for_session(
                 session_id, poll_interval=60, on_poll=lambda _session, _elapsed: polled.set()
             )
         )
@@ -141,7 +141,7 @@ def test_cancelling_ends_the_pause_between_polls(
         with pytest.raises(asyncio.CancelledError):
             await task
         assert time.monotonic() - cancelled < LIMIT
-        await patient.aclose()
+        await async_client.aclose()
 
     asyncio.run(check())
 
@@ -150,7 +150,7 @@ MANY = 200
 
 
 def test_wait_uses_no_thread_between_polls(
-    client: zignsec.Client, patient: zignsec.AsyncClient
+    client: zignsec.Client, async_client: zignsec.AsyncClient
 ) -> None:
     session_id = start_session(client)
 
@@ -163,20 +163,22 @@ def test_wait_uses_no_thread_between_polls(
 
         async def wait() -> None:
             with pytest.raises(zignsec.CallCancelledError):
-                await patient.wait_for_session(session_id, poll_interval=200, on_poll=on_poll)
+                await async_client.wait_for_session(session_id, poll_interval=200, on_poll=on_poll)
 
         waits = [asyncio.create_task(wait()) for _ in range(MANY)]
         await until_async(lambda: polled == MANY)
-        sessions = await asyncio.gather(*(patient.get_session(session_id) for _ in range(MANY)))
+        sessions = await asyncio.gather(
+            *(async_client.get_session(session_id) for _ in range(MANY))
+        )
         assert {session.id for session in sessions} == {session_id}
-        await patient.aclose()
+        await async_client.aclose()
         await asyncio.gather(*waits)
 
     asyncio.run(check())
 
 
 def test_many_calls_and_waits_use_few_threads(
-    sandbox: Sandbox, client: zignsec.Client, patient: zignsec.AsyncClient
+    sandbox: Sandbox, client: zignsec.Client, async_client: zignsec.AsyncClient
 ) -> None:
     session_ids = [start_session(client) for _ in range(4)] * (MANY // 4)
     others = threading.active_count()
@@ -188,19 +190,19 @@ def test_many_calls_and_waits_use_few_threads(
         most = max(most, threading.active_count())
 
     async def wait(session_id: str) -> zignsec.Session:
-        return await patient.wait_for_session(session_id, poll_interval=1, on_poll=on_poll)
+        return await async_client.wait_for_session(session_id, poll_interval=1, on_poll=on_poll)
 
     async def check() -> None:
         waits = [asyncio.create_task(wait(session_id)) for session_id in session_ids]
         await until_async(lambda: polled >= MANY)
-        sessions = await asyncio.gather(*map(patient.get_session, session_ids))
+        sessions = await asyncio.gather(*map(async_client.get_session, session_ids))
         assert [session.id for session in sessions] == session_ids
         for session_id in set(session_ids):
             sandbox.user(session_id, "accept")
         results = await asyncio.gather(*waits)
         assert [session.id for session in results] == session_ids
         assert all(session.is_verified for session in results)
-        await patient.aclose()
+        await async_client.aclose()
 
     asyncio.run(check())
     assert others < most <= others + THREADS
@@ -208,31 +210,31 @@ def test_many_calls_and_waits_use_few_threads(
 
 
 def test_aclose_cancels_calls_and_waits(
-    sandbox: Sandbox, client: zignsec.Client, patient: zignsec.AsyncClient
+    sandbox: Sandbox, client: zignsec.Client, async_client: zignsec.AsyncClient
 ) -> None:
     session_id = start_session(client)
 
     async def check() -> None:
         polled = asyncio.Event()
         pausing = asyncio.create_task(
-            patient.wait_for_session(
+            async_client.wait_for_session(
                 session_id, poll_interval=60, on_poll=lambda _session, _elapsed: polled.set()
             )
         )
         await polled.wait()
         sandbox.arm("stall", times=THREADS)
         blocked = [
-            asyncio.create_task(patient.start_phone_2fa("+46703339954", **REDIRECTS))
+            asyncio.create_task(async_client.start_phone_2fa("+46703339954", **REDIRECTS))
             for _ in range(THREADS)
         ]
         await until_async(lambda: len(sandbox.requests()) == 2 + THREADS)
         queued = [
-            asyncio.create_task(patient.get_session(session_id)),
-            asyncio.create_task(patient.wait_for_session(session_id)),
+            asyncio.create_task(async_client.get_session(session_id)),
+            asyncio.create_task(async_client.wait_for_session(session_id)),
         ]
         await asyncio.sleep(0)
         closed = time.monotonic()
-        await patient.aclose()
+        await async_client.aclose()
         assert time.monotonic() - closed < LIMIT
         assert client_threads() == []
         for task in (pausing, *blocked, *queued):
@@ -242,10 +244,10 @@ def test_aclose_cancels_calls_and_waits(
             assert caught.value.in_doubt == (task in blocked)
             assert caught.value.attempts == (task not in queued)
         with pytest.raises(zignsec.ClosedError, match="closed"):
-            await patient.get_session(session_id)
+            await async_client.get_session(session_id)
         with pytest.raises(zignsec.ClosedError, match="closed"):
-            await patient.wait_for_session(session_id)
-        await patient.aclose()
+            await async_client.wait_for_session(session_id)
+        await async_client.aclose()
 
     asyncio.run(check())
     assert len(sandbox.requests()) == 2 + THREADS
@@ -270,7 +272,7 @@ def coroutine(result: Callable[[], object]) -> OnPoll:
 def test_on_poll_can_stop_the_wait_or_raise(
     sandbox: Sandbox,
     client: zignsec.Client,
-    patient: zignsec.AsyncClient,
+    async_client: zignsec.AsyncClient,
     to_on_poll: Callable[[Callable[[], object]], OnPoll],
 ) -> None:
     session_id = start_session(client)
@@ -281,52 +283,54 @@ def test_on_poll_can_stop_the_wait_or_raise(
     async def check() -> None:
         results = iter([None, 0, False])
         with pytest.raises(zignsec.CallCancelledError) as caught:
-            await patient.wait_for_session(
-                session_id, poll_interval=QUICK, on_poll=to_on_poll(lambda: next(results))
+            await async_client.wait_for_session(
+                session_id, poll_interval=POLL_INTERVAL, on_poll=to_on_poll(lambda: next(results))
             )
         assert caught.value.attempts == 3
         with pytest.raises(LookupError):
-            await patient.wait_for_session(session_id, on_poll=to_on_poll(fail))
+            await async_client.wait_for_session(session_id, on_poll=to_on_poll(fail))
         sandbox.user(session_id, "accept")
         with pytest.raises(LookupError):
-            await patient.wait_for_session(session_id, on_poll=to_on_poll(fail))
-        session = await patient.wait_for_session(session_id, on_poll=to_on_poll(lambda: False))
+            await async_client.wait_for_session(session_id, on_poll=to_on_poll(fail))
+        session = await async_client.wait_for_session(session_id, on_poll=to_on_poll(lambda: False))
         assert session.is_verified
-        await patient.aclose()
+        await async_client.aclose()
 
     asyncio.run(check())
 
 
 def test_wait_timeout_reports_last_status_and_error(
-    sandbox: Sandbox, client: zignsec.Client, patient: zignsec.AsyncClient
+    sandbox: Sandbox, client: zignsec.Client, async_client: zignsec.AsyncClient
 ) -> None:
     session_id = start_session(client)
 
     async def check() -> None:
-        async with patient.with_options(max_retries=0) as impatient:
+        async with async_client.with_options(max_retries=0) as no_retries:
             sandbox.arm("http-503")
             with pytest.raises(zignsec.WaitTimeoutError, match=r"pending.*503") as caught:
-                await impatient.wait_for_session(session_id, timeout=0.3, poll_interval=QUICK)
+                await no_retries.wait_for_session(
+                    session_id, timeout=0.3, poll_interval=POLL_INTERVAL
+                )
             assert caught.value.attempts == len(sandbox.requests()) - 1
             sandbox.arm("answer", status=429, headers={"retry-after": "3600"})
             with pytest.raises(zignsec.WaitTimeoutError) as caught:
-                await impatient.wait_for_session(session_id)
+                await no_retries.wait_for_session(session_id)
             assert caught.value.retry_after == 3600
         # The original client stays open.
-        assert (await patient.get_session(session_id)).id == session_id
-        await patient.aclose()
+        assert (await async_client.get_session(session_id)).id == session_id
+        await async_client.aclose()
 
     asyncio.run(check())
     assert len({request["connection"] for request in sandbox.requests()[:-1]}) == 1
 
 
 def test_client_works_in_several_event_loops(
-    client: zignsec.Client, patient: zignsec.AsyncClient
+    client: zignsec.Client, async_client: zignsec.AsyncClient
 ) -> None:
     session_id = start_session(client)
     for _ in range(3):
-        assert asyncio.run(patient.get_session(session_id)).id == session_id
-    asyncio.run(patient.aclose())
+        assert asyncio.run(async_client.get_session(session_id)).id == session_id
+    asyncio.run(async_client.aclose())
 
 
 def test_repr_hides_the_key_and_pickling_fails(sandbox: Sandbox) -> None:

@@ -218,21 +218,21 @@ def test_close_does_not_affect_the_other_client(
 ) -> None:
     session_id = start_session(client)
     other = client.with_options()
-    stays, goes = (other, client) if which == "original" else (client, other)
+    remaining, closing = (other, client) if which == "original" else (client, other)
     sandbox.arm("late-answer")
-    slow = in_a_thread(lambda: stays.get_session(session_id))
+    slow = in_a_thread(lambda: remaining.get_session(session_id))
     until(lambda: len(sandbox.requests()) == 2)
     sandbox.arm("stall")
-    blocked = in_a_thread(lambda: goes.get_session(session_id))
+    blocked = in_a_thread(lambda: closing.get_session(session_id))
     until(lambda: len(sandbox.requests()) == 3)
-    goes.close()
+    closing.close()
     assert isinstance(blocked.result().error, zignsec.CallCancelledError)
     assert slow.result().error is None
-    assert stays.get_session(session_id).id == session_id
+    assert remaining.get_session(session_id).id == session_id
     with pytest.raises(zignsec.ClosedError, match="closed"):
-        goes.get_session(session_id)
+        closing.get_session(session_id)
     with pytest.raises(zignsec.ClosedError, match="closed"):
-        goes.with_options()
+        closing.with_options()
 
 
 def test_with_options_keeps_omitted_options(sandbox: Sandbox, client: zignsec.Client) -> None:

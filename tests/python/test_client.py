@@ -97,16 +97,14 @@ def test_other_threads_run_while_a_call_is_blocked(
 
 def test_calls_of_several_threads_run_in_parallel(sandbox: Sandbox, client: zignsec.Client) -> None:
     session_id = start_session(client)
-    patient = zignsec.Client(
-        sandbox.api_key, base_url=sandbox.url, timeout=100, attempt_timeout=100
-    )
+    other = zignsec.Client(sandbox.api_key, base_url=sandbox.url, timeout=100, attempt_timeout=100)
     sandbox.arm("stall", times=8)
     with ThreadPoolExecutor(8) as pool:
-        calls = [pool.submit(patient.get_session, session_id) for _ in range(8)]
+        calls = [pool.submit(other.get_session, session_id) for _ in range(8)]
         # All of them are running.
         until(lambda: len(sandbox.requests()) == 1 + 8)
         assert not any(call.done() for call in calls)
-        patient.close()
+        other.close()
         for call in calls:
             assert isinstance(call.exception(), zignsec.CallCancelledError)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import trustme
-from network import Ran, call
+from network import Completed, call
 from sandbox import Sandbox
 
 TLS = 11
@@ -121,8 +121,8 @@ def test_client_presents_its_certificate(files: Files, version: str) -> None:
             "ca_file": files.ca_file,
             "client_cert": files.trusted,
         }
-        ran = call("POST", "GET", **options)
-    assert [one.session_id for one in ran.outcomes] == ["no-such-session"] * 2
+        completed = call("POST", "GET", **options)
+    assert [one.session_id for one in completed.results] == ["no-such-session"] * 2
     assert gateway.callers == [((("DNS", "trusted.example"),), version)] * 2
     assert (gateway.connections, gateway.rejected) == (1, 0)
 
@@ -140,18 +140,18 @@ def test_rejected_client_certificate_is_reported_and_not_retried(
             "ca_file": files.ca_file,
             "client_cert": client_cert,
         }
-        ran = call(*[method] * REPEAT, **options)
+        completed = call(*[method] * REPEAT, **options)
     # In TLS 1.3 the request is sent before the server has checked the certificate.
-    assert_rejected(ran, in_doubt=method != "GET" and version == "TLSv1.3")
+    assert_rejected(completed, in_doubt=method != "GET" and version == "TLSv1.3")
     assert (gateway.connections, gateway.rejected) == (REPEAT, REPEAT)
     assert gateway.callers == []
 
 
-def assert_rejected(ran: Ran, *, in_doubt: bool) -> None:
-    assert len(ran.outcomes) == REPEAT
-    results = {(one.code, one.attempts, one.in_doubt) for one in ran.outcomes}
-    assert results == {(TLS, 1, in_doubt)}, ran.printed
-    assert all("alert" in one.message for one in ran.outcomes)
+def assert_rejected(completed: Completed, *, in_doubt: bool) -> None:
+    assert len(completed.results) == REPEAT
+    results = {(one.code, one.attempts, one.in_doubt) for one in completed.results}
+    assert results == {(TLS, 1, in_doubt)}, completed.printed
+    assert all("alert" in one.message for one in completed.results)
 
 
 @pytest.fixture
@@ -163,16 +163,16 @@ def sandbox() -> Iterator[Sandbox]:
 def test_sandbox_accepts_its_client_certificate(sandbox: Sandbox) -> None:
     sandbox.arm("tls-client-certificate", times=2)
     options: dict[str, Any] = {"base_url": sandbox.url, "ca_file": sandbox.ca_file}
-    assert call("POST", client_cert=sandbox.client_cert, **options).outcome.session_id
-    assert call("POST", **options).outcome.code == TLS
+    assert call("POST", client_cert=sandbox.client_cert, **options).result.session_id
+    assert call("POST", **options).result.code == TLS
     assert len(sandbox.requests()) == 1
 
 
 @pytest.mark.parametrize("method", ["POST", "LONG POST", "GET"])
 def test_sandbox_rejects_clients_without_certificate(sandbox: Sandbox, method: str) -> None:
     sandbox.arm("tls-client-certificate", times=REPEAT)
-    ran = call(*[method] * REPEAT, base_url=sandbox.url, ca_file=sandbox.ca_file)
-    assert_rejected(ran, in_doubt=method != "GET")
+    completed = call(*[method] * REPEAT, base_url=sandbox.url, ca_file=sandbox.ca_file)
+    assert_rejected(completed, in_doubt=method != "GET")
     assert sandbox.requests() == []
     # Each call opened one connection, so every fault was used.
     assert sandbox.call("faults")["armed"] == []

@@ -38,7 +38,7 @@ SECRET = "a-secret-of-hooks"
 
 
 @dataclass(frozen=True)
-class Ran:
+class Completed:
     """The exit code and output of the program."""
 
     code: int
@@ -52,17 +52,19 @@ class Ran:
         return result
 
 
-def run(*arguments: str, environment: Mapping[str, str] | None = None, body: bytes = b"") -> Ran:
+def run(
+    *arguments: str, environment: Mapping[str, str] | None = None, body: bytes = b""
+) -> Completed:
     """Run the program with only the given environment."""
-    ran = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "zignsec", *arguments],
         input=body,
         env={"PATH": os.environ["PATH"], **(environment or {})},
         capture_output=True,
         timeout=60,
     )
-    assert (b"Traceback" in ran.stderr) == (ran.returncode == BUG), ran.stderr
-    return Ran(ran.returncode, ran.stdout.decode(), ran.stderr.decode())
+    assert (b"Traceback" in completed.stderr) == (completed.returncode == BUG), completed.stderr
+    return Completed(completed.returncode, completed.stdout.decode(), completed.stderr.decode())
 
 
 def environment_of(sandbox: Sandbox, **more: str) -> dict[str, str]:
@@ -71,20 +73,20 @@ def environment_of(sandbox: Sandbox, **more: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def where(sandbox: Sandbox) -> dict[str, str]:
+def env(sandbox: Sandbox) -> dict[str, str]:
     return environment_of(sandbox)
 
 
-def start_session(where: Mapping[str, str]) -> str:
+def start_session(env: Mapping[str, str]) -> str:
     """Start a session and return its ID."""
-    return str(run(*START, "--json", environment=where).json["id"])
+    return str(run(*START, "--json", environment=env).json["id"])
 
 
-def test_session_from_start_to_result(sandbox: Sandbox, where: dict[str, str]) -> None:
+def test_session_from_start_to_result(sandbox: Sandbox, env: dict[str, str]) -> None:
     details = ("--locale", "Se", "--relay-state", "mine", "--webhook", "http://127.0.0.1:1/hook")
-    ran = run(*START, *details, "--json", environment=where)
-    assert (ran.code, ran.err) == (DONE, "")
-    session = ran.json
+    completed = run(*START, *details, "--json", environment=env)
+    assert (completed.code, completed.err) == (DONE, "")
+    session = completed.json
     expected = {"status": "pending", "is_final": False, "is_verified": False}
     assert session.items() >= expected.items()
     assert session["redirect_url"] == session["data"]["redirect_url"]
@@ -96,9 +98,9 @@ def test_session_from_start_to_result(sandbox: Sandbox, where: dict[str, str]) -
     )
     assert (seen["locale"], seen["relay_state"], seen["webhook"]) == details[1::2]
 
-    ran = run("get", session["id"], environment=where)
-    assert (ran.code, ran.err) == (NO_RESULT, "")
-    assert ran.out.splitlines() == [
+    completed = run("get", session["id"], environment=env)
+    assert (completed.code, completed.err) == (NO_RESULT, "")
+    assert completed.out.splitlines() == [
         f"id            {session['id']}",
         "status        pending",
         "is_final      no",
@@ -108,43 +110,43 @@ def test_session_from_start_to_result(sandbox: Sandbox, where: dict[str, str]) -
 
     sandbox.user(session["id"], "accept")
     for command in ("get", "wait"):
-        ran = run(command, session["id"], "--json", environment=where)
-        assert (ran.code, ran.err) == (DONE, "")
+        completed = run(command, session["id"], "--json", environment=env)
+        assert (completed.code, completed.err) == (DONE, "")
         expected = {"status": "accepted", "is_final": True, "is_verified": True}
-        assert ran.json.items() >= expected.items()
-        assert ran.json["data"]["request_data"]["relay_state"] == "mine"
+        assert completed.json.items() >= expected.items()
+        assert completed.json["data"]["request_data"]["relay_state"] == "mine"
 
 
 @pytest.mark.parametrize("command", ["get", "wait"])
 def test_unverified_session_has_its_own_exit_code(
-    command: str, sandbox: Sandbox, where: dict[str, str]
+    command: str, sandbox: Sandbox, env: dict[str, str]
 ) -> None:
-    session_id = start_session(where)
+    session_id = start_session(env)
     sandbox.user(session_id, "cancel")
-    ran = run(command, session_id, environment=where)
-    assert (ran.code, ran.err) == (NOT_VERIFIED, "")
-    assert "status        cancelled\n" in ran.out
+    completed = run(command, session_id, environment=env)
+    assert (completed.code, completed.err) == (NOT_VERIFIED, "")
+    assert "status        cancelled\n" in completed.out
 
     sandbox.arm("accepted-with-errors")
-    assert run(command, session_id, environment=where).code == NOT_VERIFIED
+    assert run(command, session_id, environment=env).code == NOT_VERIFIED
 
 
-def test_wait_timeout_has_its_own_exit_code(where: dict[str, str]) -> None:
-    wait = ("wait", start_session(where), "--timeout", "0.3", "--poll-interval", "0.1", "--json")
-    ran = run(*wait, environment=where)
-    assert ran.code == NO_RESULT
-    assert ran.json["error"]["type"] == "WaitTimeoutError"
+def test_wait_timeout_has_its_own_exit_code(env: dict[str, str]) -> None:
+    wait = ("wait", start_session(env), "--timeout", "0.3", "--poll-interval", "0.1", "--json")
+    completed = run(*wait, environment=env)
+    assert completed.code == NO_RESULT
+    assert completed.json["error"]["type"] == "WaitTimeoutError"
     # Progress is only shown on a terminal.
-    assert ran.err == f"WaitTimeoutError: {ran.json['error']['message']}\n"
+    assert completed.err == f"WaitTimeoutError: {completed.json['error']['message']}\n"
 
 
-def test_wait_shows_progress_on_a_terminal(sandbox: Sandbox, where: dict[str, str]) -> None:
-    session_id = start_session(where)
+def test_wait_shows_progress_on_a_terminal(sandbox: Sandbox, env: dict[str, str]) -> None:
+    session_id = start_session(env)
     ours, theirs = pty.openpty()
     polled = request_arrived(sandbox)
     process = subprocess.Popen(
         [sys.executable, "-m", "zignsec", "wait", session_id, "--poll-interval", "0.05"],
-        env={"PATH": os.environ["PATH"], **where},
+        env={"PATH": os.environ["PATH"], **env},
         stdout=subprocess.PIPE,
         stderr=theirs,
         text=True,
@@ -187,11 +189,11 @@ def test_wait_shows_progress_on_a_terminal(sandbox: Sandbox, where: dict[str, st
     ids=" ".join,
 )
 def test_bad_usage_sends_nothing(
-    arguments: tuple[str, ...], sandbox: Sandbox, where: dict[str, str]
+    arguments: tuple[str, ...], sandbox: Sandbox, env: dict[str, str]
 ) -> None:
-    ran = run(*arguments, environment={**where, "ZIGNSEC_WEBHOOK_SECRET": SECRET})
-    assert (ran.code, ran.out) == (BAD_USAGE, "")
-    assert ran.err
+    completed = run(*arguments, environment={**env, "ZIGNSEC_WEBHOOK_SECRET": SECRET})
+    assert (completed.code, completed.out) == (BAD_USAGE, "")
+    assert completed.err
     assert sandbox.requests() == []
 
 
@@ -204,27 +206,27 @@ def test_bad_usage_sends_nothing(
 )
 def test_secret_on_the_command_line_is_rejected(command: str, option: str) -> None:
     for given in ((option, "top-secret"), (f"{option}=top-secret",), (option,)):
-        ran = run(command, *given)
-        assert (ran.code, ran.out) == (BAD_USAGE, "")
-        assert "every user of this machine can read the command line" in ran.err
-        assert f"{option}-file" in ran.err
-        assert "top-secret" not in ran.err
+        completed = run(command, *given)
+        assert (completed.code, completed.out) == (BAD_USAGE, "")
+        assert "every user of this machine can read the command line" in completed.err
+        assert f"{option}-file" in completed.err
+        assert "top-secret" not in completed.err
         assert option + " " not in run(command, "--help").out
 
 
-def test_key_is_read_from_a_file(sandbox: Sandbox, where: dict[str, str], tmp_path: Path) -> None:
-    session_id = start_session(where)
+def test_key_is_read_from_a_file(sandbox: Sandbox, env: dict[str, str], tmp_path: Path) -> None:
+    session_id = start_session(env)
     file = tmp_path / "key"
     get = ("get", session_id, "--api-key-file", str(file), "--json")
     for end in ("", "\n", "\r\n"):
         file.write_bytes(f"{sandbox.api_key}{end}".encode())
         # It has priority over the variable.
-        ran = run(*get, environment={**where, "ZIGNSEC_API_KEY": "another"})
-        assert (ran.code, ran.json["id"]) == (NO_RESULT, session_id)
+        completed = run(*get, environment={**env, "ZIGNSEC_API_KEY": "another"})
+        assert (completed.code, completed.json["id"]) == (NO_RESULT, session_id)
 
     file.write_text("another-key")
-    ran = run(*get, environment=where)
-    assert (ran.code, ran.json["error"]["status_code"]) == (AUTHENTICATION, 401)
+    completed = run(*get, environment=env)
+    assert (completed.code, completed.json["error"]["status_code"]) == (AUTHENTICATION, 401)
 
     # An unusable file is an error; the key in the environment is not used instead.
     for content in (b"", b"\n", b"top-secret\xff", b"top secret", None):
@@ -232,10 +234,13 @@ def test_key_is_read_from_a_file(sandbox: Sandbox, where: dict[str, str], tmp_pa
             file.unlink()
         else:
             file.write_bytes(content)
-        ran = run(*get, environment=where)
-        assert (ran.code, ran.json["error"]["type"]) == (CONFIGURATION, "ConfigurationError")
-        assert ran.json["error"]["message"] in ran.err
-        assert not re.search("top.secret", ran.err + ran.out)
+        completed = run(*get, environment=env)
+        assert (completed.code, completed.json["error"]["type"]) == (
+            CONFIGURATION,
+            "ConfigurationError",
+        )
+        assert completed.json["error"]["message"] in completed.err
+        assert not re.search("top.secret", completed.err + completed.out)
     assert run("get", session_id).code == CONFIGURATION
 
 
@@ -254,33 +259,36 @@ def test_key_is_read_from_a_file(sandbox: Sandbox, where: dict[str, str], tmp_pa
     ],
 )
 def test_errors_have_different_exit_codes(
-    sandbox: Sandbox, where: dict[str, str], fault: str, times: int, code: int, kind: str
+    sandbox: Sandbox, env: dict[str, str], fault: str, times: int, code: int, kind: str
 ) -> None:
-    session_id = start_session(where)
-    start_session(where)  # other-id returns this one
+    session_id = start_session(env)
+    start_session(env)  # other-id returns this one
     sandbox.arm(fault, times=times)
-    ran = run("get", session_id, "--json", environment=where)
-    assert (ran.code, ran.json["error"]["type"]) == (code, kind)
-    assert ran.json["error"]["attempts"] == times
-    assert ran.err == f"{kind}: {ran.json['error']['message']}\n"
-    assert sandbox.api_key not in ran.err + ran.out
+    completed = run("get", session_id, "--json", environment=env)
+    assert (completed.code, completed.json["error"]["type"]) == (code, kind)
+    assert completed.json["error"]["attempts"] == times
+    assert completed.err == f"{kind}: {completed.json['error']['message']}\n"
+    assert sandbox.api_key not in completed.err + completed.out
 
 
-def test_in_doubt_is_reported_once(sandbox: Sandbox, where: dict[str, str]) -> None:
+def test_in_doubt_is_reported_once(sandbox: Sandbox, env: dict[str, str]) -> None:
     sandbox.arm("reset")
-    ran = run(*START, "--json", environment=where)
-    assert ran.code == NETWORK
-    assert ran.json["error"]["in_doubt"] is True
-    assert ran.err == f"{ran.json['error']['type']}: {ran.json['error']['message']}\n"
-    assert ran.err.count("may have created a session") == 1
+    completed = run(*START, "--json", environment=env)
+    assert completed.code == NETWORK
+    assert completed.json["error"]["in_doubt"] is True
+    assert (
+        completed.err
+        == f"{completed.json['error']['type']}: {completed.json['error']['message']}\n"
+    )
+    assert completed.err.count("may have created a session") == 1
 
 
-def test_ctrl_c_exits_without_traceback(sandbox: Sandbox, where: dict[str, str]) -> None:
-    session_id = start_session(where)
+def test_ctrl_c_exits_without_traceback(sandbox: Sandbox, env: dict[str, str]) -> None:
+    session_id = start_session(env)
     polled = request_arrived(sandbox)
     process = subprocess.Popen(
         [sys.executable, "-m", "zignsec", "wait", session_id],
-        env={"PATH": os.environ["PATH"], **where},
+        env={"PATH": os.environ["PATH"], **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -313,39 +321,39 @@ def test_webhook_is_verified(listener: Listener, tmp_path: Path) -> None:
     wrong = {"ZIGNSEC_WEBHOOK_SECRET": "top-secret"}
     by_file = ("--secret-file", str(secret_file))
 
-    for ran in (
+    for completed in (
         run(*signed, body=hook.body, environment=right),
         run(*signed, "-", body=hook.body, environment=right),
         run(*signed, str(file), environment=right),
         run(*signed, str(file), *by_file, environment=wrong),
     ):
-        assert (ran.code, ran.err) == (DONE, "")
-        assert ran.out.splitlines() == [
+        assert (completed.code, completed.err) == (DONE, "")
+        assert completed.out.splitlines() == [
             "name          session_created",
             f"session_id    {session.id}",
             "status        pending",
         ]
-    ran = run(*signed, "--json", body=hook.body, environment=right)
-    assert ran.json["session_id"] == session.id
-    assert ran.json["data"] == json.loads(hook.body)
+    completed = run(*signed, "--json", body=hook.body, environment=right)
+    assert completed.json["session_id"] == session.id
+    assert completed.json["data"] == json.loads(hook.body)
 
-    for ran in (
+    for completed in (
         run(*signed, body=hook.body + b"\n", environment=right),
         run(*signed, body=hook.body, environment=wrong),
         run("verify-webhook", "--signature", "", str(file), environment=right),
     ):
-        assert (ran.code, ran.out) == (WEBHOOK_REJECTED, "")
-        assert ran.err.startswith("WebhookSignatureError: ")
-        assert "top-secret" not in ran.err
+        assert (completed.code, completed.out) == (WEBHOOK_REJECTED, "")
+        assert completed.err.startswith("WebhookSignatureError: ")
+        assert "top-secret" not in completed.err
 
     secret_file.write_text("\n")
-    for ran in (
+    for completed in (
         run(*signed, str(file)),
         run(*signed, str(file), *by_file, environment=right),
         run(*signed, str(file), "--secret-file", str(tmp_path / "none"), environment=right),
         run(*signed, str(tmp_path / "none"), environment=right),
     ):
-        assert (ran.code, ran.out) == (CONFIGURATION, "")
+        assert (completed.code, completed.out) == (CONFIGURATION, "")
 
 
 def test_tolerance_accepts_stored_webhooks() -> None:
@@ -354,41 +362,41 @@ def test_tolerance_accepts_stored_webhooks() -> None:
     right = {"ZIGNSEC_WEBHOOK_SECRET": SECRET}
     assert run(*kept, body=body, environment=right).code == WEBHOOK_REJECTED
     assert run(*kept, "--tolerance", "2000", body=body, environment=right).code == DONE
-    ran = run(*kept, "--tolerance", "none", body=body, environment=right)
-    assert ran.code == DONE
+    completed = run(*kept, "--tolerance", "none", body=body, environment=right)
+    assert completed.code == DONE
     # Control characters are escaped.
-    assert ran.out.splitlines()[0] == r"name          '\x1b[2J'"
+    assert completed.out.splitlines()[0] == r"name          '\x1b[2J'"
 
 
 def check(environment: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
     """The exit code and result of `check`. An error is reduced to the name of its class."""
-    ran = run("check", "--json", environment=environment)
-    result = ran.json
+    completed = run("check", "--json", environment=environment)
+    result = completed.json
     if "error" in result:
-        assert ran.err == f"{result['error']['type']}: {result['error']['message']}\n"
+        assert completed.err == f"{result['error']['type']}: {result['error']['message']}\n"
         result["error"] = result["error"]["type"]
-    return ran.code, result
+    return completed.code, result
 
 
-def test_check_tests_the_key(sandbox: Sandbox, where: dict[str, str]) -> None:
+def test_check_tests_the_key(sandbox: Sandbox, env: dict[str, str]) -> None:
     reached = {"gateway": sandbox.url, "proxy": None, "tls": None, "answered": True}
-    assert check(where) == (DONE, {**reached, "key": "accepted"})
+    assert check(env) == (DONE, {**reached, "key": "accepted"})
     assert sandbox.call("sessions") == []
-    wrong = {**where, "ZIGNSEC_API_KEY": "wrong"}
+    wrong = {**env, "ZIGNSEC_API_KEY": "wrong"}
     refused = {**reached, "key": "refused", "error": "AuthenticationError"}
     assert check(wrong) == (AUTHENTICATION, refused)
     assert check({**wrong, "ZIGNSEC_SECONDARY_API_KEY": sandbox.api_key})[0] == DONE
     sandbox.arm("http-403")
     refused["error"] = "PermissionDeniedError"
-    assert check(where) == (AUTHENTICATION, refused)
+    assert check(env) == (AUTHENTICATION, refused)
     unknown = {**reached, "key": "unknown"}
     sandbox.arm("http-500")
-    assert check(where) == (OTHER_STATUS, {**unknown, "error": "ServerError"})
+    assert check(env) == (OTHER_STATUS, {**unknown, "error": "ServerError"})
     # The invalid key gets the same response.
     sandbox.arm("http-404", times=2)
-    assert check(where) == (NETWORK, {**unknown, "error": "ProtocolError"})
+    assert check(env) == (NETWORK, {**unknown, "error": "ProtocolError"})
 
-    assert run("check", environment=where).out.splitlines() == [
+    assert run("check", environment=env).out.splitlines() == [
         f"gateway       {sandbox.url}",
         "proxy         -",
         "tls           -",
@@ -400,14 +408,14 @@ def test_check_tests_the_key(sandbox: Sandbox, where: dict[str, str]) -> None:
 
 def test_check_reports_unreachable_and_wrong_servers(listener: Listener) -> None:
     unknown = {"proxy": None, "tls": None, "answered": False, "key": "unknown"}
-    where = {"ZIGNSEC_API_KEY": "key", "ZIGNSEC_BASE_URL": listener.url}
-    assert check(where) == (
+    env = {"ZIGNSEC_API_KEY": "key", "ZIGNSEC_BASE_URL": listener.url}
+    assert check(env) == (
         NETWORK,
         {"gateway": listener.url, **unknown, "error": "ProtocolError"},
     )
     with dead_port() as dead:
-        where["ZIGNSEC_BASE_URL"] = f"http://{dead}"
-        assert check(where) == (
+        env["ZIGNSEC_BASE_URL"] = f"http://{dead}"
+        assert check(env) == (
             NETWORK,
             {"gateway": f"http://{dead}", **unknown, "error": "APIConnectionError"},
         )
@@ -416,21 +424,21 @@ def test_check_reports_unreachable_and_wrong_servers(listener: Listener) -> None
 def test_check_tests_the_certificate() -> None:
     with Sandbox("--tls") as box:
         assert box.ca_file is not None
-        where = environment_of(box, SSL_CERT_FILE=box.ca_file)
+        env = environment_of(box, SSL_CERT_FILE=box.ca_file)
         gateway = {"gateway": box.url, "proxy": None}
         good = {**gateway, "tls": "trusted", "answered": True, "key": "accepted"}
-        assert check(where) == (DONE, good)
-        del where["SSL_CERT_FILE"]
+        assert check(env) == (DONE, good)
+        del env["SSL_CERT_FILE"]
         bad = {**gateway, "tls": "failed", "answered": False, "key": "unknown"}
-        assert check(where) == (NETWORK, {**bad, "error": "TLSError"})
-        where["SSL_CERT_FILE"] = box.ca_file
+        assert check(env) == (NETWORK, {**bad, "error": "TLSError"})
+        env["SSL_CERT_FILE"] = box.ca_file
         box.arm("reset")
         lost = {**bad, "tls": "unknown", "error": "APIConnectionError"}
-        assert check(where) == (NETWORK, lost)
+        assert check(env) == (NETWORK, lost)
         box.arm("garbage")
-        assert check(where) == (NETWORK, {**bad, "tls": "trusted", "error": "ProtocolError"})
-        where["SSL_CERT_FILE"] = "/no/such/file"
-        assert check(where) == (CONFIGURATION, {"error": "ConfigurationError"})
+        assert check(env) == (NETWORK, {**bad, "tls": "trusted", "error": "ProtocolError"})
+        env["SSL_CERT_FILE"] = "/no/such/file"
+        assert check(env) == (CONFIGURATION, {"error": "ConfigurationError"})
 
 
 def test_check_shows_the_proxy(tmp_path: Path) -> None:
@@ -439,38 +447,36 @@ def test_check_shows_the_proxy(tmp_path: Path) -> None:
         with Sandbox("--tls", "--allow-host", GATEWAY) as box:
             assert box.ca_file is not None
             gateway = f"https://{GATEWAY}:{box.port}"
-            where = environment_of(
-                box, SSL_CERT_FILE=box.ca_file, **resolving_the_gateway(tmp_path)
-            )
-            where |= {
+            env = environment_of(box, SSL_CERT_FILE=box.ca_file, **resolving_the_gateway(tmp_path))
+            env |= {
                 "ZIGNSEC_BASE_URL": gateway,
                 "HTTPS_PROXY": f"http://some-user:top-secret@{proxy.address}",
             }
-            code, result = check(where)
+            code, result = check(env)
             assert code == DONE
             assert result["proxy"] == f"http://{proxy.address}"
             assert result["tls"] == "trusted"
             assert set(proxy.connects()) == {f"{GATEWAY}:{box.port}"}
-            code, result = check({**where, "NO_PROXY": GATEWAY})
+            code, result = check({**env, "NO_PROXY": GATEWAY})
             assert (code, result["gateway"], result["proxy"]) == (DONE, gateway, None)
     finally:
         proxy.stop()
 
 
 def test_demo_shows_the_result() -> None:
-    ran = run("demo")
-    assert (ran.code, ran.err) == (DONE, "")
-    lines = ran.out.splitlines()
+    completed = run("demo")
+    assert (completed.code, completed.err) == (DONE, "")
+    lines = completed.out.splitlines()
     assert re.search(r"starts session (\S+); its status is pending", lines[1])
     assert "/2fa-ui/2fa/phone/" in lines[2]
     assert re.search(r"enters the code \d{5}", lines[3])
     assert "status        accepted" in lines
     assert "is_verified   yes" in lines
 
-    ran = run("demo", "--json")
-    assert ran.code == DONE
-    assert ran.json["is_verified"] is True
-    assert "The sandbox simulates" in ran.err
+    completed = run("demo", "--json")
+    assert completed.code == DONE
+    assert completed.json["is_verified"] is True
+    assert "The sandbox simulates" in completed.err
 
 
 AS_BROWSER = """
@@ -486,16 +492,16 @@ urllib.request.urlopen(request, timeout=30).close()
 def test_demo_opens_a_browser(tmp_path: Path) -> None:
     browser = tmp_path / "browser.py"
     browser.write_text(AS_BROWSER)
-    ran = run("demo", "--browser", environment={"BROWSER": f"{sys.executable} {browser} %s"})
-    assert (ran.code, ran.err) == (NOT_VERIFIED, "")
-    assert "Read the SMS at http://127.0.0.1:" in ran.out
-    assert "status        cancelled\n" in ran.out
+    completed = run("demo", "--browser", environment={"BROWSER": f"{sys.executable} {browser} %s"})
+    assert (completed.code, completed.err) == (NOT_VERIFIED, "")
+    assert "Read the SMS at http://127.0.0.1:" in completed.out
+    assert "status        cancelled\n" in completed.out
 
 
 def test_exit_codes_are_documented() -> None:
-    ran = run("--help")
-    assert ran.code == DONE
-    in_help = dict(re.findall(r"^  (\d+) +(\S.*(?:\n {7}.*)?)$", ran.out, re.MULTILINE))
+    completed = run("--help")
+    assert completed.code == DONE
+    in_help = dict(re.findall(r"^  (\d+) +(\S.*(?:\n {7}.*)?)$", completed.out, re.MULTILINE))
     in_help = {int(code): " ".join(text.split()) for code, text in in_help.items()}
     assert list(in_help) == [*range(10), INTERRUPTED]
     readme = (ROOT / "py/README.md").read_text()

@@ -61,14 +61,14 @@ os._exit(0)
 
 
 def test_default_client_is_created_once_from_the_environment(sandbox: Sandbox) -> None:
-    where = {
+    env = {
         **os.environ,
         "ZIGNSEC_API_KEY": sandbox.api_key,
         "ZIGNSEC_BASE_URL": sandbox.url,
     }
-    ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=where, stdout=subprocess.PIPE, text=True, timeout=60
+    completed = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=env, stdout=subprocess.PIPE, text=True, timeout=60
     )
-    assert ran.returncode == 0
-    assert len(set(ran.stdout.split())) == 2
+    assert completed.returncode == 0
+    assert len(set(completed.stdout.split())) == 2
     assert len(sandbox.call("sessions")) == 10

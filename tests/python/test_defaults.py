@@ -60,7 +60,9 @@ def in_stub(node: ast.FunctionDef) -> dict[str, object]:
     """The defaults of a function in the stub."""
     arguments = node.args
     named = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    found = {each.arg: default and ast.literal_eval(default) for each, default in named}
+    found: dict[str, object] = {
+        each.arg: default and ast.literal_eval(default) for each, default in named
+    }
     return without_others(found)
 
 

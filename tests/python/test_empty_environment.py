@@ -32,7 +32,7 @@ class Environment:
 
     def python(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         """Run the Python of the environment; return its exit code and output."""
-        ran = subprocess.run(
+        completed = subprocess.run(
             [self._folder / "bin/python", *arguments],
             env={"PATH": os.environ["PATH"], **environment},
             cwd=self._folder,
@@ -40,7 +40,7 @@ class Environment:
             text=True,
             timeout=100,
         )
-        return ran.returncode, ran.stdout, ran.stderr
+        return completed.returncode, completed.stdout, completed.stderr
 
 
 IMPORTED = """

@@ -74,7 +74,7 @@ def start(client: zignsec.Client, phone_number: str) -> zignsec.Session:
     )
 
 
-def own_port(stack: ExitStack, queue: int | None) -> socket.socket:
+def reserved_port(stack: ExitStack, queue: int | None) -> socket.socket:
     """A port that accepts so many connections and stays silent; None: nothing listens on it."""
     port = stack.enter_context(socket.socket())
     port.bind(("127.0.0.1", 0))
@@ -106,8 +106,8 @@ def run(row: Case, call: str, servers: Servers) -> None:
     box = servers.secure if of_secure else servers.plain
     silent = setup in ("silent", "silent-tls")
     with ExitStack() as stack:
-        port = own_port(stack, 16 if silent else 0 if setup == "full" else None)
-        elsewhere = own_port(stack, 16)
+        port = reserved_port(stack, 16 if silent else 0 if setup == "full" else None)
+        elsewhere = reserved_port(stack, 16)
         authority = f"127.0.0.1:{port.getsockname()[1]}"
         base_url = {
             None: box.url,

@@ -150,5 +150,5 @@ except zignsec.ServerError:
 def test_no_output_without_logging_configuration(sandbox: Sandbox) -> None:
     sandbox.arm("http-500")
     command = [sys.executable, "-c", UNCONFIGURED, sandbox.api_key, sandbox.url]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "", "")

@@ -57,14 +57,14 @@ print(len(gc.get_objects()) - objects, cycles, grown)
 
 
 def test_ten_thousand_calls_leak_nothing(sandbox: Sandbox) -> None:
-    ran = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", PROGRAM, sandbox.api_key, sandbox.url],
         capture_output=True,
         text=True,
         timeout=110,
     )
-    assert ran.returncode == 0, ran.stderr
-    objects, cycles, grown_kib = map(int, ran.stdout.split())
+    assert completed.returncode == 0, completed.stderr
+    objects, cycles, grown_kib = map(int, completed.stdout.split())
     assert objects < 50
     # The garbage collector was off, so reference cycles would remain.
     assert cycles == 0

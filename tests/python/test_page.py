@@ -20,8 +20,8 @@ EXAMPLE = {
 
 def curl(*arguments: str) -> dict[str, Any]:
     command = ["curl", "--silent", "--show-error", "--fail", "--noproxy", "*", *arguments]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    return cast("dict[str, Any]", json.loads(ran.stdout))
+    completed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    return cast("dict[str, Any]", json.loads(completed.stdout))
 
 
 def test_documented_requests_return_the_documented_fields(sandbox: Sandbox) -> None:

@@ -32,11 +32,11 @@ def test_panic_becomes_internal_error_and_the_process_survives(
     shutil.copytree(Path(zignsec.__file__).parent, package)
     (extension,) = package.glob("_zignsec*.so")
     shutil.copyfile(os.environ["ZIGNSEC_TEST_PANIC_EXTENSION"], extension)
-    ran = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", PROGRAM, sandbox.api_key, sandbox.url],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert ran.stdout == "alive\n", ran.stderr
+    assert completed.stdout == "alive\n", completed.stderr

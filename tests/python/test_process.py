@@ -19,8 +19,8 @@ def run(program: str, *arguments: str) -> None:
     """Run a program in a new process."""
     # Python warns about a fork while other threads run; some programs test exactly that.
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program, *arguments]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=100)
-    assert (ran.returncode, ran.stderr) == (0, "")
+    completed = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert (completed.returncode, completed.stderr) == (0, "")
 
 
 # The alarm ends a child that hangs.

@@ -12,7 +12,7 @@ import trustme
 from network import (
     ANY_ADDRESS,
     GATEWAY,
-    Ran,
+    Completed,
     ScriptedProxy,
     Squid,
     Tinyproxy,
@@ -53,7 +53,7 @@ def proxy(start_tinyproxy: Callable[..., Tinyproxy]) -> Tinyproxy:
     return start_tinyproxy()
 
 
-def to_gateway(box: Sandbox, *calls: str, host: str = GATEWAY, **how: Any) -> Ran:
+def to_gateway(box: Sandbox, *calls: str, host: str = GATEWAY, **how: Any) -> Completed:
     """Make calls to the sandbox by a host name that is not loopback; by default one POST."""
     how.setdefault("ca_file", box.ca_file)
     return call(*(calls or ("POST",)), base_url=f"https://{host}:{box.port}", **how)
@@ -61,7 +61,7 @@ def to_gateway(box: Sandbox, *calls: str, host: str = GATEWAY, **how: Any) -> Ra
 
 @pytest.mark.parametrize("scheme", ["http://", "HTTP://", ""])
 def test_proxy_option_is_used(gateway: Sandbox, proxy: Tinyproxy, scheme: str) -> None:
-    assert to_gateway(gateway, proxy=scheme + proxy.address).outcome.session_id
+    assert to_gateway(gateway, proxy=scheme + proxy.address).result.session_id
     assert proxy.connects() == [f"{GATEWAY}:{gateway.port}"]
     assert len(gateway.requests()) == 1
 
@@ -84,7 +84,7 @@ def test_proxy_variable_is_used(
     with dead_port() as dead:
         environment = dict.fromkeys(used, f"http://{proxy.address}")
         environment |= dict.fromkeys(unused, f"http://{dead}")
-        assert to_gateway(gateway, environment=environment).outcome.session_id
+        assert to_gateway(gateway, environment=environment).result.session_id
     assert len(proxy.connects()) == 1
 
 
@@ -92,15 +92,15 @@ def test_option_has_priority_over_variables(gateway: Sandbox, proxy: Tinyproxy) 
     with dead_port() as dead:
         # NO_PROXY does not apply to the option.
         environment = {"HTTPS_PROXY": f"http://{dead}", "NO_PROXY": "*"}
-        ran = to_gateway(gateway, environment=environment, proxy=f"http://{proxy.address}")
-    assert ran.outcome.session_id
+        completed = to_gateway(gateway, environment=environment, proxy=f"http://{proxy.address}")
+    assert completed.result.session_id
     assert len(proxy.connects()) == 1
 
 
 def test_tunnel_is_reused(gateway: Sandbox, proxy: Tinyproxy) -> None:
-    ran = to_gateway(gateway, *["POST", "GET"] * 10, proxy=f"http://{proxy.address}")
-    assert all(one.session_id or one.status_code == 404 for one in ran.outcomes)
-    assert len(ran.outcomes) == len(gateway.requests()) == 20
+    completed = to_gateway(gateway, *["POST", "GET"] * 10, proxy=f"http://{proxy.address}")
+    assert all(one.session_id or one.status_code == 404 for one in completed.results)
+    assert len(completed.results) == len(gateway.requests()) == 20
     assert len({request["connection"] for request in gateway.requests()}) == 1
     assert len(proxy.connects()) == 1
 
@@ -121,12 +121,12 @@ def named(way: str, url: str) -> dict[str, Any]:
 def test_proxy_login_is_sent_to_the_proxy_only(
     gateway: Sandbox, proxy_with_login: Squid, way: str
 ) -> None:
-    ran = to_gateway(gateway, **named(way, f"http://{LOGIN}@{proxy_with_login.address}"))
-    assert ran.outcome.session_id
+    completed = to_gateway(gateway, **named(way, f"http://{LOGIN}@{proxy_with_login.address}"))
+    assert completed.result.session_id
     # The gateway does not receive the login.
     (request,) = gateway.requests()
     assert "proxy-authorization" not in request["headers"]
-    assert_no_secret_in(ran)
+    assert_no_secret_in(completed)
 
 
 @pytest.mark.parametrize("way", ["proxy", "HTTPS_PROXY", "all_proxy"])
@@ -137,20 +137,20 @@ def test_rejected_proxy_login_is_reported_as_407(
     gateway: Sandbox, proxy_with_login: Squid, way: str, login: str
 ) -> None:
     url = f"http://{login}{proxy_with_login.address}"
-    ran = to_gateway(gateway, max_retries=0, **named(way, url))
-    assert ran.outcome.code == CONNECT
-    assert "proxy" in ran.outcome.message
-    assert "407" in ran.outcome.message
-    assert not ran.outcome.in_doubt
+    completed = to_gateway(gateway, max_retries=0, **named(way, url))
+    assert completed.result.code == CONNECT
+    assert "proxy" in completed.result.message
+    assert "407" in completed.result.message
+    assert not completed.result.in_doubt
     assert gateway.requests() == []
-    assert_no_secret_in(ran)
+    assert_no_secret_in(completed)
 
 
-def assert_no_secret_in(ran: Ran) -> None:
+def assert_no_secret_in(completed: Completed) -> None:
     logins = [LOGIN, f"{USER}:wrong-word", f"{USER}:", f"other-user:{PASSWORD}"]
     encoded = [base64.b64encode(login.encode()).decode() for login in logins]
     for secret in [USER, PASSWORD, "wrong-word", "other-user", *encoded]:
-        assert secret not in ran.printed
+        assert secret not in completed.printed
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_login_in_proxy_url_is_percent_decoded(
 ) -> None:
     proxy = squid_with_login(user, password)
     try:
-        assert to_gateway(gateway, proxy=f"http://{in_url}@{proxy.address}").outcome.session_id
+        assert to_gateway(gateway, proxy=f"http://{in_url}@{proxy.address}").result.session_id
     finally:
         proxy.stop()
 
@@ -237,7 +237,7 @@ def is_proxied(
     """Whether the call used the proxy. A direct connection also works."""
     environment = {name: text.replace("PORT", str(box.port)) for name, text in environment.items()}
     environment |= {"HTTPS_PROXY": f"http://{proxy.address}", **resolving_the_gateway(folder)}
-    assert to_gateway(box, environment=environment, host=host).outcome.session_id
+    assert to_gateway(box, environment=environment, host=host).result.session_id
     assert len(box.requests()) == 1
     assert len(proxy.connects()) <= 1
     return len(proxy.connects()) == 1
@@ -246,31 +246,31 @@ def is_proxied(
 def test_option_none_means_direct_connection(gateway: Sandbox, tmp_path: Path) -> None:
     with dead_port() as dead:
         environment = {"HTTPS_PROXY": f"http://{dead}", **resolving_the_gateway(tmp_path)}
-        assert to_gateway(gateway, environment=environment, proxy="none").outcome.session_id
+        assert to_gateway(gateway, environment=environment, proxy="none").result.session_id
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "sandbox.localhost"])
 def test_loopback_never_uses_a_proxy(gateway: Sandbox, host: str) -> None:
     with dead_port() as dead:
         environment = dict.fromkeys(["HTTPS_PROXY", "ALL_PROXY"], f"http://{dead}")
-        ran = to_gateway(gateway, host=host, environment=environment, proxy=f"http://{dead}")
-    assert ran.outcome.session_id
+        completed = to_gateway(gateway, host=host, environment=environment, proxy=f"http://{dead}")
+    assert completed.result.session_id
 
 
 def test_unreachable_proxy_is_a_connect_error(gateway: Sandbox) -> None:
     with dead_port() as dead:
-        outcome = to_gateway(gateway, proxy=f"http://{dead}", max_retries=1).outcome
-    assert (outcome.code, outcome.attempts, outcome.in_doubt) == (CONNECT, 2, False)
+        result = to_gateway(gateway, proxy=f"http://{dead}", max_retries=1).result
+    assert (result.code, result.attempts, result.in_doubt) == (CONNECT, 2, False)
 
 
 def test_target_rejected_by_proxy_is_reported_as_403(
     gateway: Sandbox, start_tinyproxy: Callable[..., Tinyproxy]
 ) -> None:
     proxy = start_tinyproxy("ConnectPort 1")
-    outcome = to_gateway(gateway, proxy=f"http://{proxy.address}", max_retries=0).outcome
-    assert outcome.code == CONNECT
-    assert "403" in outcome.message
-    assert not outcome.in_doubt
+    result = to_gateway(gateway, proxy=f"http://{proxy.address}", max_retries=0).result
+    assert result.code == CONNECT
+    assert "403" in result.message
+    assert not result.in_doubt
 
 
 @pytest.mark.parametrize(
@@ -289,14 +289,14 @@ def test_invalid_proxy_response(
     gateway: Sandbox, response: bytes, code: int, attempts: int
 ) -> None:
     with ScriptedProxy(response) as proxy:
-        outcome = to_gateway(gateway, proxy=f"http://{proxy.address}", max_retries=1).outcome
-    assert (outcome.code, outcome.attempts, outcome.in_doubt) == (code, attempts, False)
+        result = to_gateway(gateway, proxy=f"http://{proxy.address}", max_retries=1).result
+    assert (result.code, result.attempts, result.in_doubt) == (code, attempts, False)
     assert len(proxy.heads) == attempts
 
 
 def test_silent_proxy_times_out_after_connect_timeout(gateway: Sandbox) -> None:
     with ScriptedProxy(None) as proxy:
-        outcome = to_gateway(
+        result = to_gateway(
             gateway,
             proxy=f"http://{proxy.address}",
             connect_timeout=0.3,
@@ -304,8 +304,8 @@ def test_silent_proxy_times_out_after_connect_timeout(gateway: Sandbox) -> None:
             attempt_timeout=600,
             timeout=600,
             max_retries=1,
-        ).outcome
-    assert (outcome.code, outcome.attempts, outcome.in_doubt) == (TIMEOUT, 2, False)
+        ).result
+    assert (result.code, result.attempts, result.in_doubt) == (TIMEOUT, 2, False)
     assert len(proxy.heads) == 2
 
 
@@ -331,17 +331,17 @@ def test_https_proxy_and_gateway_have_separate_handshakes(
     of_both.write_bytes(of_proxy.read_bytes() + Path(gateway.ca_file).read_bytes())
     how = named(way, f"https://{https_proxy.address}")
 
-    ran = to_gateway(gateway, *["POST"] * 20, ca_file=str(of_both), **how)
-    assert all(one.session_id for one in ran.outcomes)
+    completed = to_gateway(gateway, *["POST"] * 20, ca_file=str(of_both), **how)
+    assert all(one.session_id for one in completed.results)
     assert len({request["connection"] for request in gateway.requests()}) == 1
 
     # Both must be trusted. The message says which certificate was rejected.
     gateway.reset()
     for ca_file, is_proxy in ((gateway.ca_file, True), (str(of_proxy), False)):
-        outcome = to_gateway(gateway, ca_file=ca_file, **how).outcome
-        assert (outcome.code, outcome.attempts, outcome.in_doubt) == (TLS, 1, False)
-        assert "ca_file" in outcome.message
-        assert ("TLS connection to the proxy failed" in outcome.message) == is_proxy
+        result = to_gateway(gateway, ca_file=ca_file, **how).result
+        assert (result.code, result.attempts, result.in_doubt) == (TLS, 1, False)
+        assert "ca_file" in result.message
+        assert ("TLS connection to the proxy failed" in result.message) == is_proxy
     assert gateway.requests() == []
 
 
@@ -350,6 +350,6 @@ def test_https_proxy_certificate_must_match_its_name(
 ) -> None:
     proxy_ca.cert_pem.write_to_path(tmp_path / "proxy.pem")
     url = f"https://{https_proxy.address}".replace("127.0.0.1", "localhost")
-    outcome = to_gateway(gateway, ca_file=str(tmp_path / "proxy.pem"), proxy=url).outcome
-    assert (outcome.code, outcome.attempts) == (TLS, 1)
-    assert "name" in outcome.message
+    result = to_gateway(gateway, ca_file=str(tmp_path / "proxy.pem"), proxy=url).result
+    assert (result.code, result.attempts) == (TLS, 1)
+    assert "name" in result.message

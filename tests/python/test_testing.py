@@ -223,22 +223,22 @@ def run_pytest(folder: Path, *options: str, **how: Any) -> subprocess.CompletedP
 def test_fixture_provides_a_sandbox_for_each_test(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(PLUGIN_USER)
     reading, writing = os.pipe()
-    where = {**os.environ, "URLS_FD": str(writing)}
-    ran = run_pytest(tmp_path, env=where, pass_fds=[writing])
+    env = {**os.environ, "URLS_FD": str(writing)}
+    completed = run_pytest(tmp_path, env=env, pass_fds=[writing])
     os.close(writing)
     with os.fdopen(reading) as pipe:
         urls = pipe.read().split()
-    assert "2 passed" in ran.stdout, ran.stdout
+    assert "2 passed" in completed.stdout, completed.stdout
     assert len(set(urls)) == 2
     assert all(map(is_gone, urls))
 
-    ran = run_pytest(tmp_path, "--fixtures")
-    assert "zignsec_sandbox -- " in ran.stdout
-    assert "A new sandbox gateway for each test" in ran.stdout
+    completed = run_pytest(tmp_path, "--fixtures")
+    assert "zignsec_sandbox -- " in completed.stdout
+    assert "A new sandbox gateway for each test" in completed.stdout
 
 
 def test_tests_of_the_readme_pass(tmp_path: Path) -> None:
     (code,) = (code for code in programs("py/README.md", "python") if "zignsec_sandbox" in code)
     (tmp_path / "test_it.py").write_text(code)
-    ran = run_pytest(tmp_path)
-    assert "2 passed" in ran.stdout, ran.stdout
+    completed = run_pytest(tmp_path)
+    assert "2 passed" in completed.stdout, completed.stdout

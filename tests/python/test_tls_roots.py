@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import trustme
-from network import GATEWAY, Ran, Squid, call, program, squid_that_inspects
+from network import GATEWAY, Completed, Squid, call, program, squid_that_inspects
 from sandbox import Sandbox
 
 CONFIGURATION, TLS = 2, 11
@@ -31,7 +31,7 @@ class Inspected:
     wrong: Path
     """The certificate of another CA."""
 
-    def call(self, **how: Any) -> Ran:
+    def call(self, **how: Any) -> Completed:
         url = f"https://{GATEWAY}:{self.gateway.port}"
         return call("POST", base_url=url, proxy=f"http://{self.proxy.address}", **how)
 
@@ -69,17 +69,17 @@ def as_value_of(variable: str, certificate: Path, folder: Path) -> str:
     return str(certificate)
 
 
-def assert_trusted(ran: Ran, inspected: Inspected) -> None:
-    assert ran.outcome.session_id, ran.printed
+def assert_trusted(completed: Completed, inspected: Inspected) -> None:
+    assert completed.result.session_id, completed.printed
     # The proxy adds this header when it reads a request.
     assert "x-forwarded-for" in inspected.gateway.requests()[0]["headers"]
 
 
-def assert_not_trusted(ran: Ran) -> None:
-    outcome = ran.outcome
-    assert (outcome.code, outcome.attempts, outcome.in_doubt) == (TLS, 1, False)
-    assert "UnknownIssuer" in outcome.message
-    assert "(if a proxy inspects TLS, set ca_file to its certificate)" in outcome.message
+def assert_not_trusted(completed: Completed) -> None:
+    result = completed.result
+    assert (result.code, result.attempts, result.in_doubt) == (TLS, 1, False)
+    assert "UnknownIssuer" in result.message
+    assert "(if a proxy inspects TLS, set ca_file to its certificate)" in result.message
 
 
 def test_inspecting_proxy_is_not_trusted_by_default(inspected: Inspected) -> None:
@@ -191,9 +191,9 @@ def test_usable_ca_setting_does_not_hide_an_unusable_one(
         (file, f"{folder}:{missing}", "SSL_CERT_DIR"),
     ):
         environment = {"SSL_CERT_FILE": of_file, "SSL_CERT_DIR": of_folder}
-        outcome = inspected.call(environment=environment).outcome
-        assert outcome.code == CONFIGURATION
-        assert reported in outcome.message
+        result = inspected.call(environment=environment).result
+        assert result.code == CONFIGURATION
+        assert reported in result.message
 
 
 @pytest.mark.parametrize("named", ["ca_file", "SSL_CERT_FILE"])
@@ -205,8 +205,8 @@ def assert_named_in_an_error(inspected: Inspected, named: str, path: Path) -> No
     # The next setting is never used instead.
     environment = {"CURL_CA_BUNDLE": str(inspected.right)}
     if named == "ca_file":
-        ran = inspected.call(ca_file=str(path), environment=environment)
+        completed = inspected.call(ca_file=str(path), environment=environment)
     else:
-        ran = inspected.call(environment={**environment, named: str(path)})
-    assert (ran.outcome.code, ran.outcome.attempts) == (CONFIGURATION, 0)
-    assert named in ran.outcome.message
+        completed = inspected.call(environment={**environment, named: str(path)})
+    assert (completed.result.code, completed.result.attempts) == (CONFIGURATION, 0)
+    assert named in completed.result.message

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 import zignsec
-from cases import cases, expect, named
+from cases import cases, each_case_of, expect
 from sandbox import Sandbox
 
 SESSION_ID = "55c20771-9d75-4241-8e0f-94d3a37671ca"
@@ -29,7 +29,7 @@ def value(given: Any) -> Any:
     return given
 
 
-@named("arguments.json")
+@each_case_of("arguments.json")
 def test_invalid_arguments_are_rejected_and_nothing_is_sent(
     case: dict[str, Any], plain: Sandbox
 ) -> None:
@@ -54,7 +54,7 @@ def test_invalid_arguments_are_rejected_and_nothing_is_sent(
     assert plain.requests() == []
 
 
-@named("sessions.json")
+@each_case_of("sessions.json")
 def test_session_responses_are_decoded_as_specified(case: dict[str, Any], plain: Sandbox) -> None:
     plain.reset()
     client = zignsec.Client(plain.api_key, base_url=plain.url)
@@ -79,7 +79,7 @@ def webhook_of(case: dict[str, Any]) -> tuple[bytes, str | None, str]:
     return sent, value(case["signature"]), value(case.get("secret", "a-secret-of-hooks"))
 
 
-@named("webhooks.json")
+@each_case_of("webhooks.json")
 def test_webhooks_are_verified_as_specified(case: dict[str, Any]) -> None:
     body, signature, secret = webhook_of(case)
     tolerance = case.get("tolerance_s")

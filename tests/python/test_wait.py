@@ -10,7 +10,7 @@ import zignsec
 from sandbox import Sandbox
 from steps import start_session
 
-QUICK = 0.02
+POLL_INTERVAL = 0.02
 
 
 def test_wait_ends_with_the_result(sandbox: Sandbox, client: zignsec.Client) -> None:
@@ -31,7 +31,7 @@ def test_wait_ends_with_the_result(sandbox: Sandbox, client: zignsec.Client) -> 
 
     user = threading.Thread(target=accept)
     user.start()
-    session = client.wait_for_session(session_id, poll_interval=QUICK, on_poll=on_poll)
+    session = client.wait_for_session(session_id, poll_interval=POLL_INTERVAL, on_poll=on_poll)
     user.join()
     assert session.is_verified
     assert [status for status, _ in polls[:2]] == ["pending", "pending"]
@@ -43,16 +43,16 @@ def test_wait_timeout_reports_last_status_and_error(
     sandbox: Sandbox, client: zignsec.Client
 ) -> None:
     session_id = start_session(client)
-    impatient = client.with_options(max_retries=0)
+    no_retries = client.with_options(max_retries=0)
     sandbox.arm("http-503")
     with pytest.raises(zignsec.WaitTimeoutError, match=r"pending.*503") as caught:
-        impatient.wait_for_session(session_id, timeout=0.3, poll_interval=QUICK)
+        no_retries.wait_for_session(session_id, timeout=0.3, poll_interval=POLL_INTERVAL)
     assert isinstance(caught.value, TimeoutError)
     assert caught.value.attempts == len(sandbox.requests()) - 1
 
     sandbox.arm("answer", status=429, headers={"retry-after": "3600"})
     with pytest.raises(zignsec.WaitTimeoutError) as caught:
-        impatient.wait_for_session(session_id)
+        no_retries.wait_for_session(session_id)
     assert caught.value.retry_after == 3600
 
 
@@ -64,7 +64,7 @@ def test_on_poll_stops_the_wait_with_false(client: zignsec.Client) -> None:
         return next(results)
 
     with pytest.raises(zignsec.CallCancelledError) as caught:
-        client.wait_for_session(session_id, poll_interval=QUICK, on_poll=on_poll)
+        client.wait_for_session(session_id, poll_interval=POLL_INTERVAL, on_poll=on_poll)
     assert caught.value.attempts == 3
     assert not caught.value.in_doubt
     assert client.get_session(session_id).status == "pending"
@@ -83,7 +83,7 @@ def test_exception_of_on_poll_ends_the_wait(
         raise raised
 
     with pytest.raises(type(raised)) as caught:
-        client.wait_for_session(session_id, poll_interval=QUICK, on_poll=on_poll)
+        client.wait_for_session(session_id, poll_interval=POLL_INTERVAL, on_poll=on_poll)
     assert caught.value is raised
     assert client.get_session(session_id).id == session_id
 
@@ -103,7 +103,9 @@ def test_on_poll_can_make_calls(sandbox: Sandbox, client: zignsec.Client) -> Non
         assert client.wait_for_session(other_id).is_verified
         sandbox.user(session_id, "accept")
 
-    assert client.wait_for_session(session_id, poll_interval=QUICK, on_poll=on_poll).is_verified
+    assert client.wait_for_session(
+        session_id, poll_interval=POLL_INTERVAL, on_poll=on_poll
+    ).is_verified
 
 
 def test_permanent_error_ends_the_wait(client: zignsec.Client) -> None:
