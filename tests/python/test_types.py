@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         zignsec.AsyncClient("key", time_out=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         zignsec.AsyncClient(auth_scheme="bearer")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         await client.start_phone_2fa("+46701740605")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        assert_type(client.with_options(timeout=1, max_retries=0), zignsec.AsyncClient)
         await client.wait_for_session("id", timeout="1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     def of_a_session(session: zignsec.Session) -> None:

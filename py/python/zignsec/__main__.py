@@ -101,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     added = command(start, "start a session and print the URL for the user", account)
-    added.add_argument("phone_number", metavar="PHONE_NUMBER", help="such as +46701740605")
+    added.add_argument(
+        "phone_number", metavar="PHONE_NUMBER", help="in E.164 format, such as +46701740605"
+    )
     added.add_argument(
         "--redirect-success",
         metavar="URL",

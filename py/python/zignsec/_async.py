@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
 
-T = TypeVar("T")
+R = TypeVar("R")
 
 # The number of calls that run at the same time; more calls wait in a queue.
 _MAX_THREADS = 32
@@ -40,11 +40,8 @@ def _same_arguments_as_client(
 
 
 def _same_arguments(
-    method: Callable[Concatenate[Client, P], T],
-) -> Callable[
-    [Callable[..., Coroutine[Any, Any, T]]],
-    Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]],
-]:
+    method: Callable[Concatenate[Client, P], object],
+) -> Callable[[Callable[..., R]], Callable[Concatenate[AsyncClient, P], R]]:
     """Give a method the signature of a method of ``Client``, for type checkers and ``help()``."""
 
     def decorate(function: Any) -> Any:
@@ -116,13 +113,12 @@ class AsyncClient:
                 if not await operation.sleep(wait.pause()):
                     raise wait.cancelled()
 
-    def with_options(
-        self, *, timeout: float | None = None, max_retries: int | None = None
-    ) -> AsyncClient:
+    @_same_arguments(Client.with_options)
+    def with_options(self, **limits: Any) -> AsyncClient:
         """Create a client that shares connections and keys with this one, but not its threads. See
         ``Client.with_options``."""
         other = object.__new__(AsyncClient)
-        other._client = self._client.with_options(timeout=timeout, max_retries=max_retries)
+        other._client = self._client.with_options(**limits)
         other._pool = _Pool()
         return other
 
@@ -195,7 +191,7 @@ class _Operation:
         self._pool.operations.discard(self)
         self._client.close()
 
-    async def run(self, call: Callable[[Client], T]) -> T:
+    async def run(self, call: Callable[[Client], R]) -> R:
         """Make a call on a thread."""
         running = self._pool.threads.submit(call, self._client)
         self._pool.calls.add(running)
