@@ -1,8 +1,8 @@
-// Fetches the page anew whenever something has changed, and puts the new lists in the place of the old.
+// Fetches the page after every change and replaces the lists in place.
 "use strict";
 
 const live = document.getElementById("live");
-const still = document.getElementById("still");
+const refreshLink = document.getElementById("refresh");
 let busy = false;
 let stale = false;
 
@@ -13,12 +13,14 @@ async function refresh() {
   }
   busy = true;
   try {
-    const answer = await fetch("/");
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const response = await fetch("/");
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const old of document.querySelectorAll("[data-live]")) {
       const list = fresh.getElementById(old.id);
-      // What has the focus is in somebody's hand; the next change finds it free.
-      if (!list || list.innerHTML === old.innerHTML || (old.contains(document.activeElement) && old !== document.activeElement)) continue;
+      // A list that contains the focus stays: the user may be about to use it.
+      const focused = document.activeElement;
+      const inUse = old.contains(focused) && old !== focused;
+      if (!list || list.innerHTML === old.innerHTML || inUse) continue;
       const open = Array.from(old.querySelectorAll("details[open]"), (details) => details.id);
       old.replaceChildren(...list.childNodes);
       for (const id of open) document.getElementById(id)?.setAttribute("open", "");
@@ -32,15 +34,15 @@ async function refresh() {
   }
 }
 
-function connected(yes) {
-  live.hidden = !yes;
-  still.hidden = yes;
+function setConnected(connected) {
+  live.hidden = !connected;
+  refreshLink.hidden = connected;
 }
 
 const changes = new EventSource("/_sandbox/events");
 changes.onmessage = refresh;
 changes.onopen = () => {
-  connected(true);
+  setConnected(true);
   refresh();
 };
-changes.onerror = () => connected(false);
+changes.onerror = () => setConnected(false);

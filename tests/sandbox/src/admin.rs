@@ -1,66 +1,66 @@
-//! The sandbox's own routes: everything that a test or the dashboard may look at or change.
+//! The admin routes, under `/_sandbox/`: what a test can inspect and change.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::faults;
+use crate::app::App;
+use crate::delivery;
+use crate::faults::{self, ArmFaultRequest};
 use crate::help::{Help, OPENAPI};
-use crate::journal::RecordedRequest;
 use crate::problem::Problem;
+use crate::request_log::RecordedRequest;
 use crate::session::SessionView;
 use crate::sms::Sms;
-use crate::user::{self, Action, Outcome};
-use crate::webhooks::{self, WebhookAttempt};
-use crate::world::World;
+use crate::user::{self, Action, Outcome, UserActionRequest};
+use crate::webhooks::WebhookAttempt;
 
-type Answer<T> = Result<Json<T>, Problem>;
+type JsonResult<T> = Result<Json<T>, Problem>;
 
-pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<World>>)> {
+pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
     vec![
         ("/_sandbox/health", get(async || Json(json!({"status": "ok"})))),
         ("/_sandbox/sessions", get(sessions)),
         ("/_sandbox/sessions/{id}", get(session)),
-        ("/_sandbox/sessions/{id}/user", post(act)),
+        ("/_sandbox/sessions/{id}/user", post(user_action)),
         ("/_sandbox/sms", get(sms)),
         ("/_sandbox/requests", get(requests)),
         ("/_sandbox/faults", get(list_faults).post(arm_fault).delete(clear_faults)),
         ("/_sandbox/webhooks", get(webhooks)),
-        ("/_sandbox/webhooks/{id}/resend", post(resend)),
-        ("/_sandbox/clock", get(tell_time).post(advance)),
+        ("/_sandbox/webhooks/{id}/resend", post(resend_webhook)),
+        ("/_sandbox/clock", get(clock).post(advance_clock)),
         ("/_sandbox/help", get(async || Json(Help::new()))),
         ("/_sandbox/openapi.json", get(async || Json(&*OPENAPI))),
         ("/_sandbox/reset", post(reset)),
     ]
 }
 
-async fn sessions(State(world): State<Arc<World>>) -> Json<Vec<SessionView>> {
-    Json(world.sessions())
+async fn sessions(State(app): State<Arc<App>>) -> Json<Vec<SessionView>> {
+    Json(app.sessions())
 }
 
-async fn session(State(world): State<Arc<World>>, Path(id): Path<String>) -> Answer<SessionView> {
-    world.session(&id, |session, _| session.view(&world.base_url)).map(Json)
+async fn session(State(app): State<Arc<App>>, Path(id): Path<String>) -> JsonResult<SessionView> {
+    app.session_view(&id).map(Json)
 }
 
-async fn act(
-    State(world): State<Arc<World>>,
+async fn user_action(
+    State(app): State<Arc<App>>,
     Path(id): Path<String>,
     body: Bytes,
-) -> Answer<Outcome> {
-    let order: user::Order = read(&body)?;
-    user::act(&world, &id, Action::named(&order.action)?).await.map(Json)
+) -> JsonResult<Outcome> {
+    let UserActionRequest { action } = parse(&body)?;
+    user::act(&app, &id, Action::from_name(&action)?).await.map(Json)
 }
 
-/// The longest that `wait` may ask for.
-const LONGEST_WAIT: f64 = 60.0;
+const MAX_WAIT_SECONDS: f64 = 60.0;
 
 #[derive(Deserialize)]
 struct SmsQuery {
@@ -69,107 +69,93 @@ struct SmsQuery {
 }
 
 async fn sms(
-    State(world): State<Arc<World>>,
-    query: Result<Query<SmsQuery>, axum::extract::rejection::QueryRejection>,
-) -> Answer<Vec<Sms>> {
-    let Query(query) =
-        query.map_err(|error| Problem::field("the query", &format!("cannot be read: {error}")))?;
-    // A plus in a query means a space, and hardly anyone who types one remembers that.
+    State(app): State<Arc<App>>,
+    query: Result<Query<SmsQuery>, QueryRejection>,
+) -> JsonResult<Vec<Sms>> {
+    let Query(query) = query
+        .map_err(|error| Problem::invalid_field("the query", &format!("is invalid: {error}")))?;
+    // An unescaped plus in a query decodes to a space. Most people who type one do not expect that.
     let to =
         query.to.map(|to| to.strip_prefix(' ').map_or(to.clone(), |digits| format!("+{digits}")));
     let wait = match query.wait.map(|wait| wait.parse::<f64>()) {
         None => 0.0,
-        Some(Ok(seconds)) if (0.0..=LONGEST_WAIT).contains(&seconds) => seconds,
+        Some(Ok(seconds)) if (0.0..=MAX_WAIT_SECONDS).contains(&seconds) => seconds,
         Some(_) => {
-            return Err(Problem::field("wait", "must be a number of seconds from 0 to 60"));
+            let reason = "must be a number of seconds from 0 to 60";
+            return Err(Problem::invalid_field("wait", reason));
         }
     };
-    let found = wait_for_sms(&world, to.as_deref(), Duration::from_secs_f64(wait)).await;
-    Ok(Json(found))
+    Ok(Json(app.wait_for_sms(to.as_deref(), Duration::from_secs_f64(wait)).await))
 }
 
-/// Every SMS to a number, newest first, waiting for the first one.
-pub(crate) async fn wait_for_sms(world: &World, to: Option<&str>, patience: Duration) -> Vec<Sms> {
-    let deadline = Instant::now() + patience;
-    loop {
-        let seen = world.change();
-        let found = world.inbox.lock().to(to);
-        let left = deadline.saturating_duration_since(Instant::now());
-        if !found.is_empty() || !world.changed_since(seen, left).await {
-            return found;
-        }
-    }
+async fn requests(State(app): State<Arc<App>>) -> Json<Vec<RecordedRequest>> {
+    Json(app.requests())
 }
 
-async fn requests(State(world): State<Arc<World>>) -> Json<Vec<RecordedRequest>> {
-    Json(world.journal.lock().newest_first())
+async fn list_faults(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(json!({"faults": faults::list(), "armed": app.armed_faults()}))
 }
 
-async fn list_faults(State(world): State<Arc<World>>) -> Json<Value> {
-    Json(json!({"faults": faults::catalogue(), "armed": world.armed.lock().view()}))
+async fn arm_fault(State(app): State<Arc<App>>, body: Bytes) -> JsonResult<Value> {
+    let (fault, times) = parse::<ArmFaultRequest>(&body)?.validate()?;
+    app.arm(fault, times)?;
+    Ok(Json(json!({"armed": app.armed_faults()})))
 }
 
-async fn arm_fault(State(world): State<Arc<World>>, body: Bytes) -> Answer<Value> {
-    let (fault, times) = read::<faults::Order>(&body)?.read()?;
-    world.arm(fault, times)?;
-    Ok(Json(json!({"armed": world.armed.lock().view()})))
-}
-
-async fn clear_faults(State(world): State<Arc<World>>) -> Json<Value> {
-    world.clear_faults();
+async fn clear_faults(State(app): State<Arc<App>>) -> Json<Value> {
+    app.clear_faults();
     Json(json!({"armed": []}))
 }
 
-async fn webhooks(State(world): State<Arc<World>>) -> Json<Vec<WebhookAttempt>> {
-    Json(world.webhooks.lock().newest_first())
+async fn webhooks(State(app): State<Arc<App>>) -> Json<Vec<WebhookAttempt>> {
+    Json(app.webhooks())
 }
 
-async fn resend(State(world): State<Arc<World>>, Path(id): Path<String>) -> Answer<WebhookAttempt> {
-    let unknown = || {
-        Problem::new(StatusCode::NOT_FOUND, "not_found", format!("no webhook has the id {id:?}"))
-    };
-    let id = id.parse().map_err(|_| unknown())?;
-    webhooks::resend(&world, id).await.map(Json)
+async fn resend_webhook(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> JsonResult<WebhookAttempt> {
+    let id = id.parse().map_err(|_| Problem::webhook_not_found(&id))?;
+    delivery::resend(&app, id).await.map(Json)
 }
+
+/// One year.
+const MAX_ADVANCE_SECONDS: f64 = 365.0 * 24.0 * 3600.0;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Advance {
+struct AdvanceRequest {
     advance_s: f64,
 }
 
-async fn tell_time(State(world): State<Arc<World>>) -> Json<Value> {
-    Json(json!({"now": world.clock.now()}))
+async fn clock(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(json!({"now": app.clock.now()}))
 }
 
-async fn advance(State(world): State<Arc<World>>, body: Bytes) -> Answer<Value> {
-    let Advance { advance_s } = read(&body)?;
-    if !(0.0..=LONGEST_ADVANCE).contains(&advance_s) {
-        return Err(Problem::field(
-            "advance_s",
-            "must be a number of seconds from 0 to 31536000, a year",
-        ));
+async fn advance_clock(State(app): State<Arc<App>>, body: Bytes) -> JsonResult<Value> {
+    let AdvanceRequest { advance_s } = parse(&body)?;
+    if !(0.0..=MAX_ADVANCE_SECONDS).contains(&advance_s) {
+        let reason = "must be a number of seconds from 0 to 31536000 (one year)";
+        return Err(Problem::invalid_field("advance_s", reason));
     }
-    world.advance(Duration::from_secs_f64(advance_s));
-    Ok(Json(json!({"now": world.clock.now()})))
+    app.advance(Duration::from_secs_f64(advance_s));
+    Ok(Json(json!({"now": app.clock.now()})))
 }
 
-const LONGEST_ADVANCE: f64 = 365.0 * 24.0 * 3600.0;
-
-async fn reset(State(world): State<Arc<World>>) -> Json<Value> {
-    world.reset();
+async fn reset(State(app): State<Arc<App>>) -> Json<Value> {
+    app.reset();
     Json(json!({"status": "ok"}))
 }
 
-/// Reads an order; JSON of the wrong form is told apart from what is no JSON.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    // serde would also read a list as a struct.
+/// Parses a JSON object. Invalid JSON is a 400, JSON of the wrong form a 422.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // Via a map, because serde would also accept an array for a struct.
     let object = serde_json::from_slice(body).map(|object: Map<String, Value>| object.into());
     object.and_then(|object: Value| serde_json::from_value(object)).map_err(|error| {
         if error.is_data() {
-            Problem::field("the body", &format!("is not as expected: {error}"))
+            Problem::invalid_field("the body", &format!("is invalid: {error}"))
         } else {
-            Problem::malformed(format!("the body is not JSON: {error}"))
+            Problem::malformed_json(&error)
         }
     })
 }

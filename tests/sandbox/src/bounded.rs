@@ -1,35 +1,35 @@
-//! Lists that forget their oldest entries, so that a sandbox left running for a month is as small as a fresh one.
+//! Lists that drop their oldest entries, so that a sandbox can run for weeks in bounded memory.
 
 use std::collections::VecDeque;
 
-/// The newest entries, within a count and a total weight in bytes.
+/// The newest entries, limited by count and by total weight in bytes.
 pub(crate) struct Bounded<T> {
     entries: VecDeque<(T, usize)>,
     weight: usize,
-    most: usize,
-    heaviest: usize,
+    max_entries: usize,
+    max_weight: usize,
 }
 
 impl<T> Bounded<T> {
-    pub(crate) fn new(most: usize, heaviest: usize) -> Self {
-        Self { entries: VecDeque::new(), weight: 0, most, heaviest }
+    pub(crate) fn new(max_entries: usize, max_weight: usize) -> Self {
+        Self { entries: VecDeque::new(), weight: 0, max_entries, max_weight }
     }
 
-    /// Adds the newest entry and returns those that had to go for it. The newest itself always stays.
+    /// Adds an entry and returns the entries that were dropped for it. The new entry always stays.
     pub(crate) fn push(&mut self, entry: T, weight: usize) -> Vec<T> {
         self.entries.push_back((entry, weight));
         self.weight += weight;
-        let mut gone = Vec::new();
+        let mut dropped = Vec::new();
         while self.entries.len() > 1
-            && (self.entries.len() > self.most || self.weight > self.heaviest)
+            && (self.entries.len() > self.max_entries || self.weight > self.max_weight)
         {
             let Some((entry, weight)) = self.entries.pop_front() else {
                 break;
             };
             self.weight -= weight;
-            gone.push(entry);
+            dropped.push(entry);
         }
-        gone
+        dropped
     }
 
     pub(crate) fn newest_first(&self) -> impl Iterator<Item = &T> {
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_go_first_by_count_and_by_weight() {
+    fn oldest_entries_are_dropped_by_count_and_by_weight() {
         let mut list = Bounded::new(3, 100);
         for n in 0..5 {
             list.push(n, 1);

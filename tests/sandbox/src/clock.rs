@@ -1,41 +1,42 @@
-//! Time as the sandbox sees it: the real clock plus whatever a test has skipped.
+//! The sandbox's clock: real time plus an offset that tests can increase.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-/// A clock that can be moved forward. Codes, sessions and webhook retries live by it; nothing that guards a socket does.
+/// A clock that can be moved forward. Codes, sessions and webhook retries use it; socket timeouts
+/// use real time.
 pub(crate) struct Clock {
-    skipped: watch::Sender<Duration>,
+    offset: watch::Sender<Duration>,
 }
 
 impl Clock {
     pub(crate) fn new() -> Self {
-        Self { skipped: watch::Sender::new(Duration::ZERO) }
+        Self { offset: watch::Sender::new(Duration::ZERO) }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        // Saturating: a test may skip centuries, and the clock then stands at its last instant.
-        Timestamp::now().saturating_add(*self.skipped.borrow()).unwrap_or(Timestamp::MAX)
+        // A test may advance the clock by centuries. It then stops at the largest timestamp.
+        Timestamp::now().saturating_add(*self.offset.borrow()).unwrap_or(Timestamp::MAX)
     }
 
     pub(crate) fn advance(&self, by: Duration) {
-        self.skipped.send_modify(|skipped| *skipped = skipped.saturating_add(by));
+        self.offset.send_modify(|offset| *offset = offset.saturating_add(by));
     }
 
-    /// Returns at `deadline`, or at once when the clock is moved past it.
+    /// Returns at `deadline`, or immediately when the clock is moved past it.
     pub(crate) async fn sleep_until(&self, deadline: Timestamp) {
-        let mut moved = self.skipped.subscribe();
+        let mut offset = self.offset.subscribe();
         loop {
-            moved.mark_unchanged();
+            offset.mark_unchanged();
             let left = Duration::try_from(self.now().duration_until(deadline)).unwrap_or_default();
             if left.is_zero() {
                 return;
             }
             tokio::select! {
                 () = tokio::time::sleep(left) => {}
-                _ = moved.changed() => {}
+                _ = offset.changed() => {}
             }
         }
     }
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_sleeper_wakes_when_the_clock_is_moved_past_its_deadline() {
+    async fn sleep_ends_when_the_clock_passes_its_deadline() {
         let clock = Clock::new();
         let deadline = clock.now() + Duration::from_secs(3600);
         let (_, ()) = tokio::join!(clock.sleep_until(deadline), async {
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_survives_a_skip_beyond_its_last_instant() {
+    fn advancing_past_the_largest_timestamp_does_not_panic() {
         let clock = Clock::new();
         clock.advance(Duration::MAX);
         clock.advance(Duration::MAX);

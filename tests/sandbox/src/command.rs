@@ -1,72 +1,70 @@
-//! The command line, and the life of the program from its first line of output to its last signal.
+//! The command line program: start, ready line and shutdown.
 
 use std::io::{self, Write};
 
 use clap::Parser;
 use serde_json::json;
 
-use crate::options::Options;
+use crate::options::Arguments;
 use crate::sandbox::Sandbox;
 
-/// A local stand-in for ZignSec's phone two-factor gateway, for development and tests. It is not the gateway: it sends no SMS,
-/// verifies nobody and keeps nothing. See `/_sandbox/health` for when it is ready.
+/// Simulates ZignSec's phone two-factor gateway locally, for development and tests. It is not the
+/// real gateway: it sends no SMS, verifies nobody and stores nothing on disk. `/_sandbox/health`
+/// returns 200 as soon as it is ready.
 #[derive(Parser)]
-#[command(name = "zignsec-sandbox", version, after_help = AFTER)]
+#[command(name = "zignsec-sandbox", version, after_help = AFTER_HELP)]
 pub struct Command {
     #[command(flatten)]
-    options: Options,
-
-    /// Print one line of JSON when ready, and nothing else on standard output; stop when standard input, if it is a pipe, ends
-    #[arg(long)]
-    json: bool,
+    arguments: Arguments,
 }
 
-const AFTER: &str = "\
-SIGINT and SIGTERM stop the sandbox in good order. So does, with --json only, the end of standard input where that is a pipe or a \
-socket: a program that starts the sandbox keeps the other end open, and the sandbox never outlives it. Where standard input is a \
-terminal, a file, /dev/null or closed, it is not looked at.";
+const AFTER_HELP: &str = "\
+SIGINT and SIGTERM shut the sandbox down. With --json, so does end-of-file on standard input if \
+that is a pipe or a socket: the program that starts the sandbox keeps the other end open, and the \
+sandbox exits with it. A terminal, a file, /dev/null or a closed descriptor is ignored.";
 
 impl Command {
-    /// Runs the sandbox until it is told to stop.
+    /// Runs the sandbox until it receives a signal to stop.
     ///
     /// # Errors
     ///
-    /// Where it cannot start, or cannot say that it has.
+    /// If the sandbox cannot start, or standard output cannot be written.
     pub fn run(self) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        // Listened for before the ready line, so that a signal sent right after it finds somebody.
-        let stop = runtime.block_on(async { stop_requests() })?;
-        let json = self.json;
-        let sandbox = Sandbox::with(self.options)?;
-        announce(&sandbox, json)?;
+        // Before the ready line, so that a signal sent right after it is handled.
+        let stop = runtime.block_on(async { stop_signal() })?;
+        let Arguments { options, json } = self.arguments;
+        let sandbox = Sandbox::with(options)?;
+        print_ready(&sandbox, json)?;
         runtime.block_on(async {
             tokio::select! {
                 () = stop => {}
-                () = parent_gone(), if json => {}
+                () = stdin_closed(), if json => {}
             }
         });
         sandbox.stop();
-        // A read of standard input may still be waiting on a thread of this runtime.
+        // A blocking read of standard input may still be running on a thread of this runtime.
         runtime.shutdown_background();
         Ok(())
     }
 }
 
-fn announce(sandbox: &Sandbox, json: bool) -> io::Result<()> {
+fn print_ready(sandbox: &Sandbox, json: bool) -> io::Result<()> {
     let (url, api_key) = (sandbox.url(), sandbox.api_key());
     let mut out = io::stdout();
     if json {
-        let (ca_file, webhook_secret) = (sandbox.ca_file(), sandbox.webhook_secret());
-        writeln!(
-            out,
-            "{}",
-            json!({"url": url, "api_key": api_key, "ca_file": ca_file, "webhook_secret": webhook_secret})
-        )?;
+        let line = json!({
+            "url": url,
+            "api_key": api_key,
+            "ca_file": sandbox.ca_file(),
+            "webhook_secret": sandbox.webhook_secret(),
+        });
+        writeln!(out, "{line}")?;
     } else {
+        let version = env!("CARGO_PKG_VERSION");
         writeln!(
             out,
-            "ZignSec SANDBOX {}: not the gateway. No SMS is sent, nobody is verified.\n",
-            env!("CARGO_PKG_VERSION")
+            "ZignSec SANDBOX {version}: not the real gateway. No SMS is sent, nobody is verified.\n"
         )?;
         writeln!(out, "  URL              {url}\n  API key          {api_key}")?;
         if let Some(ca_file) = sandbox.ca_file() {
@@ -78,13 +76,13 @@ fn announce(sandbox: &Sandbox, json: bool) -> io::Result<()> {
             sandbox.webhook_secret(),
             sandbox.seed()
         )?;
-        writeln!(out, "Stop it with Ctrl-C.")?;
+        writeln!(out, "Press Ctrl-C to stop.")?;
     }
     out.flush()
 }
 
 #[cfg(unix)]
-fn stop_requests() -> io::Result<impl Future<Output = ()>> {
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -97,34 +95,34 @@ fn stop_requests() -> io::Result<impl Future<Output = ()>> {
 }
 
 #[cfg(not(unix))]
-fn stop_requests() -> io::Result<impl Future<Output = ()>> {
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })
 }
 
-/// Returns when the other end of standard input is closed; never where that is no pipe.
-async fn parent_gone() {
-    if !stdin_is_a_pipe() {
+/// Returns when the other end of standard input is closed. Never returns if it is not a pipe.
+async fn stdin_closed() {
+    if !stdin_is_pipe() {
         return std::future::pending().await;
     }
-    let ended = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin().lock(), &mut io::sink()));
-    let _ = ended.await;
+    let closed = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin().lock(), &mut io::sink()));
+    let _ = closed.await;
 }
 
 #[cfg(unix)]
-fn stdin_is_a_pipe() -> bool {
+fn stdin_is_pipe() -> bool {
     use std::os::fd::AsFd;
     use std::os::unix::fs::FileTypeExt;
-    // A descriptor that was closed when the program started is /dev/null by now: Rust's start-up code sees to that.
-    let kind = io::stdin()
+    // A descriptor that was closed at start is /dev/null here: Rust's runtime opens it.
+    let metadata = io::stdin()
         .as_fd()
         .try_clone_to_owned()
         .and_then(|stdin| std::fs::File::from(stdin).metadata());
-    kind.is_ok_and(|kind| kind.file_type().is_fifo() || kind.file_type().is_socket())
+    metadata.is_ok_and(|file| file.file_type().is_fifo() || file.file_type().is_socket())
 }
 
 #[cfg(not(unix))]
-fn stdin_is_a_pipe() -> bool {
+fn stdin_is_pipe() -> bool {
     false
 }

@@ -1,5 +1,5 @@
-//! The dashboard at `/`: what there is, live, and a button for what the admin routes do. Without JavaScript it is the same
-//! page, reloaded by hand.
+//! The dashboard at `/`: a live view of the sandbox, with buttons for the admin operations. Without
+//! JavaScript it is the same page, reloaded by hand.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,21 +16,22 @@ use futures_util::stream::{self, Stream};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::app::App;
+use crate::delivery;
 use crate::faults::{self, ArmedFault, Fault, FaultHelp};
-use crate::journal::RecordedRequest;
 use crate::pages::REFERRER_POLICY;
 use crate::problem::Problem;
+use crate::request_log::RecordedRequest;
 use crate::session::SessionView;
 use crate::sms::Sms;
 use crate::user::{self, Action};
-use crate::webhooks::{self, WebhookAttempt};
-use crate::world::World;
+use crate::webhooks::WebhookAttempt;
 
-pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<World>>)> {
+pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
     vec![
         ("/", get(show)),
         ("/_sandbox/events", get(events)),
-        ("/_sandbox/dashboard", post(press)),
+        ("/_sandbox/dashboard", post(submit)),
         (
             "/_sandbox/dashboard.css",
             get(async || asset("text/css", include_str!("../assets/dashboard.css"))),
@@ -42,14 +43,14 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<World>>)> {
     ]
 }
 
-fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], text)
+fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")], text)
 }
 
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
-                      form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-/// Rows of each list. The admin routes have the rest.
-const ROWS: usize = 50;
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    connect-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+/// The rows of each list. The admin routes return the complete lists.
+const MAX_ROWS: usize = 50;
 
 #[derive(Template)]
 #[template(path = "dashboard.html")]
@@ -64,30 +65,30 @@ struct Dashboard {
     requests: Vec<RecordedRequest>,
     armed: Vec<ArmedFault>,
     faults: Vec<FaultHelp>,
-    problem: Option<String>,
+    error: Option<String>,
 }
 
-async fn show(State(world): State<Arc<World>>) -> Response {
-    page(&world, StatusCode::OK, None)
+async fn show(State(app): State<Arc<App>>) -> Response {
+    page(&app, StatusCode::OK, None)
 }
 
-fn page(world: &World, status: StatusCode, problem: Option<String>) -> Response {
+fn page(app: &App, status: StatusCode, error: Option<String>) -> Response {
     let dashboard = Dashboard {
-        base_url: world.base_url.clone(),
-        now: world.clock.now(),
-        seed: world.seed,
-        chaos: world.options.chaos,
-        sessions: newest(world.sessions()),
-        sms: newest(world.inbox.lock().to(None)),
-        webhooks: newest(world.webhooks.lock().newest_first()),
-        requests: newest(world.journal.lock().newest_first()),
-        armed: world.armed.lock().view(),
-        // A name of their own is all that a form can give them.
-        faults: faults::catalogue()
+        base_url: app.base_url.clone(),
+        now: app.clock.now(),
+        seed: app.seed,
+        chaos: app.options.chaos,
+        sessions: newest(app.sessions()),
+        sms: newest(app.sms(None)),
+        webhooks: newest(app.webhooks()),
+        requests: newest(app.requests()),
+        armed: app.armed_faults(),
+        // The form has only a name field, so it cannot arm `answer`.
+        faults: faults::list()
             .into_iter()
-            .filter(|fault| Fault::named(fault.name).is_ok())
+            .filter(|fault| Fault::from_name(fault.name).is_ok())
             .collect(),
-        problem,
+        error,
     };
     let mut response = match dashboard.render() {
         Ok(html) => (status, Html(html)).into_response(),
@@ -97,7 +98,7 @@ fn page(world: &World, status: StatusCode, problem: Option<String>) -> Response 
         }
     };
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::REFERRER_POLICY, REFERRER_POLICY),
         (header::CACHE_CONTROL, "no-store"),
     ] {
@@ -107,33 +108,31 @@ fn page(world: &World, status: StatusCode, problem: Option<String>) -> Response 
 }
 
 fn newest<T>(mut list: Vec<T>) -> Vec<T> {
-    list.truncate(ROWS);
+    list.truncate(MAX_ROWS);
     list
 }
 
-/// One event for each change, or for many that come close together; a comment where nothing changes, so that a browser that has
-/// gone is noticed.
-async fn events(
-    State(world): State<Arc<World>>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let first = world.change();
-    Sse::new(stream::unfold((world, first), async |(world, seen)| {
-        let changed = world.changed_since(seen, Duration::from_secs(15)).await;
+/// Sends one event per change; changes close together share one. Sends a comment if nothing
+/// changes, so that a closed browser is noticed.
+async fn events(State(app): State<Arc<App>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let version = app.version();
+    Sse::new(stream::unfold((app, version), async |(app, seen)| {
+        let changed = app.wait_for_change(seen, Duration::from_secs(15)).await;
         let event = if changed {
             tokio::time::sleep(Duration::from_millis(150)).await;
             Event::default().data("changed")
         } else {
-            Event::default().comment("still here")
+            Event::default().comment("keep-alive")
         };
-        let seen = world.change();
-        Some((Ok(event), (world, seen)))
+        let seen = app.version();
+        Some((Ok(event), (app, seen)))
     }))
 }
 
-/// A button of the dashboard.
+/// The fields of a dashboard form.
 #[derive(Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
-enum Button {
+enum Command {
     Act { session: String, action: String },
     Resend { id: String },
     Arm { fault: String, times: String },
@@ -142,45 +141,47 @@ enum Button {
     Reset,
 }
 
-async fn press(
-    State(world): State<Arc<World>>,
-    button: Result<Form<Button>, FormRejection>,
+async fn submit(
+    State(app): State<Arc<App>>,
+    form: Result<Form<Command>, FormRejection>,
 ) -> Response {
-    let done = match button {
-        Ok(Form(button)) => carry_out(&world, button).await,
-        Err(error) => Err(Problem::field("the form", &format!("cannot be read: {error}"))),
+    let result = match form {
+        Ok(Form(command)) => execute(&app, command).await,
+        Err(error) => Err(Problem::invalid_field("the form", &format!("is invalid: {error}"))),
     };
-    match done {
+    match result {
         Ok(()) => Redirect::to("/").into_response(),
         Err(problem) => {
             let status = StatusCode::from_u16(problem.status).unwrap_or_default();
-            page(&world, status, Some(problem.description))
+            page(&app, status, Some(problem.description))
         }
     }
 }
 
-async fn carry_out(world: &Arc<World>, button: Button) -> Result<(), Problem> {
-    match button {
-        Button::Act { session, action } => {
-            user::act(world, &session, Action::named(&action)?).await.map(drop)
+async fn execute(app: &Arc<App>, command: Command) -> Result<(), Problem> {
+    match command {
+        Command::Act { session, action } => {
+            user::act(app, &session, Action::from_name(&action)?).await.map(drop)
         }
-        Button::Resend { id } => webhooks::resend(world, number("id", &id)?).await.map(drop),
-        Button::Arm { fault, times } => world.arm(Fault::named(&fault)?, number("times", &times)?),
-        Button::Disarm => {
-            world.clear_faults();
+        Command::Resend { id } => delivery::resend(app, number("id", &id)?).await.map(drop),
+        Command::Arm { fault, times } => {
+            app.arm(Fault::from_name(&fault)?, number("times", &times)?)
+        }
+        Command::Disarm => {
+            app.clear_faults();
             Ok(())
         }
-        Button::Advance { seconds } => {
-            world.advance(Duration::from_secs(number::<u32>("seconds", &seconds)?.into()));
+        Command::Advance { seconds } => {
+            app.advance(Duration::from_secs(number::<u32>("seconds", &seconds)?.into()));
             Ok(())
         }
-        Button::Reset => {
-            world.reset();
+        Command::Reset => {
+            app.reset();
             Ok(())
         }
     }
 }
 
 fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|_| Problem::field(name, "must be a number"))
+    text.parse().map_err(|_| Problem::invalid_field(name, "must be a number"))
 }

@@ -1,94 +1,96 @@
-//! The faults that there are: their names, what each does in a line, and where it strikes.
+//! The faults: their names, descriptions and targets.
 
-mod answer;
 mod armed;
 mod effect;
+mod scripted_answer;
 
 use serde::Serialize;
 use strum::{EnumIter, EnumMessage, EnumProperty, EnumString, IntoEnumIterator, IntoStaticStr};
 
-pub use answer::ScriptedAnswer;
-pub(crate) use armed::{Armed, ArmedFault, Order};
-pub(crate) use effect::LATENESS;
+pub(crate) use armed::{ArmFaultRequest, Armed, ArmedFault};
+pub(crate) use effect::RESPONSE_DELAY;
+pub use scripted_answer::ScriptedAnswer;
 
 use crate::problem::Problem;
 
-/// A way in which the gateway, or the road to it, can go wrong. The first line of each is what `GET /_sandbox/faults` says.
+/// An error of the gateway or the network that can be injected. The documentation of each variant
+/// is its description in `GET /_sandbox/faults`.
 #[derive(
     Clone, Debug, PartialEq, Eq, EnumIter, EnumMessage, EnumProperty, EnumString, IntoStaticStr,
 )]
 #[strum(serialize_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Fault {
-    /// Another session's id in place of the one asked for
+    /// The ID of another session instead of the requested one
     #[strum(props(level = "domain"))]
     OtherId,
-    /// A status that no page documents: `on_hold`
+    /// An undocumented status: `on_hold`
     #[strum(props(level = "domain"))]
     UnknownStatus,
-    /// The status in capitals
+    /// The status in upper case
     #[strum(props(level = "domain"))]
     UpperCaseStatus,
-    /// The success status beside a `data.errors` that is not empty
+    /// The success status together with a `data.errors` that is not empty
     #[strum(props(level = "domain"))]
     AcceptedWithErrors,
-    /// The success status beside a `data.result.status` of `failed`
+    /// The success status together with a `data.result.status` of `failed`
     #[strum(props(level = "domain"))]
     ResultDisagrees,
 
-    /// Leaves out `data`
+    /// No `data`
     #[strum(props(level = "json"))]
     NoData,
-    /// Leaves out `data.id`
+    /// No `data.id`
     #[strum(props(level = "json"))]
     NoId,
-    /// Leaves out `data.status`
+    /// No `data.status`
     #[strum(props(level = "json"))]
     NoStatus,
-    /// What belongs in `data`, without the envelope
+    /// The content of `data` without the envelope
     #[strum(props(level = "json"))]
     BareObject,
-    /// Fields that no page documents, and nulls, beside the right ones
+    /// Undocumented fields and nulls in addition to the correct fields
     #[strum(props(level = "json"))]
     ExtraFields,
-    /// A number for `data.id` and a list for `data.status`
+    /// A number as `data.id` and an array as `data.status`
     #[strum(props(level = "json"))]
     WrongTypes,
-    /// `data.status` twice, with two values
+    /// `data.status` twice, with different values
     #[strum(props(level = "json"))]
     RepeatedKey,
-    /// U+0000 within `data.id`
+    /// A NUL character (U+0000) in `data.id`
     #[strum(props(level = "json"))]
     NulInString,
-    /// A line end within `data.redirect_url`
+    /// A line break in `data.redirect_url`
     #[strum(props(level = "json"))]
     ControlInUrl,
-    /// A `javascript:` URL for `data.redirect_url`
+    /// A `javascript:` URL as `data.redirect_url`
     #[strum(props(level = "json"))]
     ScriptUrl,
-    /// A body that is not UTF-8
+    /// A body that is not valid UTF-8
     #[strum(props(level = "json"))]
     BadUtf8,
     /// A byte order mark before the JSON
     #[strum(props(level = "json"))]
     ByteOrderMark,
-    /// A field that no page documents, with a hundred thousand lists, one in the other
+    /// An undocumented field with arrays nested 100,000 deep
     #[strum(props(level = "json"))]
     DeepJson,
-    /// JSON that ends in its middle, in a body that is whole
+    /// Truncated JSON, with a matching `Content-Length`
     #[strum(props(level = "json"))]
     CutJson,
-    /// A body that says it is JSON and is not
+    /// A body that is not JSON, sent as `application/json`
     #[strum(props(level = "json"))]
     NotJson,
-    /// No body at all
+    /// An empty body
     #[strum(props(level = "json"))]
     EmptyBody,
 
-    /// Answers with the status NNN, 200 to 599, and an error body
+    /// Status NNN (200 to 599) with an error body
     #[strum(serialize = "http-NNN", props(level = "http"))]
     Http(u16),
-    /// Answers as told: `status`, `headers` and `body` (or `body_hex`) beside the fault's name
+    /// The response given by the fields `status`, `headers` and `body` (or `body_hex`) of the
+    /// request
     #[strum(props(level = "http"))]
     Answer(ScriptedAnswer),
     /// 429 with `Retry-After` in seconds
@@ -100,7 +102,7 @@ pub enum Fault {
     /// 503 with `Retry-After`
     #[strum(props(level = "http"))]
     UnavailableRetryAfter,
-    /// 502 with a web page for a body, as from a proxy
+    /// 502 with an HTML body, as from a proxy
     #[strum(props(level = "http"))]
     BadGatewayHtml,
     /// 302 to another host
@@ -109,168 +111,169 @@ pub enum Fault {
     /// A body of 2 MiB
     #[strum(props(level = "http"))]
     TooLarge,
-    /// The right answer, a second late
+    /// The normal response, one second late
     #[strum(props(level = "http"))]
     LateAnswer,
-    /// 103 before the right answer
+    /// 103 before the normal response
     #[strum(props(level = "http"))]
     EarlyHints,
-    /// 103 again and again, and never an answer
+    /// 103 again and again, without a final response
     #[strum(props(level = "http"))]
     EndlessInformational,
-    /// 101 in place of an answer
+    /// 101 instead of a response
     #[strum(props(level = "http"))]
     SwitchingProtocols,
-    /// A thousand headers
+    /// 1000 headers
     #[strum(props(level = "http"))]
     ManyHeaders,
     /// A header of 256 KiB
     #[strum(props(level = "http"))]
     HugeHeader,
-    /// Two `Content-Length` headers that differ
+    /// Two different `Content-Length` headers
     #[strum(props(level = "http"))]
     TwoLengths,
-    /// `Content-Length` ten bytes too long, on a connection that stays open
+    /// `Content-Length` 10 bytes too large; the connection stays open
     #[strum(props(level = "http"))]
     LengthTooLong,
-    /// `Content-Length` ten bytes too short, on a connection that stays open
+    /// `Content-Length` 10 bytes too small; the connection stays open
     #[strum(props(level = "http"))]
     LengthTooShort,
-    /// The right answer, and right behind it another session's, which nobody asked for
+    /// The normal response, followed by an unrequested one for another session
     #[strum(props(level = "http"))]
     UnaskedAnswer,
     /// A header that never ends
     #[strum(props(level = "http"))]
     EndlessHeader,
-    /// A chunk whose length is not a number
+    /// A chunk with an invalid size
     #[strum(props(level = "http"))]
     BadChunk,
-    /// Chunks that end before the last one
+    /// Chunked encoding that ends without the last chunk
     #[strum(props(level = "http"))]
     CutChunks,
-    /// The right answer without a length, ended by FIN
+    /// The normal response without a length, ended by FIN
     #[strum(props(level = "http"))]
     NoLength,
     /// Half of the body without a length, ended by FIN
     #[strum(props(level = "http"))]
     CutWithoutLength,
 
-    /// RST in place of an answer
+    /// RST instead of a response
     #[strum(props(level = "socket"))]
     Reset,
-    /// FIN in place of an answer
+    /// FIN instead of a response
     #[strum(props(level = "socket"))]
     Close,
-    /// No answer, on a connection that stays open
+    /// No response; the connection stays open
     #[strum(props(level = "socket"))]
     Stall,
-    /// Half of the answer's head, then FIN
+    /// Half of the response headers, then FIN
     #[strum(props(level = "socket"))]
     CutHead,
-    /// Half of the answer's head, then RST
+    /// Half of the response headers, then RST
     #[strum(props(level = "socket"))]
     ResetHead,
-    /// The answer's head, then RST
+    /// The response headers, then RST
     #[strum(props(level = "socket"))]
     ResetAfterHead,
-    /// Half of the body that was promised, then FIN
+    /// Half of the body, then FIN
     #[strum(props(level = "socket"))]
     CutBody,
-    /// Half of the body that was promised, then RST
+    /// Half of the body, then RST
     #[strum(props(level = "socket"))]
     ResetBody,
     /// Bytes that are not HTTP, then FIN
     #[strum(props(level = "socket"))]
     Garbage,
-    /// The head of the answer a byte at a time, one each 100 ms
+    /// The response headers byte by byte, one every 100 ms
     #[strum(props(level = "socket"))]
     DripHead,
-    /// The body of the answer a byte at a time, one each 100 ms
+    /// The response body byte by byte, one every 100 ms
     #[strum(props(level = "socket"))]
     DripBody,
-    /// The right answer with nothing said of closing, then FIN
+    /// The normal response without `Connection: close`, then FIN
     #[strum(props(level = "socket"))]
     CloseAfterAnswer,
-    /// The right answer with nothing said of closing, then FIN; under TLS, `close_notify` in the answer's own packet
+    /// The normal response without `Connection: close`, then FIN; with TLS, `close_notify` in the
+    /// packet of the response
     #[strum(props(level = "socket"))]
     CloseWithAnswer,
-    /// The right answer, then FIN when the connection is used again
+    /// The normal response, then FIN when the connection is reused
     #[strum(props(level = "socket"))]
     CloseWhenReused,
-    /// The right answer, then RST when the connection is used again
+    /// The normal response, then RST when the connection is reused
     #[strum(props(level = "socket"))]
     ResetWhenReused,
-    /// RST before any of the request is read; meets the next new connection
+    /// RST on the next new connection, before the request is read
     #[strum(props(level = "socket"))]
     ResetOnAccept,
-    /// FIN before any of the request is read; meets the next new connection
+    /// FIN on the next new connection, before the request is read
     #[strum(props(level = "socket"))]
     CloseOnAccept,
 
-    /// A certificate that has expired
+    /// An expired certificate
     #[strum(props(level = "tls"))]
     TlsExpired,
-    /// A certificate for another name
+    /// A certificate for another host name
     #[strum(props(level = "tls"))]
     TlsWrongName,
-    /// A certificate of an authority that nobody trusts
+    /// A certificate of an unknown authority
     #[strum(props(level = "tls"))]
     TlsUnknownIssuer,
-    /// TLS 1.2 and nothing newer
+    /// Only TLS 1.2
     #[strum(serialize = "tls-1.2-only", props(level = "tls"))]
     TlsOnlyV12,
-    /// TLS 1.3 and nothing older
+    /// Only TLS 1.3
     #[strum(serialize = "tls-1.3-only", props(level = "tls"))]
     TlsOnlyV13,
-    /// Asks for a client certificate of the sandbox's authority and refuses who has none
+    /// Requires a client certificate of the sandbox's authority
     #[strum(props(level = "tls"))]
     TlsClientCertificate,
-    /// As `tls-client-certificate`, under TLS 1.2
+    /// As `tls-client-certificate`, with TLS 1.2 only
     #[strum(serialize = "tls-1.2-client-certificate", props(level = "tls"))]
     TlsClientCertificateV12,
-    /// No answer to the handshake
+    /// No response to the handshake
     #[strum(props(level = "tls"))]
     TlsStall,
-    /// RST in the handshake
+    /// RST during the handshake
     #[strum(props(level = "tls"))]
     TlsReset,
-    /// Plain HTTP in answer to the handshake
+    /// A plain HTTP response to the handshake
     #[strum(props(level = "tls"))]
     TlsPlainHttp,
 
-    /// 503 in place of a hosted page, or of the answer to its form
+    /// 503 instead of a hosted page or of the response to its form
     #[strum(props(level = "page"))]
     PageUnavailable,
-    /// A hosted page a second late
+    /// A hosted page one second late
     #[strum(props(level = "page"))]
     PageLate,
 
-    /// The next SMS never arrives
+    /// The next SMS is not delivered
     #[strum(props(level = "sms"))]
     SmsLost,
-    /// The next SMS arrives ten seconds late, by the sandbox's clock
+    /// The next SMS is delivered 10 seconds late, on the sandbox's clock
     #[strum(props(level = "sms"))]
     SmsLate,
 
-    /// The next webhook is never sent
+    /// The next webhook is not sent
     #[strum(props(level = "webhook"))]
     WebhookLost,
-    /// The next webhook is sent again after it was received
+    /// The next webhook is sent a second time
     #[strum(props(level = "webhook"))]
     WebhookTwice,
-    /// The next webhook is a minute late, by the sandbox's clock
+    /// The next webhook is sent one minute late, on the sandbox's clock
     #[strum(props(level = "webhook"))]
     WebhookLate,
-    /// The next session's `session_created` comes after its `session_finished`
+    /// The `session_created` of the next session is sent after its `session_finished`
     #[strum(props(level = "webhook"))]
     WebhookOutOfOrder,
-    /// The next session's `session_created` arrives before the answer to its POST
+    /// The `session_created` of the next session is sent before the response to its POST
     #[strum(props(level = "webhook"))]
     WebhookBeforeAnswer,
-    /// The next webhook is signed with another secret
+    /// The next webhook is signed with a different secret
     #[strum(props(level = "webhook"))]
     WebhookBadSignature,
-    /// The next webhook's signature is ten minutes old
+    /// The signature of the next webhook is 10 minutes old
     #[strum(props(level = "webhook"))]
     WebhookStale,
     /// The next webhook has no signature
@@ -278,24 +281,24 @@ pub enum Fault {
     WebhookUnsigned,
 }
 
-/// Where a fault strikes.
+/// What a fault is injected into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// A call to one of the two endpoints.
-    Call,
-    /// A new connection that has yet to say what it wants.
-    Accept,
+    /// A request to one of the two endpoints, or its response.
+    Request,
+    /// A new connection for such a request, or for TLS.
+    Connection,
     /// A TLS handshake.
     Handshake,
     Page,
     Sms,
     Webhook,
-    /// A session's first webhook.
+    /// The first webhook of a session.
     FirstWebhook,
 }
 
-/// What chaos does to calls: each is something that a program has to live with, and gets over.
-pub(crate) const CHAOS_OF_CALLS: [Fault; 12] = [
+/// The faults that chaos injects into requests: a client can recover from each of them.
+pub(crate) const REQUEST_CHAOS: [Fault; 12] = [
     Fault::Http(500),
     Fault::Http(503),
     Fault::Http(504),
@@ -309,12 +312,12 @@ pub(crate) const CHAOS_OF_CALLS: [Fault; 12] = [
     Fault::CutBody,
     Fault::CloseAfterAnswer,
 ];
-pub(crate) const CHAOS_OF_PAGES: [Fault; 2] = [Fault::PageUnavailable, Fault::PageLate];
-pub(crate) const CHAOS_OF_WEBHOOKS: [Fault; 3] =
+pub(crate) const PAGE_CHAOS: [Fault; 2] = [Fault::PageUnavailable, Fault::PageLate];
+pub(crate) const WEBHOOK_CHAOS: [Fault; 3] =
     [Fault::WebhookLost, Fault::WebhookTwice, Fault::WebhookLate];
 
 impl Fault {
-    /// The name that arms it, such as `reset` or `http-503`.
+    /// The name of the fault, such as `reset` or `http-503`.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -323,40 +326,43 @@ impl Fault {
         }
     }
 
-    /// The fault of that name; `answer` needs more than its name and is not among them.
-    pub fn named(name: &str) -> Result<Self, Problem> {
+    /// Returns the fault of a name. `answer` is an error, because it also needs a status.
+    pub fn from_name(name: &str) -> Result<Self, Problem> {
         if let Some(status) = name.strip_prefix("http-").and_then(|status| status.parse().ok()) {
             let fault = Self::Http(status);
-            return fault.check().map(|()| fault);
+            return fault.validate().map(|()| fault);
         }
         match name.parse() {
-            Ok(Self::Answer(_)) => Err(Problem::field("fault", "\"answer\" needs a status")),
+            Ok(Self::Answer(_)) => {
+                Err(Problem::invalid_field("fault", "\"answer\" requires a status"))
+            }
             Ok(Self::Http(_)) | Err(_) => {
-                Err(Problem::field("fault", "must be one of those that GET /_sandbox/faults lists"))
+                let reason = "must be one of the names in GET /_sandbox/faults";
+                Err(Problem::invalid_field("fault", reason))
             }
             Ok(fault) => Ok(fault),
         }
     }
 
-    pub(crate) fn check(&self) -> Result<(), Problem> {
+    pub(crate) fn validate(&self) -> Result<(), Problem> {
         match self {
             Self::Http(status) if !(200..=599).contains(status) => {
-                Err(Problem::field("fault", "must be http-200 to http-599"))
+                Err(Problem::invalid_field("fault", "must be http-200 to http-599"))
             }
-            Self::Answer(answer) => answer.check(),
+            Self::Answer(answer) => answer.validate(),
             _ => Ok(()),
         }
     }
 
     pub(crate) fn target(&self) -> Target {
         match (self, self.level()) {
-            (Self::ResetOnAccept | Self::CloseOnAccept, _) => Target::Accept,
+            (Self::ResetOnAccept | Self::CloseOnAccept, _) => Target::Connection,
             (Self::WebhookOutOfOrder | Self::WebhookBeforeAnswer, _) => Target::FirstWebhook,
             (_, "tls") => Target::Handshake,
             (_, "page") => Target::Page,
             (_, "sms") => Target::Sms,
             (_, "webhook") => Target::Webhook,
-            _ => Target::Call,
+            _ => Target::Request,
         }
     }
 
@@ -365,7 +371,7 @@ impl Fault {
     }
 }
 
-/// A fault as the list of all faults has it.
+/// The description of a fault.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct FaultHelp {
     pub(crate) name: &'static str,
@@ -373,7 +379,8 @@ pub(crate) struct FaultHelp {
     pub(crate) what: &'static str,
 }
 
-pub(crate) fn catalogue() -> Vec<FaultHelp> {
+/// Every fault, with its description.
+pub(crate) fn list() -> Vec<FaultHelp> {
     Fault::iter()
         .map(|fault| FaultHelp {
             name: (&fault).into(),
@@ -388,8 +395,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_is_listed_with_its_level_and_armed_by_its_name() {
-        for fault in catalogue() {
+    fn every_fault_has_a_level_a_description_and_a_name() {
+        for fault in list() {
             assert!(
                 ["domain", "json", "http", "socket", "tls", "page", "sms", "webhook"]
                     .contains(&fault.level),
@@ -398,19 +405,19 @@ mod tests {
             );
             assert!(!fault.what.is_empty(), "{}", fault.name);
             match fault.name {
-                "http-NNN" => assert_eq!(Fault::named("http-503").unwrap(), Fault::Http(503)),
+                "http-NNN" => assert_eq!(Fault::from_name("http-503").unwrap(), Fault::Http(503)),
                 "answer" => {
-                    assert!(Fault::named("answer").unwrap_err().description.contains("status"))
+                    assert!(Fault::from_name("answer").unwrap_err().description.contains("status"))
                 }
-                name => assert_eq!(Fault::named(name).unwrap().name(), name),
+                name => assert_eq!(Fault::from_name(name).unwrap().name(), name),
             }
         }
     }
 
     #[test]
-    fn only_statuses_that_end_a_call_can_be_asked_for() {
+    fn only_final_statuses_are_accepted() {
         for name in ["http-199", "http-600", "http-70000", "http-", "http-NNN", "nonsense", ""] {
-            assert_eq!(Fault::named(name).unwrap_err().status, 422, "{name}");
+            assert_eq!(Fault::from_name(name).unwrap_err().status, 422, "{name}");
         }
     }
 }

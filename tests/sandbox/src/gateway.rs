@@ -1,4 +1,4 @@
-//! The gateway's two endpoints, and the faults that meet their callers.
+//! The gateway's two endpoints, and the faults that are injected into their responses.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,21 +11,20 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use axum::routing::{MethodRouter, get, post};
-use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::app::App;
+use crate::connection::Connection;
 use crate::faults::Fault;
-use crate::magic::{Quirk, quirk};
+use crate::magic::{Behaviour, behaviour_of};
 use crate::problem::Problem;
 use crate::request::StartRequest;
 use crate::session::Session;
-use crate::wire::Connection;
-use crate::world::World;
 
-pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<World>>)> {
+pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
     vec![
         ("/core/api/sessions/two_factor_auth/phone", post(start_session)),
-        ("/core/api/sessions/{id}", get(look_up_session)),
+        ("/core/api/sessions/{id}", get(get_session)),
     ]
 }
 
@@ -35,89 +34,94 @@ struct Envelope<T> {
 }
 
 #[derive(Serialize)]
-struct Started {
+struct StartedSession {
     id: String,
     redirect_url: String,
     status: &'static str,
 }
 
 #[derive(Serialize)]
-struct LookedUp {
+struct FetchedSession {
     request_data: StartRequest,
     id: String,
     phone_number: String,
     status: &'static str,
 }
 
-async fn start_session(
-    State(world): State<Arc<World>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let request = check_key(&world, &headers).and_then(|()| StartRequest::parse(&body));
+async fn start_session(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
+    let request = check_key(&app, &headers).and_then(|()| StartRequest::parse(&body));
     let request = match request {
         Ok(request) => request,
-        Err(problem) => return problem.answer(world.options.error_shape),
+        Err(problem) => return problem.response(app.options.error_shape),
     };
-    let fault = world.meetings.lock().fault_of_start(&request.metadata.phone_number);
-    if let Some(response) =
-        fault.as_ref().and_then(|fault| fault.in_place_of_the_call(world.options.error_shape))
-    {
+    let fault = app.magic_start_fault(&request.metadata.phone_number);
+    let replacement =
+        fault.as_ref().and_then(|fault| fault.replacement_response(app.options.error_shape));
+    if let Some(response) = replacement {
         return response;
     }
-    let (id, redirect_url) = world.start(request);
-    if world.webhook_comes_first(&id) {
-        wait_for_first_webhook(&world, &id).await;
+    let (id, redirect_url) = app.start(request);
+    if app.webhook_before_response(&id) {
+        wait_for_first_webhook(&app, &id).await;
     }
-    (Meets(fault), Json(Envelope { data: Started { id, redirect_url, status: "pending" } }))
-        .into_response()
+    let data = StartedSession { id, redirect_url, status: "pending" };
+    (InjectedFault(fault), Json(Envelope { data })).into_response()
 }
 
-async fn look_up_session(
-    State(world): State<Arc<World>>,
+async fn get_session(
+    State(app): State<Arc<App>>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let session = check_key(&world, &headers).and_then(|()| world.session(&id, look_up));
-    match session {
-        Ok(found) => found.into_response(),
-        Err(problem) => problem.answer(world.options.error_shape),
+    let found =
+        check_key(&app, &headers).and_then(|()| app.session(&id, |session, _| look_up(session)));
+    match found {
+        Ok((fault, data)) => (fault, Json(Envelope { data })).into_response(),
+        Err(problem) => problem.response(app.options.error_shape),
     }
 }
 
-fn look_up(session: &mut Session, _now: Timestamp) -> impl IntoResponse + use<> {
+fn look_up(session: &mut Session) -> (InjectedFault, FetchedSession) {
     session.lookups += 1;
-    let quirk = quirk(&session.request.metadata.phone_number);
-    if let (Quirk::ExpiresAtSecondLookup, 2..) = (quirk, session.lookups) {
+    let behaviour = behaviour_of(session.phone_number());
+    if let (Behaviour::ExpiresAtSecondLookup, 2..) = (behaviour, session.lookups) {
         session.expire();
     }
-    let fault = if let Quirk::EveryCall(fault) = quirk { Some(fault.clone()) } else { None };
-    let (request_data, id, status) =
-        (session.request.clone(), session.id.clone(), session.status());
-    let phone_number = request_data.metadata.phone_number.clone();
-    (Meets(fault), Json(Envelope { data: LookedUp { request_data, id, phone_number, status } }))
+    let fault = match behaviour {
+        Behaviour::EveryRequest(fault) => Some(fault.clone()),
+        _ => None,
+    };
+    let data = FetchedSession {
+        request_data: session.request.clone(),
+        id: session.id.clone(),
+        phone_number: session.phone_number().to_owned(),
+        status: session.status(),
+    };
+    (InjectedFault(fault), data)
 }
 
-/// A receiver that never answers does not hold up the caller for good.
-async fn wait_for_first_webhook(world: &World, id: &str) {
-    let arrived = async {
+/// The longest time that the response to the POST waits for the receiver of the first webhook.
+const FIRST_WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
+async fn wait_for_first_webhook(app: &App, id: &str) {
+    let attempted = async {
         loop {
-            let seen = world.change();
-            if world.webhooks.lock().has_tried(id) || !world.changed_since(seen, PATIENCE).await {
+            let seen = app.version();
+            if app.has_webhook_attempt(id)
+                || !app.wait_for_change(seen, FIRST_WEBHOOK_TIMEOUT).await
+            {
                 return;
             }
         }
     };
-    let _ = tokio::time::timeout(PATIENCE, arrived).await;
+    let _ = tokio::time::timeout(FIRST_WEBHOOK_TIMEOUT, attempted).await;
 }
 
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Carries the fault of a magic number out of a call, past what the answer is made of.
+/// The fault of a magic number, passed from a handler to [`inject_fault`] as a response extension.
 #[derive(Clone)]
-struct Meets(Option<Fault>);
+struct InjectedFault(Option<Fault>);
 
-impl IntoResponseParts for Meets {
+impl IntoResponseParts for InjectedFault {
     type Error = Infallible;
 
     fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
@@ -127,8 +131,8 @@ impl IntoResponseParts for Meets {
 }
 
 /// The key is sent raw, in either header.
-fn check_key(world: &World, headers: &HeaderMap) -> Result<(), Problem> {
-    let key = world.options.api_key.as_bytes();
+fn check_key(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    let key = app.options.api_key.as_bytes();
     let sent = |name| headers.get(name).is_some_and(|value| value.as_bytes() == key);
     if sent(header::AUTHORIZATION) || sent(header::HeaderName::from_static("zs-product-key")) {
         Ok(())
@@ -141,23 +145,23 @@ fn check_key(world: &World, headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// Lets a fault have its way with this call: an armed one, chaos, or that of a magic number.
-pub(crate) async fn misbehave(
-    State(world): State<Arc<World>>,
+/// Injects the fault for this request, if there is one: armed, by chaos or of a magic number.
+pub(crate) async fn inject_fault(
+    State(app): State<Arc<App>>,
     Extension(connection): Extension<Connection>,
     request: Request,
     next: Next,
 ) -> Response {
-    let armed = world.fault_of_call();
-    if let Some(response) =
-        armed.as_ref().and_then(|fault| fault.in_place_of_the_call(world.options.error_shape))
-    {
+    let fault = app.next_request_fault();
+    let replacement =
+        fault.as_ref().and_then(|fault| fault.replacement_response(app.options.error_shape));
+    if let Some(response) = replacement {
         return response;
     }
     let mut response = next.run(request).await;
-    let own = response.extensions_mut().remove::<Meets>().and_then(|meets| meets.0);
-    match armed.or(own) {
-        Some(fault) => fault.spoil(response, &connection, world.options.success_status).await,
+    let magic = response.extensions_mut().remove::<InjectedFault>().and_then(|injected| injected.0);
+    match fault.or(magic) {
+        Some(fault) => fault.corrupt(response, &connection, app.options.success_status).await,
         None => response,
     }
 }

@@ -1,4 +1,5 @@
-//! Keeps web pages of other origins out: a browser on this machine can reach the sandbox, and so can any page it shows.
+//! Protection against web pages of other origins: a browser on this machine can reach the sandbox,
+//! and so can any page that it shows.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,26 +9,28 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::app::App;
+use crate::loopback::loopback_addresses;
 use crate::problem::Problem;
-use crate::world::World;
 
-/// Refuses a foreign Host (a name that was pointed at this machine to get around the same-origin rule), and whatever a page of
-/// another origin asks for. Even a look that it may not have would use up an armed fault.
-pub(crate) async fn check(
-    State(world): State<Arc<World>>,
+/// Rejects a foreign Host header (DNS rebinding) and every cross-origin request. Even a request
+/// whose response the page cannot read would use up an armed fault.
+pub(crate) async fn reject_foreign(
+    State(app): State<Arc<App>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let refused = |what| Problem::new(StatusCode::FORBIDDEN, "forbidden", what).into_response();
+    let forbidden =
+        |reason| Problem::new(StatusCode::FORBIDDEN, "forbidden", reason).into_response();
     let Some(host) = host(&request) else {
-        return refused("a request needs one Host header");
+        return forbidden("the request must have exactly one Host header");
     };
-    if !is_expected(&world, &host) {
-        return refused("this Host is not the sandbox's; --allow-host NAME allows one more");
+    if !is_allowed_host(&app, &host) {
+        return forbidden("this Host header is not allowed; --allow-host NAME allows another name");
     }
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if is_embedded(request.headers()) || !reads && is_cross_origin(request.headers(), &host) {
-        return refused("a page of another origin may not do this");
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    if is_embedded(request.headers()) || !is_read && has_foreign_origin(request.headers(), &host) {
+        return forbidden("requests from another origin are not allowed");
     }
     next.run(request).await
 }
@@ -41,16 +44,12 @@ fn host(request: &Request) -> Option<String> {
     }
 }
 
-fn is_expected(world: &World, host: &str) -> bool {
+fn is_allowed_host(app: &App, host: &str) -> bool {
     let name = without_port(host);
     let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    let own_address =
-        address.is_ok_and(|address| address.is_loopback() || address == world.options.host);
-    let lower = name.to_ascii_lowercase();
-    let loopback = lower == "localhost" || lower.ends_with(".localhost");
-    own_address
-        || loopback
-        || world.options.allow_host.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+    loopback_addresses(name).is_some()
+        || address.is_ok_and(|address| address == app.options.host)
+        || app.options.allow_host.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
 }
 
 fn without_port(host: &str) -> &str {
@@ -60,16 +59,17 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Whether a browser says that a page of another origin asks on its own behalf. That page may send its user here, by a link or
-/// a redirect, but not fetch or frame anything. Callers that are no browser send none of these headers.
+/// Whether the Fetch Metadata headers show that a page of another origin fetches or frames
+/// something. Such a page may only navigate its user here, by a link or a redirect. Clients other
+/// than browsers do not send these headers.
 fn is_embedded(headers: &HeaderMap) -> bool {
-    let says = |name, word| headers.get(name).is_some_and(|value| value == word);
-    let foreign = says("sec-fetch-site", "cross-site") || says("sec-fetch-site", "same-site");
-    foreign && !(says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document"))
+    let has = |name, value| headers.get(name).is_some_and(|actual| actual == value);
+    let foreign = has("sec-fetch-site", "cross-site") || has("sec-fetch-site", "same-site");
+    foreign && !(has("sec-fetch-mode", "navigate") && has("sec-fetch-dest", "document"))
 }
 
-/// Callers that are no browser send no Origin.
-fn is_cross_origin(headers: &HeaderMap, host: &str) -> bool {
+/// Clients other than browsers do not send Origin.
+fn has_foreign_origin(headers: &HeaderMap, host: &str) -> bool {
     headers.get(header::ORIGIN).is_some_and(|origin| {
         let origin = String::from_utf8_lossy(origin.as_bytes());
         let own = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));

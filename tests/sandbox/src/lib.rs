@@ -1,12 +1,12 @@
-//! A local stand-in for ZignSec's phone two-factor gateway. It is not the gateway, has nothing to do with ZignSec, sends no SMS
-//! and reaches nobody: it is what a program that uses the gateway is developed and tested against.
+//! Simulates ZignSec's phone two-factor gateway locally, to develop and test programs that use the
+//! gateway. It is unofficial, not affiliated with ZignSec, and sends no SMS.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use zignsec_sandbox::{Action, Sandbox};
 //!
 //! let sandbox = Sandbox::start()?;
-//! // Point the program under test at `sandbox.url()` with `sandbox.api_key()`. What it started shows up here:
+//! // Run the program under test with `sandbox.url()` and `sandbox.api_key()`. Its sessions:
 //! for session in sandbox.sessions() {
 //!     let outcome = sandbox.user(&session.id, Action::Accept)?;
 //!     assert_eq!(outcome.status, "accepted");
@@ -15,41 +15,44 @@
 //! # }
 //! ```
 //!
-//! Everything stops, and every port is free again, when the [`Sandbox`] is dropped.
+//! Dropping the [`Sandbox`] stops everything and frees the port.
 
 #![forbid(unsafe_code)]
 
 mod admin;
+mod app;
 mod bounded;
 mod clock;
 pub mod command;
+mod connection;
 mod dashboard;
+mod delivery;
 mod faults;
 mod gateway;
 mod guard;
 mod help;
-mod journal;
+mod loopback;
 mod magic;
+mod messages;
 mod options;
 mod pages;
 mod problem;
 mod random;
 mod request;
+mod request_log;
 mod sandbox;
 mod server;
 mod session;
 mod sms;
 mod tls;
 mod user;
+mod webhook_client;
 mod webhooks;
-mod wire;
-mod words;
-mod world;
 
 pub use faults::{Fault, ScriptedAnswer};
-pub use journal::RecordedRequest;
-pub use options::{CancelEnds, ErrorShape, SuccessStatus, WebhookShape};
+pub use options::{CancelDestination, ErrorShape, SuccessStatus, WebhookShape};
 pub use problem::Problem;
+pub use request_log::RecordedRequest;
 pub use sandbox::{Builder, Sandbox};
 pub use session::SessionView;
 pub use sms::Sms;

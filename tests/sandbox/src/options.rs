@@ -1,34 +1,50 @@
-//! Every dial, its default and what it does. The command line, the Rust builder and `/_sandbox/help` are all made from this.
+//! The options: names, defaults and help texts. The command line, the Rust builder and
+//! `/_sandbox/help` all use these definitions.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
 use clap::{Args, ValueEnum};
 
-/// What the gateway's page leaves open, and how the sandbox is run.
+/// The arguments of the program.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) options: Options,
+
+    /// Print one line of JSON when ready and nothing else on standard output; stop at end-of-file
+    /// on standard input if it is a pipe
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The options of a sandbox.
 #[derive(Args, Clone)]
 pub(crate) struct Options {
-    /// Port to listen on; 0 lets the system choose
+    /// Port to listen on; 0 selects a free port
     #[arg(long, default_value_t = 8466)]
     pub(crate) port: u16,
 
-    /// Address to listen on. Anything but loopback lets others in: the sandbox is no place for real data
+    /// Address to listen on. Addresses other than loopback make the sandbox reachable for other
+    /// machines: do not use real data then
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDRESS")]
     pub(crate) host: IpAddr,
 
-    /// One more name that a request's Host header may carry (loopback names always may); repeatable
+    /// Additional name to accept in the Host header (loopback names are always accepted);
+    /// repeatable
     #[arg(long, value_name = "NAME")]
     pub(crate) allow_host: Vec<String>,
 
-    /// Speak HTTPS, with a certificate authority made at start
+    /// Use HTTPS, with a certificate authority created at start
     #[arg(long)]
     pub(crate) tls: bool,
 
-    /// The key that callers must send, raw, in Authorization or Zs-Product-Key; the ready line tells it
+    /// API key that clients must send, raw, in Authorization or Zs-Product-Key; printed in the
+    /// ready line
     #[arg(long, default_value = "sandbox-key", value_name = "KEY", hide_default_value = true)]
     pub(crate) api_key: String,
 
-    /// The secret that webhooks are signed with; the ready line tells it
+    /// Secret that webhooks are signed with; printed in the ready line
     #[arg(
         long,
         default_value = "sandbox-webhook-secret",
@@ -37,35 +53,41 @@ pub(crate) struct Options {
     )]
     pub(crate) webhook_secret: String,
 
-    /// The word for a session that went well: the page uses both
+    /// Status of a verified session; the gateway's documentation uses both
     #[arg(long, value_enum, default_value_t)]
     pub(crate) success_status: SuccessStatus,
 
-    /// Wrong codes until the session has failed; 0 for no limit
+    /// Number of wrong codes after which a session fails; 0 for no limit
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub(crate) max_attempts: u32,
 
-    /// Where a user who cancels ends: on a screen that says so, or at redirect_failure
+    /// What a user who cancels sees: a page that confirms it, or redirect_failure
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) cancel: CancelEnds,
+    pub(crate) cancel: CancelDestination,
 
-    /// The JSON of an error answer
+    /// Format of error responses
     #[arg(long, value_enum, default_value_t)]
     pub(crate) error_shape: ErrorShape,
 
-    /// The JSON of a webhook
+    /// Format of webhook bodies
     #[arg(long, value_enum, default_value_t)]
     pub(crate) webhook_shape: WebhookShape,
 
-    /// One more host that webhooks may be sent to (loopback always is); repeatable
+    /// Additional host that webhooks may be sent to (loopback is always allowed); repeatable
     #[arg(long, value_name = "HOST")]
     pub(crate) webhook_allow: Vec<String>,
 
-    /// Let a fault strike, by chance, in this percentage of calls, page views and webhooks
-    #[arg(long, default_value_t = 0, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    /// Inject random faults into this percentage of requests, page views and webhooks
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_name = "PERCENT",
+        value_parser = clap::value_parser!(u8).range(0..=100)
+    )]
     pub(crate) chaos: u8,
 
-    /// Seed of ids, codes and chaos: the same seed gives the same ones. A fresh one is made and printed where none is given
+    /// Seed of IDs, codes and chaos: the same seed gives the same values. Default: a random seed,
+    /// which is printed
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
 }
@@ -74,16 +96,16 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 #[non_exhaustive]
 pub enum SuccessStatus {
-    /// As in the page's example
+    /// As in the example of the gateway's documentation
     #[default]
     Accepted,
-    /// As in the page's table of status values
+    /// As in its table of status values
     Finished,
 }
 
 impl SuccessStatus {
-    /// The word itself.
-    pub(crate) fn word(self) -> &'static str {
+    /// The status in JSON.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Finished => "finished",
@@ -94,15 +116,15 @@ impl SuccessStatus {
 /// What a user sees after cancelling.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 #[non_exhaustive]
-pub enum CancelEnds {
-    /// A screen that says so, with a link back
+pub enum CancelDestination {
+    /// A page that confirms it, with a link back
     #[default]
     Screen,
     /// A redirect to `redirect_failure`
     Redirect,
 }
 
-/// The shapes in which ZignSec's services are known to report an error.
+/// The formats in which ZignSec's services are known to report errors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 #[non_exhaustive]
 pub enum ErrorShape {
@@ -113,19 +135,19 @@ pub enum ErrorShape {
     Object,
     /// `{"error":{"type","message"}}`
     Type,
-    /// A line of plain text
+    /// One line of plain text
     Text,
     /// A web page, as from a proxy
     Html,
-    /// Nothing at all
+    /// No body
     Empty,
 }
 
-/// The two bodies that ZignSec's products are known to send.
+/// The two webhook formats that ZignSec's products are known to send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 #[non_exhaustive]
 pub enum WebhookShape {
-    /// The documented one: `{"event","id",..,"result":{"errors","status"}}`
+    /// The documented format: `{"event","id",..,"result":{"errors","status"}}`
     #[default]
     Nested,
     /// As the SMS product sends it: `{"event","id",..,"status"}`
@@ -133,30 +155,31 @@ pub enum WebhookShape {
 }
 
 impl Options {
-    /// Refuses what no caller could send. Said without the value: it may be a real key.
-    pub(crate) fn check(&self) -> io::Result<()> {
-        let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    /// Rejects values that no client could send. The error does not contain the value, which may
+    /// be a real key.
+    pub(crate) fn validate(&self) -> io::Result<()> {
+        let invalid = |reason| Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         if self.api_key.is_empty() || !self.api_key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return wrong(
-                "the API key must be one or more visible ASCII characters, without spaces",
+            return invalid(
+                "the API key must not be empty and must consist of visible ASCII characters",
             );
         }
         if self.webhook_secret.is_empty() {
-            return wrong("the webhook secret may not be empty");
+            return invalid("the webhook secret must not be empty");
         }
         Ok(())
     }
 }
 
 impl Default for Options {
-    /// The defaults that the command line documents, so that they stand in one place.
+    /// The defaults of the command line, so that they are defined only once.
     fn default() -> Self {
         #[derive(clap::Parser)]
-        struct Line {
+        struct CommandLine {
             #[command(flatten)]
             options: Options,
         }
-        <Line as clap::Parser>::parse_from(["zignsec-sandbox"]).options
+        <CommandLine as clap::Parser>::parse_from(["zignsec-sandbox"]).options
     }
 }
 
@@ -165,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_those_of_the_contract() {
+    fn defaults_match_the_design() {
         let options = Options::default();
         assert_eq!(options.port, 8466);
         assert_eq!(options.host.to_string(), "127.0.0.1");
@@ -175,16 +198,18 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_no_header_can_carry_is_refused_and_not_repeated() {
+    fn invalid_api_key_is_rejected_without_being_printed() {
         for key in ["two words", "", "nyckel-å"] {
             let options = Options { api_key: key.to_owned(), ..Options::default() };
-            let error = options.check().unwrap_err().to_string();
+            let error = options.validate().unwrap_err().to_string();
             assert!(
                 error.starts_with("the API key must") && (key.is_empty() || !error.contains(key)),
                 "{error}"
             );
         }
-        assert!(Options { webhook_secret: String::new(), ..Options::default() }.check().is_err());
-        assert!(Options::default().check().is_ok());
+        assert!(
+            Options { webhook_secret: String::new(), ..Options::default() }.validate().is_err()
+        );
+        assert!(Options::default().validate().is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! The hosted pages that a session's user walks through: plain forms, no JavaScript.
+//! The hosted pages for the user of a session: HTML forms without JavaScript.
 
 use std::sync::Arc;
 
@@ -12,14 +12,15 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
 
-use crate::faults::{Fault, LATENESS};
-use crate::options::CancelEnds;
+use crate::app::App;
+use crate::faults::{Fault, RESPONSE_DELAY};
+use crate::messages::{ENGLISH, Messages};
+use crate::options::CancelDestination;
 use crate::problem::{Problem, error_page};
-use crate::session::{self, Entered, Session};
-use crate::words::{ENGLISH, Words};
-use crate::world::World;
+use crate::request::StartRequest;
+use crate::session::{self, CodeResult, Session};
 
-pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<World>>)> {
+pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
     vec![
         ("/2fa-ui/2fa/phone/{id}", get(show)),
         ("/2fa-ui/2fa/phone/{id}/send", post(send)),
@@ -29,50 +30,51 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<World>>)> {
     ]
 }
 
-/// The pages alone, for the scripted user.
-pub(crate) fn router(world: &Arc<World>) -> Router {
+/// A router with the hosted pages only, without faults, for the scripted user.
+pub(crate) fn router(app: &Arc<App>) -> Router {
     let routes = routes()
         .into_iter()
         .fold(Router::new(), |router, (path, methods)| router.route(path, methods));
-    routes.with_state(world.clone())
+    routes.with_state(app.clone())
 }
 
-/// A session's page, without the host.
+/// The path of the page of a session.
 pub(crate) fn path(id: &str) -> String {
     session::redirect_url("", id)
 }
 
-/// Lets a fault have its way with a page or the answer to its form.
-pub(crate) async fn misbehave(
-    State(world): State<Arc<World>>,
+/// Injects an armed fault or chaos into a page or the response to its form.
+pub(crate) async fn inject_fault(
+    State(app): State<Arc<App>>,
     request: Request,
     next: Next,
 ) -> Response {
-    match world.fault_of_page() {
+    match app.next_page_fault() {
         Some(Fault::PageUnavailable) => {
-            let page = error_page(StatusCode::SERVICE_UNAVAILABLE, "Please try again in a moment.");
-            return sealed(StatusCode::SERVICE_UNAVAILABLE, page);
+            let page = error_page(StatusCode::SERVICE_UNAVAILABLE, "Please try again later.");
+            return html_response(StatusCode::SERVICE_UNAVAILABLE, page);
         }
-        Some(Fault::PageLate) => tokio::time::sleep(LATENESS).await,
+        Some(Fault::PageLate) => tokio::time::sleep(RESPONSE_DELAY).await,
         _ => {}
     }
     next.run(request).await
 }
 
-/// Scripts and frames are barred. Forms may lead anywhere on the web: browsers hold the redirect that follows a form, to
-/// wherever the caller asked for, against this too.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self' http: https:; frame-ancestors 'none'; base-uri 'none'";
+/// Forbids scripts and frames. `form-action` allows any host, because browsers also apply it to the
+/// redirect after a form, which goes to the caller's URL.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; \
+    form-action 'self' http: https:; frame-ancestors 'none'; base-uri 'none'";
 
-/// With `no-referrer`, browsers would send a form's own Origin as null.
+/// With `no-referrer`, browsers would send `Origin: null` for the forms of these pages.
 pub(crate) const REFERRER_POLICY: &str = "same-origin";
 
-async fn show(State(world): State<Arc<World>>, Path(id): Path<String>) -> Response {
-    page(&world, &id, StatusCode::OK, None)
+async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
+    page(&app, &id, StatusCode::OK, None)
 }
 
-async fn send(State(world): State<Arc<World>>, Path(id): Path<String>) -> Response {
-    match world.send_code(&id) {
-        Ok(_) => back_to_the_page(&id),
+async fn send(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
+    match app.send_code(&id) {
+        Ok(_) => redirect_to_page(&id),
         Err(problem) => not_found(&problem),
     }
 }
@@ -84,32 +86,32 @@ struct CodeForm {
 }
 
 async fn enter(
-    State(world): State<Arc<World>>,
+    State(app): State<Arc<App>>,
     Path(id): Path<String>,
     form: Result<Form<CodeForm>, FormRejection>,
 ) -> Response {
     let code = form.map(|Form(form)| form.code).unwrap_or_default();
-    match world.enter_code(&id, &code) {
-        Ok(Entered::Right) => {
-            leave(&world, &id, |session| session.request.redirect_success.clone())
+    match app.enter_code(&id, &code) {
+        Ok(CodeResult::Correct) => {
+            redirect_to_caller(&app, &id, |session| session.request.redirect_success.clone())
         }
-        Ok(Entered::WrongForGood) => {
-            leave(&world, &id, |session| session.request.redirect_failure.clone())
+        Ok(CodeResult::OutOfAttempts) => {
+            redirect_to_caller(&app, &id, |session| session.request.redirect_failure.clone())
         }
-        Ok(Entered::Wrong | Entered::NoCode | Entered::Ended) => back_to_the_page(&id),
-        Ok(entered @ (Entered::Malformed | Entered::TooLate)) => {
-            page(&world, &id, StatusCode::UNPROCESSABLE_ENTITY, Some(entered))
+        Ok(CodeResult::Wrong | CodeResult::NoCode | CodeResult::Ended) => redirect_to_page(&id),
+        Ok(result @ (CodeResult::Malformed | CodeResult::Expired)) => {
+            page(&app, &id, StatusCode::UNPROCESSABLE_ENTITY, Some(result))
         }
         Err(problem) => not_found(&problem),
     }
 }
 
-async fn cancel(State(world): State<Arc<World>>, Path(id): Path<String>) -> Response {
-    match (world.cancel(&id), world.options.cancel) {
-        (Ok(true), CancelEnds::Redirect) => {
-            leave(&world, &id, |session| session.request.redirect_failure.clone())
+async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
+    match (app.cancel(&id), app.options.cancel) {
+        (Ok(true), CancelDestination::Redirect) => {
+            redirect_to_caller(&app, &id, |session| session.request.redirect_failure.clone())
         }
-        (Ok(_), _) => back_to_the_page(&id),
+        (Ok(_), _) => redirect_to_page(&id),
         (Err(problem), _) => not_found(&problem),
     }
 }
@@ -118,30 +120,31 @@ async fn style() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../assets/style.css"))
 }
 
-/// A redirect after each form, so that reloading a page never sends a form twice.
-fn back_to_the_page(id: &str) -> Response {
+/// Redirects after a form, so that reloading the page does not submit the form again.
+fn redirect_to_page(id: &str) -> Response {
     see_other(&path(id))
 }
 
-fn leave(world: &World, id: &str, url: impl FnOnce(&Session) -> String) -> Response {
-    match world.session(id, |session, _| url(session)) {
+fn redirect_to_caller(app: &App, id: &str, url: impl FnOnce(&Session) -> String) -> Response {
+    match app.session(id, |session, _| url(session)) {
         Ok(url) => see_other(&url),
         Err(problem) => not_found(&problem),
     }
 }
 
-/// `to` goes out exactly as it was given. URLs were checked when they came in, so there is nothing here that a header cannot hold.
+/// Redirects to exactly this URL. URLs are validated when the session is started, so this one is a
+/// valid header value.
 fn see_other(to: &str) -> Response {
     let location = HeaderValue::from_bytes(to.as_bytes()).unwrap_or(HeaderValue::from_static("/"));
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
-    seal(&mut response);
+    add_security_headers(&mut response);
     response
 }
 
 #[derive(Template)]
 #[template(path = "phone.html")]
 struct Page<'a> {
-    words: &'static Words,
+    messages: &'static Messages,
     path: String,
     phone: &'a str,
     tone: &'static str,
@@ -149,23 +152,23 @@ struct Page<'a> {
     heading: &'static str,
     screen: Screen<'a>,
     attempts: Option<String>,
-    complaint: Option<&'static str>,
-    /// The code cannot be entered any more.
-    too_late: bool,
-    going: bool,
+    error: Option<&'static str>,
+    /// Whether the code has expired, so that a new one must be sent.
+    code_expired: bool,
+    can_cancel: bool,
 }
 
 enum Screen<'a> {
     Send,
     Code,
-    Wrong,
+    WrongCode,
     Ended { text: &'static str, link: Option<&'a str>, link_text: &'static str },
 }
 
-fn page(world: &World, id: &str, status: StatusCode, entered: Option<Entered>) -> Response {
-    let rendered = world.session(id, |session, _| Page::of(session, entered).render());
+fn page(app: &App, id: &str, status: StatusCode, result: Option<CodeResult>) -> Response {
+    let rendered = app.session(id, |session, _| Page::new(session, result).render());
     match rendered {
-        Ok(Ok(html)) => sealed(status, html),
+        Ok(Ok(html)) => html_response(status, html),
         Ok(Err(error)) => {
             Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
                 .into_response()
@@ -175,34 +178,34 @@ fn page(world: &World, id: &str, status: StatusCode, entered: Option<Entered>) -
 }
 
 fn not_found(problem: &Problem) -> Response {
-    let words = &ENGLISH;
-    let screen = Screen::Ended { text: words.not_found, link: None, link_text: "" };
+    let messages = &ENGLISH;
+    let screen = Screen::Ended { text: messages.not_found, link: None, link_text: "" };
     let page = Page {
-        words,
+        messages,
         path: String::new(),
         phone: "",
         tone: "bad",
         symbol: "?",
-        heading: words.not_found_title,
+        heading: messages.not_found_title,
         screen,
         attempts: None,
-        complaint: None,
-        too_late: false,
-        going: false,
+        error: None,
+        code_expired: false,
+        can_cancel: false,
     };
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::NOT_FOUND);
-    sealed(status, page.render().unwrap_or_default())
+    html_response(status, page.render().unwrap_or_default())
 }
 
-fn sealed(status: StatusCode, html: String) -> Response {
+fn html_response(status: StatusCode, html: String) -> Response {
     let mut response = (status, Html(html)).into_response();
-    seal(&mut response);
+    add_security_headers(&mut response);
     response
 }
 
-fn seal(response: &mut Response) {
+fn add_security_headers(response: &mut Response) {
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::REFERRER_POLICY, REFERRER_POLICY),
         (header::CACHE_CONTROL, "no-store"),
     ] {
@@ -211,30 +214,43 @@ fn seal(response: &mut Response) {
 }
 
 impl<'a> Page<'a> {
-    fn of(session: &'a Session, entered: Option<Entered>) -> Self {
-        let words = Words::of(&session.request.locale);
+    fn new(session: &'a Session, result: Option<CodeResult>) -> Self {
+        let messages = Messages::for_locale(&session.request.locale);
         let ended =
             |text, link: &'a str, link_text| Screen::Ended { text, link: Some(link), link_text };
-        let (yes, no) = (&session.request.redirect_success, &session.request.redirect_failure);
+        let StartRequest { redirect_success: success, redirect_failure: failure, .. } =
+            &session.request;
         let (tone, symbol, heading, screen) = match &session.state {
-            session::State::Ready => ("", "✉", words.title, Screen::Send),
-            session::State::CodeSent { .. } => ("", "✱", words.code_title, Screen::Code),
-            session::State::WrongCode => ("bad", "!", words.wrong_title, Screen::Wrong),
-            session::State::Accepted => {
-                ("good", "✓", words.accepted_title, ended(words.accepted, yes, words.go_on))
-            }
-            session::State::Failed => {
-                ("bad", "✕", words.failed_title, ended(words.failed, no, words.go_back))
-            }
-            session::State::Cancelled => {
-                ("bad", "✕", words.cancelled_title, ended(words.cancelled, no, words.go_back))
-            }
-            session::State::TimedOut => {
-                ("bad", "✕", words.timeout_title, ended(words.timeout, no, words.go_back))
-            }
+            session::State::Ready => ("", "✉", messages.title, Screen::Send),
+            session::State::CodeSent { .. } => ("", "✱", messages.code_title, Screen::Code),
+            session::State::WrongCode => ("bad", "!", messages.wrong_title, Screen::WrongCode),
+            session::State::Accepted => (
+                "good",
+                "✓",
+                messages.accepted_title,
+                ended(messages.accepted, success, messages.continue_link),
+            ),
+            session::State::Failed => (
+                "bad",
+                "✕",
+                messages.failed_title,
+                ended(messages.failed, failure, messages.go_back),
+            ),
+            session::State::Cancelled => (
+                "bad",
+                "✕",
+                messages.cancelled_title,
+                ended(messages.cancelled, failure, messages.go_back),
+            ),
+            session::State::TimedOut => (
+                "bad",
+                "✕",
+                messages.timeout_title,
+                ended(messages.timeout, failure, messages.go_back),
+            ),
         };
         Self {
-            words,
+            messages,
             path: path(&session.id),
             phone: &session.request.metadata.phone_number,
             tone,
@@ -243,12 +259,16 @@ impl<'a> Page<'a> {
             screen,
             attempts: session
                 .attempts_left()
-                .map(|left| words.attempts_left.replace("{}", &left.to_string())),
-            complaint: entered.map(|entered| {
-                if entered == Entered::TooLate { words.too_late } else { words.malformed }
+                .map(|left| messages.attempts_left.replace("{}", &left.to_string())),
+            error: result.map(|result| {
+                if result == CodeResult::Expired {
+                    messages.code_expired
+                } else {
+                    messages.malformed
+                }
             }),
-            too_late: entered == Some(Entered::TooLate),
-            going: !session.has_ended(),
+            code_expired: result == Some(CodeResult::Expired),
+            can_cancel: !session.has_ended(),
         }
     }
 }

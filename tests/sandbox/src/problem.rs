@@ -1,4 +1,4 @@
-//! What is said to a caller whose request cannot be granted.
+//! Error responses: what the sandbox reports if it rejects a request.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use serde_json::json;
 
 use crate::options::ErrorShape;
 
-/// A request that was refused, and why.
+/// Why a request was rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// The HTTP status that goes with it.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// One word for programs, such as `not_found`.
+    /// A fixed word for programs, such as `not_found`.
     pub code: &'static str,
     /// One sentence for people.
     pub description: String,
@@ -30,34 +30,40 @@ impl Problem {
         Self { status: status.as_u16(), code, description: description.into() }
     }
 
-    pub(crate) fn malformed(description: impl Into<String>) -> Self {
+    pub(crate) fn malformed_json(error: &serde_json::Error) -> Self {
+        let description = format!("the body is not valid JSON: {error}");
         Self::new(StatusCode::BAD_REQUEST, "malformed_json", description)
     }
 
-    /// A field that is missing or not as it should be.
-    pub(crate) fn field(name: &str, expected: &str) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", format!("{name} {expected}"))
+    /// A field is missing or invalid. `reason` continues a sentence that starts with its name.
+    pub(crate) fn invalid_field(name: &str, reason: &str) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", format!("{name} {reason}"))
     }
 
-    pub(crate) fn no_session(id: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", format!("no session has the id {id:?}"))
+    pub(crate) fn session_not_found(id: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("no session with ID {id:?}"))
     }
 
-    /// Something that the session's or the sandbox's state does not allow now.
+    pub(crate) fn webhook_not_found(id: &str) -> Self {
+        let description = format!("no webhook attempt with ID {id:?}");
+        Self::new(StatusCode::NOT_FOUND, "not_found", description)
+    }
+
+    /// The current state of the session or the sandbox does not allow the request.
     pub(crate) fn conflict(description: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", description)
     }
 
-    /// The same problem as any HTTP status, for faults that ask for one by number.
-    pub(crate) fn of_status(status: StatusCode) -> Self {
+    /// An error with any HTTP status, for faults.
+    pub(crate) fn from_status(status: StatusCode) -> Self {
         let reason = status.canonical_reason().unwrap_or("Unassigned");
-        Self::new(status, "sandbox_fault", format!("{reason} (asked for by a fault)"))
+        Self::new(status, "sandbox_fault", format!("{reason} (injected by a fault)"))
     }
 
-    pub(crate) fn answer(&self, shape: ErrorShape) -> Response {
+    pub(crate) fn response(&self, shape: ErrorShape) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let Self { code, description, .. } = self;
-        let (kind, body) = match shape {
+        let (content_type, body) = match shape {
             ErrorShape::List => {
                 (JSON, json!({"errors": [{"code": code, "description": description}]}).to_string())
             }
@@ -70,7 +76,7 @@ impl Problem {
             ErrorShape::Html => ("text/html; charset=utf-8", error_page(status, description)),
             ErrorShape::Empty => return status.into_response(),
         };
-        (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+        (status, [(header::CONTENT_TYPE, content_type)], body).into_response()
     }
 }
 
@@ -84,16 +90,17 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// Admin routes answer in one shape, whatever `--error-shape` says of the gateway's own.
+/// Admin routes always use the same shape; `--error-shape` applies to the two endpoints only.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        self.answer(ErrorShape::List)
+        self.response(ErrorShape::List)
     }
 }
 
 #[derive(Template)]
 #[template(
-    source = "<!doctype html>\n<html lang=\"en\"><head><title>{{ title }}</title></head><body><h1>{{ title }}</h1><p>{{ description }}</p></body></html>\n",
+    source = "<!doctype html>\n<html lang=\"en\"><head><title>{{ title }}</title></head>\
+              <body><h1>{{ title }}</h1><p>{{ description }}</p></body></html>\n",
     ext = "html"
 )]
 struct ErrorPage<'a> {
@@ -101,9 +108,9 @@ struct ErrorPage<'a> {
     description: &'a str,
 }
 
-/// The kind of page that a proxy puts where the gateway's JSON should be.
+/// An error page as a proxy would send it instead of the gateway's JSON.
 pub(crate) fn error_page(status: StatusCode, description: &str) -> String {
-    // Rendering plain text into a template held in memory has nothing that can fail.
+    // Rendering strings into memory cannot fail.
     ErrorPage { title: status.to_string(), description }.render().unwrap_or_default()
 }
 
@@ -112,8 +119,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_shape_names_the_field_but_the_empty_one() {
-        let problem = Problem::field("metadata.phone_number", "is <missing>");
+    fn every_shape_except_empty_names_the_field() {
+        let problem = Problem::invalid_field("metadata.phone_number", "is <missing>");
         for shape in [
             ErrorShape::List,
             ErrorShape::Object,
@@ -121,10 +128,10 @@ mod tests {
             ErrorShape::Text,
             ErrorShape::Html,
         ] {
-            assert!(body(problem.answer(shape)).contains("metadata.phone_number"), "{shape:?}");
+            assert!(body(problem.response(shape)).contains("metadata.phone_number"), "{shape:?}");
         }
-        assert_eq!(body(problem.answer(ErrorShape::Empty)), "");
-        assert!(!body(problem.answer(ErrorShape::Html)).contains("<missing>"));
+        assert_eq!(body(problem.response(ErrorShape::Empty)), "");
+        assert!(!body(problem.response(ErrorShape::Html)).contains("<missing>"));
     }
 
     fn body(response: Response) -> String {

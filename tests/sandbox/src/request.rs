@@ -1,4 +1,4 @@
-//! What a caller sends to start a session, checked field by field.
+//! The request that starts a session, and its validation.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -6,7 +6,8 @@ use url::Url;
 
 use crate::problem::Problem;
 
-/// The body of the POST, as the lookup echoes it: the keys that the caller sent, in the page's order.
+/// The body of the POST. The GET returns it as `request_data`, with the keys that the caller sent in
+/// the order of the gateway's documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct StartRequest {
     pub(crate) locale: String,
@@ -26,15 +27,15 @@ pub(crate) struct Metadata {
 
 impl StartRequest {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
-        let body: Value = serde_json::from_slice(body)
-            .map_err(|error| Problem::malformed(format!("the body is not JSON: {error}")))?;
+        let body: Value =
+            serde_json::from_slice(body).map_err(|error| Problem::malformed_json(&error))?;
         let Value::Object(fields) = body else {
-            return Err(Problem::field("the body", "must be a JSON object"));
+            return Err(Problem::invalid_field("the body", "must be a JSON object"));
         };
         let metadata = match fields.get("metadata") {
             Some(Value::Object(metadata)) => metadata,
-            Some(_) => return Err(Problem::field("metadata", "must be an object")),
-            None => return Err(Problem::field("metadata", "is required")),
+            Some(_) => return Err(Problem::invalid_field("metadata", "must be an object")),
+            None => return Err(Problem::invalid_field("metadata", "is required")),
         };
         Ok(Self {
             metadata: Metadata { phone_number: phone_number(metadata)? },
@@ -46,7 +47,7 @@ impl StartRequest {
         })
     }
 
-    /// Bytes that keeping this request takes, near enough to bound memory by.
+    /// Approximate memory use in bytes.
     pub(crate) fn weight(&self) -> usize {
         [&self.locale, &self.redirect_failure, &self.redirect_success]
             .into_iter()
@@ -60,12 +61,13 @@ impl StartRequest {
     }
 }
 
-/// A field of text; null counts as absent, for callers that serialise what they do not set.
+/// An optional string. Null counts as absent, because some clients serialise fields that are not
+/// set.
 fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Problem> {
     match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(Problem::field(name, "must be a string")),
+        Some(_) => Err(Problem::invalid_field(name, "must be a string")),
     }
 }
 
@@ -73,8 +75,8 @@ fn phone_number(metadata: &Map<String, Value>) -> Result<String, Problem> {
     const NAME: &str = "metadata.phone_number";
     let phone = match metadata.get("phone_number") {
         Some(Value::String(phone)) => phone,
-        Some(Value::Null) | None => return Err(Problem::field(NAME, "is required")),
-        Some(_) => return Err(Problem::field(NAME, "must be a string")),
+        Some(Value::Null) | None => return Err(Problem::invalid_field(NAME, "is required")),
+        Some(_) => return Err(Problem::invalid_field(NAME, "must be a string")),
     };
     let digits = phone.strip_prefix('+').unwrap_or_default().as_bytes();
     let e164 = (7..=15).contains(&digits.len())
@@ -83,28 +85,29 @@ fn phone_number(metadata: &Map<String, Value>) -> Result<String, Problem> {
     if e164 {
         Ok(phone.clone())
     } else {
-        Err(Problem::field(NAME, "must be + and 7 to 15 digits, such as +46701740699"))
+        Err(Problem::invalid_field(NAME, "must be + and 7 to 15 digits, such as +46701740699"))
     }
 }
 
 fn required_url(fields: &Map<String, Value>, name: &str) -> Result<String, Problem> {
-    url(fields, name)?.ok_or_else(|| Problem::field(name, "is required"))
+    url(fields, name)?.ok_or_else(|| Problem::invalid_field(name, "is required"))
 }
 
 fn url(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Problem> {
     let Some(text) = text(fields, name)? else {
         return Ok(None);
     };
-    // What `Url` would mend in silence (spaces around it, line ends within it) must not reach a Location header.
+    // `Url` silently removes surrounding spaces and line breaks, which must not reach a Location
+    // header.
     let clean = !text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\');
-    // `Url` also forgives missing slashes; a browser that is sent to such a Location may not.
+    // `Url` also accepts missing slashes, which a browser may not accept in a Location header.
     let slashes = text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with('/'));
     let http = Url::parse(&text)
         .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if clean && slashes && http {
         Ok(Some(text))
     } else {
-        Err(Problem::field(name, "must be an absolute http or https URL"))
+        Err(Problem::invalid_field(name, "must be an absolute http or https URL"))
     }
 }
 
@@ -117,32 +120,33 @@ mod tests {
     fn body() -> Value {
         json!({
             "locale": "En", "metadata": {"phone_number": "+46703339954"},
-            "redirect_failure": "https://my_failure_url.com", "redirect_success": "https://my_success_url.com",
+            "redirect_failure": "https://my_failure_url.com",
+            "redirect_success": "https://my_success_url.com",
             "relay_state": "Tulasi_V5_SMS", "webhook": "https://webhook.site/zignsec",
         })
     }
 
     #[test]
-    fn the_pages_example_is_echoed_key_for_key() {
+    fn documented_example_is_returned_unchanged() {
         let request = StartRequest::parse(body().to_string().as_bytes()).unwrap();
         assert_eq!(serde_json::to_value(&request).unwrap(), body());
     }
 
     #[test]
-    fn only_what_was_sent_is_echoed_plus_the_default_locale() {
+    fn absent_fields_stay_absent_except_the_locale() {
         let mut sent = body();
         for name in ["locale", "relay_state", "webhook"] {
             sent.as_object_mut().unwrap().remove(name);
         }
-        let echoed =
+        let returned =
             serde_json::to_value(StartRequest::parse(sent.to_string().as_bytes()).unwrap())
                 .unwrap();
         sent["locale"] = json!("En");
-        assert_eq!(echoed, sent);
+        assert_eq!(returned, sent);
     }
 
     #[test]
-    fn every_bad_field_is_named() {
+    fn every_invalid_field_is_named() {
         let long = format!("+{}", "1".repeat(16));
         for (field, bad) in [
             ("metadata.phone_number", json!({"metadata": {}})),
@@ -176,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_another_problem_than_json_of_the_wrong_kind() {
+    fn invalid_json_is_a_400_and_json_of_the_wrong_type_a_422() {
         for body in [&b""[..], b"{", b"locale=En", b"\xff\xfe", b"{\"a\":\"\xff\"}"] {
             assert_eq!(StartRequest::parse(body).unwrap_err().status, 400, "{body:?}");
         }

@@ -1,4 +1,4 @@
-//! The sandbox as a value: started, asked and stopped from ordinary blocking code.
+//! The Rust API: a sandbox inside the calling process, controlled by blocking methods.
 
 use std::future::Future;
 use std::io;
@@ -10,28 +10,29 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::admin;
+use crate::app::App;
+use crate::delivery;
 use crate::faults::Fault;
-use crate::journal::RecordedRequest;
-use crate::options::{CancelEnds, ErrorShape, Options, SuccessStatus, WebhookShape};
+use crate::options::{CancelDestination, ErrorShape, Options, SuccessStatus, WebhookShape};
 use crate::problem::Problem;
+use crate::request_log::RecordedRequest;
 use crate::server;
 use crate::session::SessionView;
 use crate::sms::Sms;
 use crate::tls::{Files, Tls};
 use crate::user::{self, Action, Outcome};
-use crate::webhooks::{self, WebhookAttempt};
-use crate::world::World;
+use crate::webhooks::WebhookAttempt;
 
-/// A running sandbox. Its methods block; its server runs on a thread of its own, and stops when this is dropped.
+/// A running sandbox. Its methods block. The server runs on its own thread and stops when this
+/// value is dropped.
 pub struct Sandbox {
-    world: Arc<World>,
+    app: Arc<App>,
     runtime: tokio::runtime::Handle,
     server: Option<Server>,
     tls: Option<TlsFiles>,
 }
 
-/// The files' paths beside what removes the files.
+/// The paths of the TLS files. Dropping `_files` deletes them.
 struct TlsFiles {
     _files: Files,
     ca: PathBuf,
@@ -44,75 +45,77 @@ struct Server {
 }
 
 impl Sandbox {
-    /// Starts a sandbox with every dial at its default, on a port that the system chooses.
+    /// Starts a sandbox with the default options, on a free port.
     ///
     /// # Errors
     ///
-    /// Where no loopback port can be had.
+    /// If no loopback port is available.
     pub fn start() -> io::Result<Self> {
         Self::builder().start()
     }
 
-    /// Dials first, then [`Builder::start`].
+    /// Returns a builder to set options; [`Builder::start`] then starts the sandbox.
     pub fn builder() -> Builder {
-        // A test never wants the command line's fixed port.
+        // Unlike on the command line, a fixed port as default would make tests conflict.
         Builder { options: Options { port: 0, ..Options::default() } }
     }
 
     pub(crate) fn with(options: Options) -> io::Result<Self> {
-        options.check()?;
+        options.validate()?;
         let (tls, files) = match options.tls {
             true => Tls::new(&options).map(|(tls, files)| (Some(tls), Some(files)))?,
             false => (None, None),
         };
         let listener = server::bind(SocketAddr::new(options.host, options.port))?;
         let scheme = if options.tls { "https" } else { "http" };
-        let base_url = format!("{scheme}://{}", reachable(listener.local_addr()?));
-        let (world, pending) = World::new(options, base_url);
-        let world = Arc::new(world);
+        let base_url = format!("{scheme}://{}", connectable(listener.local_addr()?));
+        let (app, queues) = App::new(options, base_url);
+        let app = Arc::new(app);
 
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
-        let served = world.clone();
+        let server_app = app.clone();
         let thread =
             std::thread::Builder::new().name("zignsec-sandbox".to_owned()).spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        _ = server::serve(listener, served, pending, tls) => {}
+                        _ = server::serve(listener, server_app, queues, tls) => {}
                         _ = stopped => {}
                     }
                 });
-                // Dropping the runtime drops every connection with it.
+                // Dropping the runtime closes every connection.
             })?;
         let files = files.map(|files| TlsFiles {
             ca: files.ca(),
             client: (files.client_certificate(), files.client_key()),
             _files: files,
         });
-        Ok(Self { world, runtime: handle, server: Some(Server { stop, thread }), tls: files })
+        Ok(Self { app, runtime: handle, server: Some(Server { stop, thread }), tls: files })
     }
 
-    /// The base URL, without a slash at its end: `http://127.0.0.1:PORT`, or `https` with [`Builder::tls`].
+    /// The base URL without a trailing slash: `http://127.0.0.1:PORT`, or `https` with
+    /// [`Builder::tls`].
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.world.base_url
+        &self.app.base_url
     }
 
-    /// The key that callers must send.
+    /// The API key that clients must send.
     #[must_use]
     pub fn api_key(&self) -> &str {
-        &self.world.options.api_key
+        &self.app.options.api_key
     }
 
-    /// A PEM file with the certificate authority to trust, where TLS is spoken. It is removed with the sandbox.
+    /// A PEM file with the certificate authority to trust; `None` without TLS. The file is deleted
+    /// when the sandbox stops.
     #[must_use]
     pub fn ca_file(&self) -> Option<&Path> {
         self.tls.as_ref().map(|files| files.ca.as_path())
     }
 
-    /// PEM files with a client's certificate and its key, which a sandbox under the fault `tls-client-certificate` accepts. They
-    /// lie beside [`Self::ca_file`] as `client.pem` and `client-key.pem`.
+    /// PEM files with a client certificate and its key, which the fault `tls-client-certificate`
+    /// accepts. They are in the folder of [`Self::ca_file`], as `client.pem` and `client-key.pem`.
     #[must_use]
     pub fn client_certificate(&self) -> Option<(&Path, &Path)> {
         self.tls.as_ref().map(|TlsFiles { client: (certificate, key), .. }| {
@@ -123,149 +126,151 @@ impl Sandbox {
     /// The secret that webhooks are signed with.
     #[must_use]
     pub fn webhook_secret(&self) -> &str {
-        &self.world.options.webhook_secret
+        &self.app.options.webhook_secret
     }
 
-    /// The seed of ids, codes and chaos, given or made at start.
+    /// The seed of IDs, codes and chaos: the one of the options, or a random one.
     #[must_use]
     pub fn seed(&self) -> u64 {
-        self.world.seed
+        self.app.seed
     }
 
     /// Every session, newest first.
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionView> {
-        self.world.sessions()
+        self.app.sessions()
     }
 
     /// One session.
     ///
     /// # Errors
     ///
-    /// Where no session has the id.
+    /// If there is no session with this ID.
     pub fn session(&self, id: &str) -> Result<SessionView, Problem> {
-        self.world.session(id, |session, _| session.view(&self.world.base_url))
+        self.app.session_view(id)
     }
 
-    /// Every SMS to a number, newest first. Where there is none yet, waits up to `wait` for the first.
+    /// Every SMS to a number, newest first. If there is none yet, waits up to `wait` for the first.
     #[must_use]
     pub fn sms(&self, to: &str, wait: Duration) -> Vec<Sms> {
-        let (world, to) = (self.world.clone(), to.to_owned());
-        self.run(async move { admin::wait_for_sms(&world, Some(&to), wait).await })
+        let (app, to) = (self.app.clone(), to.to_owned());
+        self.run(async move { app.wait_for_sms(Some(&to), wait).await })
     }
 
-    /// Lets the session's scripted user act on the hosted pages.
+    /// Lets a scripted user act on the hosted pages of a session.
     ///
     /// # Errors
     ///
-    /// Where there is no such session, it has ended, or the action cannot succeed.
+    /// If there is no such session, it has ended, or the action cannot succeed.
     pub fn user(&self, id: &str, action: Action) -> Result<Outcome, Problem> {
-        let (world, id) = (self.world.clone(), id.to_owned());
-        self.run(async move { user::act(&world, &id, action).await })
+        let (app, id) = (self.app.clone(), id.to_owned());
+        self.run(async move { user::act(&app, &id, action).await })
     }
 
-    /// What arrived, newest first; keys are redacted, the sandbox's own routes left out. The newest 500 are kept.
+    /// The newest 500 requests to the endpoints and the hosted pages, newest first. Keys are
+    /// redacted.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        self.world.journal.lock().newest_first()
+        self.app.requests()
     }
 
-    /// Waits for a request that `wanted` is true of, past ones included; none where it has not come after `timeout`.
-    /// The newest is looked at first.
+    /// Waits for a request for which `wanted` returns true and returns it, or `None` after
+    /// `timeout`. Past requests count; the newest is checked first.
     pub fn wait_for_request(
         &self,
         mut wanted: impl FnMut(&RecordedRequest) -> bool,
         timeout: Duration,
     ) -> Option<RecordedRequest> {
-        self.wait(timeout, |world| world.journal.lock().find(&mut wanted))
+        self.wait(timeout, |app| app.requests().into_iter().find(&mut wanted))
     }
 
-    /// Looks after every change until something is found.
-    fn wait<T>(&self, timeout: Duration, mut look: impl FnMut(&World) -> Option<T>) -> Option<T> {
+    /// Calls `find` now and after every change until it returns a value.
+    fn wait<T>(&self, timeout: Duration, mut find: impl FnMut(&App) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + timeout;
         loop {
-            let seen = self.world.change();
-            if let Some(found) = look(&self.world) {
+            let seen = self.app.version();
+            if let Some(found) = find(&self.app) {
                 return Some(found);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            let world = self.world.clone();
-            if !self.run(async move { world.changed_since(seen, left).await }) {
+            let app = self.app.clone();
+            if !self.run(async move { app.wait_for_change(seen, left).await }) {
                 return None;
             }
         }
     }
 
-    /// Every attempt at a webhook, newest first. The newest 500 are kept.
+    /// The newest 500 attempts to send a webhook, newest first.
     #[must_use]
     pub fn webhooks(&self) -> Vec<WebhookAttempt> {
-        self.world.webhooks.lock().newest_first()
+        self.app.webhooks()
     }
 
-    /// Waits for an attempt at a webhook that `wanted` is true of, past ones included.
+    /// Waits for an attempt to send a webhook for which `wanted` returns true and returns it, or
+    /// `None` after `timeout`. Past attempts count.
     pub fn wait_for_webhook(
         &self,
         mut wanted: impl FnMut(&WebhookAttempt) -> bool,
         timeout: Duration,
     ) -> Option<WebhookAttempt> {
-        self.wait(timeout, |world| {
-            world.webhooks.lock().newest_first().into_iter().find(|attempt| wanted(attempt))
-        })
+        self.wait(timeout, |app| app.webhooks().into_iter().find(&mut wanted))
     }
 
-    /// Sends the webhook of an earlier attempt once more, and returns the new attempt.
+    /// Sends the webhook of an earlier attempt again and returns the new attempt.
     ///
     /// # Errors
     ///
-    /// Where no attempt has the id.
+    /// If there is no attempt with this ID.
     pub fn resend_webhook(&self, id: u64) -> Result<WebhookAttempt, Problem> {
-        let world = self.world.clone();
-        self.run(async move { webhooks::resend(&world, id).await })
+        let app = self.app.clone();
+        self.run(async move { delivery::resend(&app, id).await })
     }
 
-    /// Arms a fault for the next `times` calls.
+    /// Arms a fault for the next `times` requests (or pages, SMS, webhooks or handshakes, by its
+    /// level).
     ///
     /// # Errors
     ///
-    /// Where `times` is 0, or the fault has a status that no answer can have.
+    /// If `times` is 0, the fault has an invalid status, or it needs TLS and the sandbox has none.
     pub fn arm(&self, fault: Fault, times: u32) -> Result<(), Problem> {
-        self.world.arm(fault, times)
+        self.app.arm(fault, times)
     }
 
     /// Arms a fault by its name, such as `reset` or `http-503`.
     ///
     /// # Errors
     ///
-    /// Where there is no fault of that name, or `times` is 0.
+    /// If there is no fault of that name; otherwise as [`Self::arm`].
     pub fn fault(&self, name: &str, times: u32) -> Result<(), Problem> {
-        self.arm(Fault::named(name)?, times)
+        self.arm(Fault::from_name(name)?, times)
     }
 
     /// Disarms every fault.
     pub fn clear_faults(&self) {
-        self.world.clear_faults();
+        self.app.clear_faults();
     }
 
-    /// Moves the sandbox's clock forward: codes and sessions grow old by it, and webhooks are
-    /// tried again.
+    /// Moves the sandbox's clock forward: codes and sessions expire, and webhooks are retried.
     pub fn advance(&self, by: Duration) {
-        self.world.advance(by);
+        self.app.advance(by);
     }
 
-    /// Forgets every session, SMS, request, webhook and fault; ids, codes and chaos start over from the seed. The clock stays.
+    /// Deletes every session, SMS, request, webhook and armed fault, and restarts the seed. The
+    /// clock keeps its time.
     pub fn reset(&self) {
-        self.world.reset();
+        self.app.reset();
     }
 
-    /// Stops, as dropping does: every connection is closed and the port is free when this returns.
+    /// Stops the sandbox, as dropping it does. When this returns, every connection is closed and
+    /// the port is free.
     pub fn stop(self) {}
 
-    /// Runs on the server's thread and waits for the outcome. Not `Handle::block_on`, which panics where the caller's own thread
-    /// is in an async runtime.
+    /// Runs a future on the server's thread and blocks until it completes. `Handle::block_on` would
+    /// panic if the caller's thread is in an async runtime.
     fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
-        let (tell, told) = mpsc::channel();
-        self.runtime.spawn(async move { tell.send(work.await) });
-        told.recv().expect("the server's thread lives as long as the sandbox")
+        let (sender, receiver) = mpsc::channel();
+        self.runtime.spawn(async move { sender.send(work.await) });
+        receiver.recv().expect("the server's thread runs as long as the sandbox")
     }
 }
 
@@ -278,8 +283,8 @@ impl Drop for Sandbox {
     }
 }
 
-/// An address that can be connected to, for one that can be listened on.
-fn reachable(address: SocketAddr) -> SocketAddr {
+/// The address that clients connect to, for an address that the server listens on.
+fn connectable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
@@ -288,23 +293,24 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// The dials of a sandbox that is about to be started.
+/// Options for a sandbox that is not started yet.
 #[must_use]
 pub struct Builder {
     options: Options,
 }
 
 impl Builder {
-    /// Starts the sandbox; it answers when this returns.
+    /// Starts the sandbox. It accepts connections when this returns.
     ///
     /// # Errors
     ///
-    /// Where the address cannot be listened on, no certificate can be made, or the key is one that no header can carry.
+    /// If the address is not available, the certificates cannot be created, or the API key is not
+    /// a valid header value.
     pub fn start(self) -> io::Result<Sandbox> {
         Sandbox::with(self.options)
     }
 
-    /// The port; 0, the default here, lets the system choose.
+    /// The port to listen on. The default, 0, selects a free port.
     pub fn port(mut self, port: u16) -> Self {
         self.options.port = port;
         self
@@ -316,19 +322,19 @@ impl Builder {
         self
     }
 
-    /// Allows one more name in Host headers; loopback names always are.
+    /// Accepts another name in the Host header. Loopback names are always accepted.
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.options.allow_host.push(name.into());
         self
     }
 
-    /// Speaks HTTPS, with an authority made at start: [`Sandbox::ca_file`].
+    /// Uses HTTPS, with a certificate authority created at start: see [`Sandbox::ca_file`].
     pub fn tls(mut self, tls: bool) -> Self {
         self.options.tls = tls;
         self
     }
 
-    /// The key that callers must send; the default is `sandbox-key`.
+    /// The API key that clients must send; the default is `sandbox-key`.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.options.api_key = key.into();
         self
@@ -340,49 +346,49 @@ impl Builder {
         self
     }
 
-    /// The word for a session that went well.
-    pub fn success_status(mut self, word: SuccessStatus) -> Self {
-        self.options.success_status = word;
+    /// The status of a verified session.
+    pub fn success_status(mut self, status: SuccessStatus) -> Self {
+        self.options.success_status = status;
         self
     }
 
-    /// Wrong codes until the session has failed; the default is 3, and 0 means no limit.
+    /// The number of wrong codes after which a session fails. The default is 3; 0 means no limit.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.options.max_attempts = attempts;
         self
     }
 
-    /// Where a user who cancels ends.
-    pub fn cancel(mut self, ends: CancelEnds) -> Self {
-        self.options.cancel = ends;
+    /// What a user who cancels sees.
+    pub fn cancel(mut self, destination: CancelDestination) -> Self {
+        self.options.cancel = destination;
         self
     }
 
-    /// The JSON of an error answer.
+    /// The format of error responses.
     pub fn error_shape(mut self, shape: ErrorShape) -> Self {
         self.options.error_shape = shape;
         self
     }
 
-    /// The JSON of a webhook.
+    /// The format of webhook bodies.
     pub fn webhook_shape(mut self, shape: WebhookShape) -> Self {
         self.options.webhook_shape = shape;
         self
     }
 
-    /// Lets webhooks go to one more host; loopback always is allowed.
+    /// Allows webhooks to another host. Loopback is always allowed.
     pub fn webhook_allow(mut self, host: impl Into<String>) -> Self {
         self.options.webhook_allow.push(host.into());
         self
     }
 
-    /// Lets a fault strike, by chance, in this percentage of calls, page views and webhooks.
+    /// Injects random faults into this percentage of requests, page views and webhooks.
     pub fn chaos(mut self, percent: u8) -> Self {
         self.options.chaos = percent.min(100);
         self
     }
 
-    /// The seed of ids, codes and chaos; a fresh one is made where none is given.
+    /// The seed of IDs, codes and chaos. The default is a random seed.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = Some(seed);
         self

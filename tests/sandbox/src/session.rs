@@ -1,20 +1,20 @@
-//! One session, from its start to its end: the state machine of the gateway's page.
+//! One session: the state machine that the gateway's documentation describes.
 //!
 //! ```text
 //!             send            right code
-//!   Ready ------------> CodeSent ------------> Accepted        user is sent to redirect_success
-//!                 ^       | | malformed: the form again
-//!                 | send  | | too old: send a new one
+//!   Ready ------------> CodeSent ------------> Accepted        redirect to redirect_success
+//!                 ^       | | malformed: show the form again
+//!                 | send  | | expired: send a new one
 //!                 |       v
-//!                 '--- WrongCode                               "send a new SMS code"
-//!                         | the last attempt allowed
+//!                 '--- WrongCode                               offers to send a new code
+//!                         | no attempts left
 //!                         v
-//!                       Failed                                 user is sent to redirect_failure
+//!                       Failed                                 redirect to redirect_failure
 //!
-//!   from anywhere before the end:  cancel -> Cancelled,  30 minutes -> TimedOut
+//!   from any state before the end:  cancel -> Cancelled,  30 minutes -> TimedOut
 //! ```
 //!
-//! Nothing here knows of HTTP, of chance or of the clock: callers bring the time and the codes.
+//! This module uses no HTTP, randomness or clock: callers pass the time and the codes.
 
 use std::time::Duration;
 
@@ -24,12 +24,12 @@ use serde::Serialize;
 use crate::options::SuccessStatus;
 use crate::request::StartRequest;
 
-/// How long an SMS code can be entered. A sibling product's codes live as long.
+/// How long a code is valid; the same as in ZignSec's SMS product.
 pub(crate) const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// How long a session waits for its user.
 pub(crate) const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
-/// A session as the sandbox keeps it.
+/// A session and its state.
 pub(crate) struct Session {
     pub(crate) id: String,
     pub(crate) request: StartRequest,
@@ -38,25 +38,25 @@ pub(crate) struct Session {
     pub(crate) state: State,
     /// Wrong codes entered so far.
     pub(crate) wrong_codes: u32,
-    /// Times that the gateway's own lookup was answered.
+    /// Number of successful GET requests for this session.
     pub(crate) lookups: u32,
     pub(crate) codes_sent: u32,
-    /// Whether the first webhook is to arrive before the answer that tells the caller the id.
-    pub(crate) webhook_comes_first: bool,
+    /// Whether the first webhook must be sent before the response to the POST.
+    pub(crate) webhook_before_response: bool,
     rules: Rules,
 }
 
-/// Where the user is.
+/// The state of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// No code has been sent yet.
     Ready,
-    /// A code is on its way, or entered too late.
+    /// A code has been sent. It may have expired.
     CodeSent {
         code: String,
         valid_until: Timestamp,
     },
-    /// The code was wrong and is void: a new one must be sent.
+    /// A wrong code was entered, which invalidates the code that was sent.
     WrongCode,
     Accepted,
     Failed,
@@ -77,7 +77,7 @@ impl State {
     fn status(&self, success: SuccessStatus) -> &'static str {
         match self {
             Self::Ready | Self::CodeSent { .. } | Self::WrongCode => "pending",
-            Self::Accepted => success.word(),
+            Self::Accepted => success.as_str(),
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::TimedOut => "timeout",
@@ -89,29 +89,29 @@ impl State {
 #[derive(Serialize)]
 pub(crate) struct StateHelp {
     pub(crate) step: &'static str,
-    /// The word that the gateway's lookup gives.
+    /// The status that the gateway returns.
     pub(crate) status: &'static str,
     pub(crate) what: &'static str,
 }
 
-/// Every state there is.
+/// Every state, with a description.
 pub(crate) fn states(success: SuccessStatus) -> Vec<StateHelp> {
     let code_sent = State::CodeSent { code: String::new(), valid_until: Timestamp::UNIX_EPOCH };
     [
         (State::Ready, "No code has been sent"),
-        (code_sent, "A code is on its way"),
-        (State::WrongCode, "The code was wrong and is void: a new one must be sent"),
-        (State::Accepted, "The code was right; the word is that of `--success-status`"),
-        (State::Failed, "The last attempt was used up"),
-        (State::Cancelled, "The user called it off"),
-        (State::TimedOut, "Thirty minutes have gone by"),
+        (code_sent, "A code has been sent"),
+        (State::WrongCode, "A wrong code was entered; a new code must be sent"),
+        (State::Accepted, "The code was correct; the status is that of `--success-status`"),
+        (State::Failed, "No attempts are left"),
+        (State::Cancelled, "The user cancelled"),
+        (State::TimedOut, "30 minutes have passed"),
     ]
     .into_iter()
     .map(|(state, what)| StateHelp { step: state.step(), status: state.status(success), what })
     .collect()
 }
 
-/// The dials that a session lives by.
+/// The options that affect a session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     pub(crate) success: SuccessStatus,
@@ -119,20 +119,21 @@ pub(crate) struct Rules {
     pub(crate) max_attempts: u32,
 }
 
-/// What came of entering a code.
+/// The result of entering a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Entered {
-    Right,
-    /// Wrong, and a new code may be sent.
+pub(crate) enum CodeResult {
+    Correct,
+    /// Wrong; a new code can be sent.
     Wrong,
-    /// Wrong once too often.
-    WrongForGood,
-    /// Not five digits: no attempt was used up.
+    /// Wrong, and the session has failed.
+    OutOfAttempts,
+    /// Not five digits. Does not count as an attempt.
     Malformed,
-    /// There is no code that could be entered now: none was sent, or it is void.
+    /// No code is valid now: none was sent, or a wrong code was entered.
     NoCode,
-    TooLate,
-    /// The session had ended before.
+    /// The code has expired.
+    Expired,
+    /// The session had ended already.
     Ended,
 }
 
@@ -148,13 +149,18 @@ impl Session {
             wrong_codes: 0,
             lookups: 0,
             codes_sent: 0,
-            webhook_comes_first: false,
+            webhook_before_response: false,
             rules,
         }
     }
 
-    /// Sends the user a code, the first or a new one. False where the session has ended.
-    pub(crate) fn send(&mut self, code: String, now: Timestamp) -> bool {
+    pub(crate) fn phone_number(&self) -> &str {
+        &self.request.metadata.phone_number
+    }
+
+    /// Stores the code that is sent to the user, the first or a new one. Returns false if the
+    /// session has ended.
+    pub(crate) fn send_code(&mut self, code: String, now: Timestamp) -> bool {
         if self.has_ended() {
             return false;
         }
@@ -164,50 +170,50 @@ impl Session {
         true
     }
 
-    pub(crate) fn enter(&mut self, entered: &str, now: Timestamp) -> Entered {
+    pub(crate) fn enter_code(&mut self, entered: &str, now: Timestamp) -> CodeResult {
         let State::CodeSent { code, valid_until } = &self.state else {
-            return if self.has_ended() { Entered::Ended } else { Entered::NoCode };
+            return if self.has_ended() { CodeResult::Ended } else { CodeResult::NoCode };
         };
-        // People copy codes with spaces around and between the digits.
+        // Users may copy spaces around and between the digits.
         let entered: String = entered.chars().filter(|c| !c.is_whitespace()).collect();
         if entered.len() != 5 || !entered.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Entered::Malformed;
+            return CodeResult::Malformed;
         }
         if now >= *valid_until {
-            return Entered::TooLate;
+            return CodeResult::Expired;
         }
         if entered == *code {
             self.state = State::Accepted;
-            return Entered::Right;
+            return CodeResult::Correct;
         }
         self.wrong_codes += 1;
         if self.wrong_codes == self.rules.max_attempts {
             self.state = State::Failed;
-            Entered::WrongForGood
+            CodeResult::OutOfAttempts
         } else {
             self.state = State::WrongCode;
-            Entered::Wrong
+            CodeResult::Wrong
         }
     }
 
-    /// Ends the session at the user's wish. False where it has ended before.
+    /// Cancels the session. Returns false if it has ended already.
     pub(crate) fn cancel(&mut self) -> bool {
-        let going = !self.has_ended();
-        if going {
+        let active = !self.has_ended();
+        if active {
             self.state = State::Cancelled;
         }
-        going
+        active
     }
 
-    /// Ends the session as if its time were up.
+    /// Ends the session with a timeout, if it has not ended.
     pub(crate) fn expire(&mut self) {
         if !self.has_ended() {
             self.state = State::TimedOut;
         }
     }
 
-    /// Ends the session if its time is up.
-    pub(crate) fn tick(&mut self, now: Timestamp) {
+    /// Ends the session if it has expired.
+    pub(crate) fn expire_if_due(&mut self, now: Timestamp) {
         if now >= self.expires_at {
             self.expire();
         }
@@ -217,12 +223,12 @@ impl Session {
         matches!(self.state, State::Accepted | State::Failed | State::Cancelled | State::TimedOut)
     }
 
-    /// The word that the gateway uses for this state.
+    /// The status that the gateway returns.
     pub(crate) fn status(&self) -> &'static str {
         self.state.status(self.rules.success)
     }
 
-    /// Attempts that are left, where there is a limit.
+    /// The number of attempts left; `None` without a limit.
     pub(crate) fn attempts_left(&self) -> Option<u32> {
         (self.rules.max_attempts > 0)
             .then(|| self.rules.max_attempts.saturating_sub(self.wrong_codes))
@@ -262,46 +268,46 @@ impl Session {
     }
 }
 
-/// Where the session's user has to go.
+/// The URL of the hosted page of a session.
 pub(crate) fn redirect_url(base_url: &str, id: &str) -> String {
     format!("{base_url}/2fa-ui/2fa/phone/{id}")
 }
 
-/// A session as the sandbox shows it: more than the gateway would.
+/// A session with the details that the gateway does not return.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SessionView {
-    /// The session's id.
+    /// The session ID.
     pub id: String,
-    /// The word that the gateway's lookup gives.
+    /// The status that the gateway returns.
     pub status: String,
-    /// Where the user is: `ready`, `code-sent`, `wrong-code` or `ended`.
+    /// The step of the user: `ready`, `code-sent`, `wrong-code` or `ended`.
     pub step: String,
-    /// The number that codes are sent to.
+    /// The phone number that codes are sent to.
     pub phone_number: String,
-    /// The hosted page.
+    /// The URL of the hosted page.
     pub redirect_url: String,
-    /// The language asked for.
+    /// The locale of the request.
     pub locale: String,
-    /// Where a verified user goes.
+    /// The URL for a verified user.
     pub redirect_success: String,
-    /// Where any other user goes.
+    /// The URL for any other user.
     pub redirect_failure: String,
-    /// The caller's own text.
+    /// The text that the caller attached to the session.
     pub relay_state: Option<String>,
-    /// Where webhooks go.
+    /// The URL for webhooks.
     pub webhook: Option<String>,
-    /// The code that would be right now.
+    /// The code that is valid now.
     pub code: Option<String>,
     /// Wrong codes entered so far.
     pub wrong_codes: u32,
-    /// Wrong codes until the session fails; none where there is no limit.
+    /// The number of wrong codes after which the session fails; `None` without a limit.
     pub attempts_left: Option<u32>,
-    /// Times that the gateway's lookup was answered.
+    /// Number of successful GET requests for this session.
     pub lookups: u32,
-    /// When the session was started, by the sandbox's clock.
+    /// When the session was started, on the sandbox's clock.
     pub created_at: Timestamp,
-    /// When it ends by itself, by the sandbox's clock.
+    /// When it expires, on the sandbox's clock.
     pub expires_at: Timestamp,
 }
 
@@ -312,91 +318,95 @@ mod tests {
     const START: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn session(max_attempts: u32) -> Session {
-        let body = br#"{"metadata":{"phone_number":"+46701740605"},"redirect_failure":"https://no.example","redirect_success":"https://yes.example"}"#;
+        let body = br#"{
+            "metadata": {"phone_number": "+46701740605"},
+            "redirect_failure": "https://no.example",
+            "redirect_success": "https://yes.example"
+        }"#;
         let rules = Rules { success: SuccessStatus::Accepted, max_attempts };
         Session::new("id".to_owned(), StartRequest::parse(body).unwrap(), rules, START)
     }
 
-    fn sent(max_attempts: u32) -> Session {
+    fn session_with_code(max_attempts: u32) -> Session {
         let mut session = session(max_attempts);
-        assert!(session.send("01234".to_owned(), START));
+        assert!(session.send_code("01234".to_owned(), START));
         session
     }
 
     #[test]
-    fn the_right_code_verifies() {
-        let mut session = sent(3);
+    fn correct_code_is_accepted() {
+        let mut session = session_with_code(3);
         assert_eq!(session.status(), "pending");
-        assert_eq!(session.enter(" 012 34\n", START), Entered::Right);
+        assert_eq!(session.enter_code(" 012 34\n", START), CodeResult::Correct);
         assert_eq!(session.status(), "accepted");
-        assert_eq!(session.enter("01234", START), Entered::Ended);
+        assert_eq!(session.enter_code("01234", START), CodeResult::Ended);
     }
 
     #[test]
-    fn nothing_can_be_entered_before_a_code_was_sent() {
-        assert_eq!(session(3).enter("01234", START), Entered::NoCode);
+    fn entering_a_code_before_one_was_sent_has_no_effect() {
+        assert_eq!(session(3).enter("01234", START), CodeResult::NoCode);
     }
 
     #[test]
-    fn a_wrong_code_voids_the_old_one() {
-        let mut session = sent(3);
-        assert_eq!(session.enter("99999", START), Entered::Wrong);
-        assert_eq!(session.enter("01234", START), Entered::NoCode);
-        assert!(session.send("55555".to_owned(), START));
-        assert_eq!(session.enter("55555", START), Entered::Right);
+    fn wrong_code_invalidates_the_sent_one() {
+        let mut session = session_with_code(3);
+        assert_eq!(session.enter_code("99999", START), CodeResult::Wrong);
+        assert_eq!(session.enter_code("01234", START), CodeResult::NoCode);
+        assert!(session.send_code("55555".to_owned(), START));
+        assert_eq!(session.enter_code("55555", START), CodeResult::Correct);
     }
 
     #[test]
-    fn the_last_attempt_fails_the_session() {
+    fn session_fails_when_no_attempts_are_left() {
         let mut session = session(2);
-        for expected in [Entered::Wrong, Entered::WrongForGood] {
-            session.send("01234".to_owned(), START);
-            assert_eq!(session.enter("99999", START), expected);
+        for expected in [CodeResult::Wrong, CodeResult::OutOfAttempts] {
+            session.send_code("01234".to_owned(), START);
+            assert_eq!(session.enter_code("99999", START), expected);
         }
         assert_eq!(session.status(), "failed");
-        assert!(!session.send("01234".to_owned(), START));
+        assert!(!session.send_code("01234".to_owned(), START));
     }
 
     #[test]
-    fn without_a_limit_no_number_of_wrong_codes_fails() {
+    fn wrong_codes_never_fail_a_session_without_a_limit() {
         let mut session = session(0);
         for _ in 0..100 {
-            session.send("01234".to_owned(), START);
-            assert_eq!(session.enter("99999", START), Entered::Wrong);
+            session.send_code("01234".to_owned(), START);
+            assert_eq!(session.enter_code("99999", START), CodeResult::Wrong);
         }
         assert_eq!(session.status(), "pending");
     }
 
     #[test]
-    fn a_malformed_code_costs_nothing() {
-        let mut session = sent(1);
+    fn malformed_code_does_not_count_as_an_attempt() {
+        let mut session = session_with_code(1);
         for code in ["", "1234", "123456", "abcde", "1234\u{0661}"] {
-            assert_eq!(session.enter(code, START), Entered::Malformed, "{code:?}");
+            assert_eq!(session.enter_code(code, START), CodeResult::Malformed, "{code:?}");
         }
-        assert_eq!(session.enter("01234", START), Entered::Right);
+        assert_eq!(session.enter_code("01234", START), CodeResult::Correct);
     }
 
     #[test]
-    fn a_code_lives_five_minutes() {
-        let mut session = sent(1);
-        assert_eq!(session.enter("01234", START + CODE_LIFETIME), Entered::TooLate);
+    fn code_expires_after_five_minutes() {
+        let mut session = session_with_code(1);
+        assert_eq!(session.enter_code("01234", START + CODE_LIFETIME), CodeResult::Expired);
         assert_eq!(session.wrong_codes, 0);
-        session.send("01234".to_owned(), START + CODE_LIFETIME);
-        assert_eq!(session.enter("01234", START + CODE_LIFETIME), Entered::Right);
+        session.send_code("01234".to_owned(), START + CODE_LIFETIME);
+        assert_eq!(session.enter_code("01234", START + CODE_LIFETIME), CodeResult::Correct);
     }
 
     #[test]
-    fn a_session_lives_thirty_minutes_unless_it_has_ended() {
-        let mut session = sent(3);
-        session.tick(START + SESSION_LIFETIME - Duration::from_secs(1));
+    fn session_expires_after_thirty_minutes_unless_it_has_ended() {
+        let mut session = session_with_code(3);
+        session.expire_if_due(START + SESSION_LIFETIME - Duration::from_secs(1));
         assert_eq!(session.status(), "pending");
-        session.tick(START + SESSION_LIFETIME);
+        session.expire_if_due(START + SESSION_LIFETIME);
         assert_eq!(session.status(), "timeout");
         assert!(!session.cancel());
 
-        let mut cancelled = sent(3);
+        let mut cancelled = session_with_code(3);
         assert!(cancelled.cancel());
-        cancelled.tick(START + SESSION_LIFETIME);
+        cancelled.expire_if_due(START + SESSION_LIFETIME);
         assert_eq!(cancelled.status(), "cancelled");
     }
 }

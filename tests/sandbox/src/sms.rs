@@ -5,23 +5,23 @@ use serde::Serialize;
 
 use crate::bounded::Bounded;
 
-/// One text message.
+/// One SMS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Sms {
-    /// The phone number.
+    /// The phone number of the recipient.
     pub to: String,
-    /// The code alone, so that nobody has to parse the text.
+    /// The code, so that tests need not parse the text.
     pub code: String,
-    /// What the phone would show.
+    /// The text that the phone would show.
     pub text: String,
-    /// The session that it belongs to.
+    /// The ID of the session that it was sent for.
     pub session_id: String,
-    /// When it arrived, by the sandbox's clock.
+    /// When it arrived, on the sandbox's clock.
     pub at: Timestamp,
 }
 
-/// The messages that have arrived, newest first.
+/// The delivered SMS, up to a limit.
 pub(crate) struct Inbox(Bounded<Sms>);
 
 impl Inbox {
@@ -33,16 +33,12 @@ impl Inbox {
         self.0.push(sms, 512);
     }
 
-    /// Those to one number, or to every number.
-    pub(crate) fn to(&self, number: Option<&str>) -> Vec<Sms> {
-        self.0
-            .newest_first()
-            .filter(|sms| number.is_none_or(|number| sms.to == number))
-            .cloned()
-            .collect()
+    /// The SMS to one number, or to every number.
+    pub(crate) fn newest_first(&self, to: Option<&str>) -> Vec<Sms> {
+        self.0.newest_first().filter(|sms| to.is_none_or(|to| sms.to == to)).cloned().collect()
     }
 
-    pub(crate) fn newest_of(&self, session_id: &str) -> Option<&Sms> {
+    pub(crate) fn newest_of_session(&self, session_id: &str) -> Option<&Sms> {
         self.0.newest_first().find(|sms| sms.session_id == session_id)
     }
 

@@ -1,4 +1,4 @@
-//! HTTPS with an authority of the sandbox's own, made at start and gone at exit, and handshakes that go wrong.
+//! HTTPS with a certificate authority that exists only while the sandbox runs, and TLS faults.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,18 +18,18 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ALL_VERSIONS, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
+use crate::connection::{self, Step, Stream};
 use crate::faults::Fault;
 use crate::options::Options;
-use crate::wire::{self, Step, Stream};
 
-/// The server's side of TLS.
+/// The TLS configuration of the server.
 pub(crate) struct Tls {
     authority: Authority,
     names: Vec<String>,
     config: Arc<ServerConfig>,
 }
 
-/// The authority's certificate, and a client's certificate with its key, as files. They go when this goes.
+/// The files of the CA certificate, a client certificate and its key. Dropping this deletes them.
 pub(crate) struct Files {
     folder: TempDir,
 }
@@ -48,23 +48,27 @@ impl Files {
     }
 }
 
+const PLAIN_RESPONSE: &str =
+    "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 impl Tls {
     pub(crate) fn new(options: &Options) -> io::Result<(Self, Files)> {
-        let authority = authority("ZignSec sandbox: trust it nowhere else")?;
+        let authority = authority("ZignSec sandbox (do not trust elsewhere)")?;
         let files =
             Files { folder: tempfile::Builder::new().prefix("zignsec-sandbox-").tempdir()? };
         std::fs::write(files.ca(), authority.pem())?;
-        let (client, key) = client(&authority)?;
+        let (client, key) = client_certificate(&authority)?;
         std::fs::write(files.client_certificate(), client)?;
         std::fs::write(files.client_key(), key)?;
-        let names = names(options);
+        let names = certificate_names(options);
         let config = Arc::new(server_config(&authority, names.clone(), None)?);
         Ok((Self { authority, names, config }, files))
     }
 
-    /// Shakes hands as the fault has it. None where the fault leaves nothing to talk over.
+    /// Performs the handshake, with a fault if there is one. Returns `None` if the fault replaces
+    /// the handshake.
     pub(crate) async fn accept(
         &self,
         tcp: TcpStream,
@@ -74,10 +78,7 @@ impl Tls {
             Some(Fault::TlsStall) => vec![Step::Stall],
             Some(Fault::TlsReset) => vec![Step::Reset],
             Some(Fault::TlsPlainHttp) => {
-                vec![Step::Send(
-                    "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-                        .into(),
-                )]
+                vec![Step::Send(PLAIN_RESPONSE.into())]
             }
             fault => {
                 let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
@@ -85,25 +86,24 @@ impl Tls {
                 return hello.into_stream(config).await.map(Some);
             }
         };
-        wire::play(script, Stream::Plain(tcp)).await;
+        connection::run_script(script, Stream::Plain(tcp)).await;
         Ok(None)
     }
-}
 
-impl Tls {
     fn config_for(
         &self,
         name: Option<&str>,
         fault: Option<&Fault>,
     ) -> io::Result<Arc<ServerConfig>> {
-        // A certificate for *.localhost is one that strict clients refuse: each of those names gets its own.
+        // Strict clients reject a wildcard certificate for *.localhost, so each such name gets its
+        // own certificate.
         let name = name.filter(|name| name.to_ascii_lowercase().ends_with(".localhost"));
         if name.is_none() && fault.is_none() {
             return Ok(self.config.clone());
         }
         let names = self.names.iter().cloned().chain(name.map(str::to_owned)).collect();
         let config = if fault == Some(&Fault::TlsUnknownIssuer) {
-            server_config(&authority("Nobody's authority")?, names, None)
+            server_config(&authority("Unknown authority")?, names, None)
         } else {
             server_config(&self.authority, names, fault)
         };
@@ -123,8 +123,8 @@ fn key() -> io::Result<KeyPair> {
     KeyPair::generate().map_err(io::Error::other)
 }
 
-/// A certificate and its key, for the client of a sandbox that asks for one.
-fn client(authority: &Authority) -> io::Result<(String, String)> {
+/// A client certificate and its key, as PEM.
+fn client_certificate(authority: &Authority) -> io::Result<(String, String)> {
     let key = key()?;
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "ZignSec sandbox client");
@@ -133,7 +133,7 @@ fn client(authority: &Authority) -> io::Result<(String, String)> {
     Ok((certificate.pem(), key.serialize_pem()))
 }
 
-fn names(options: &Options) -> Vec<String> {
+fn certificate_names(options: &Options) -> Vec<String> {
     let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
     names.push(options.host.to_string());
     names.extend(options.allow_host.iter().cloned());
@@ -169,8 +169,8 @@ fn server_config(
     let config = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(versions)
         .map_err(io::Error::other)?;
-    let wants_client = [Fault::TlsClientCertificate, Fault::TlsClientCertificateV12];
-    let config = if fault.is_some_and(|fault| wants_client.contains(fault)) {
+    let requires_client = [Fault::TlsClientCertificate, Fault::TlsClientCertificateV12];
+    let config = if fault.is_some_and(|fault| requires_client.contains(fault)) {
         let mut roots = RootCertStore::empty();
         roots.add(authority.der().clone()).map_err(io::Error::other)?;
         let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);

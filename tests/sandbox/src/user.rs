@@ -1,4 +1,4 @@
-//! A scripted user, who walks the real pages as a person would.
+//! The scripted user, who submits the forms of the hosted pages like a person.
 
 use std::sync::Arc;
 
@@ -8,59 +8,59 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, VariantNames};
 use tower::ServiceExt;
 
+use crate::app::{App, different_code};
 use crate::pages;
 use crate::problem::Problem;
-use crate::world::{World, next_code};
 
 /// What the scripted user does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, VariantNames)]
 #[strum(serialize_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Action {
-    /// Enters the right code.
+    /// Requests a code and enters it.
     Accept,
-    /// Enters one wrong code and stops there.
+    /// Requests a code and enters a wrong one.
     WrongCode,
     /// Cancels.
     Cancel,
     /// Enters wrong codes until the session has failed.
     Fail,
-    /// Has a code sent and walks away.
+    /// Requests a code and does not enter it.
     Abandon,
 }
 
-/// Where it led.
+/// The result of an [`Action`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The session's status now.
+    /// The status of the session after the action.
     pub status: String,
-    /// The URL that the last page sent the user to, if it did.
+    /// The URL that the last page redirected the user to, if it did.
     pub location: Option<String>,
 }
 
 /// The body of `POST /_sandbox/sessions/ID/user`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Order {
+pub(crate) struct UserActionRequest {
     pub(crate) action: String,
 }
 
 impl Action {
-    pub(crate) fn named(name: &str) -> Result<Self, Problem> {
+    pub(crate) fn from_name(name: &str) -> Result<Self, Problem> {
         let expected = format!("must be one of {}", Self::VARIANTS.join(", "));
-        name.parse().map_err(|_| Problem::field("action", &expected))
+        name.parse().map_err(|_| Problem::invalid_field("action", &expected))
     }
 }
 
-/// A first code that is refused on purpose takes a second; nothing takes more.
-const MOST_CODES: usize = 3;
+/// One magic number sends a wrong code first. No number needs more than two codes.
+const MAX_CODES: usize = 3;
 
-pub(crate) async fn act(world: &Arc<World>, id: &str, action: Action) -> Result<Outcome, Problem> {
-    if world.session(id, |session, _| session.has_ended())? {
-        return Err(Problem::conflict("the session has ended: its user can do nothing more"));
+pub(crate) async fn act(app: &Arc<App>, id: &str, action: Action) -> Result<Outcome, Problem> {
+    if app.session(id, |session, _| session.has_ended())? {
+        return Err(Problem::conflict("the session has already ended"));
     }
-    let user = User { world, id };
+    let user = User { app, id };
     let location = match action {
         Action::Accept => user.accept().await?,
         Action::WrongCode => {
@@ -74,35 +74,34 @@ pub(crate) async fn act(world: &Arc<World>, id: &str, action: Action) -> Result<
             None
         }
     };
-    let status = world.session(id, |session, _| session.status())?.to_owned();
+    let status = app.session(id, |session, _| session.status())?.to_owned();
     Ok(Outcome { status, location })
 }
 
 struct User<'a> {
-    world: &'a Arc<World>,
+    app: &'a Arc<App>,
     id: &'a str,
 }
 
 impl User<'_> {
     async fn accept(&self) -> Result<Option<String>, Problem> {
-        for _ in 0..MOST_CODES {
+        for _ in 0..MAX_CODES {
             self.post("send", "").await?;
-            let code = self.world.inbox.lock().newest_of(self.id).map(|sms| sms.code.clone());
-            let code = code.ok_or_else(|| {
-                Problem::conflict("no SMS has arrived, so there is no code to enter")
+            let code = self.app.newest_code(self.id).ok_or_else(|| {
+                Problem::conflict("no SMS was delivered, so there is no code to enter")
             })?;
             let location = self.enter(&code).await?;
-            if self.world.session(self.id, |session, _| session.has_ended())? {
+            if self.app.session(self.id, |session, _| session.has_ended())? {
                 return Ok(location);
             }
         }
-        Err(Problem::conflict("no code that arrived was accepted"))
+        Err(Problem::conflict("none of the delivered codes was accepted"))
     }
 
     async fn fail(&self) -> Result<Option<String>, Problem> {
-        let attempts = self.world.session(self.id, |session, _| session.attempts_left())?;
+        let attempts = self.app.session(self.id, |session, _| session.attempts_left())?;
         let attempts = attempts.ok_or_else(|| {
-            Problem::conflict("with --max-attempts 0 no wrong code fails a session")
+            Problem::conflict("with --max-attempts 0, wrong codes do not fail a session")
         })?;
         let mut location = None;
         for _ in 0..attempts {
@@ -113,15 +112,15 @@ impl User<'_> {
     }
 
     fn wrong_code(&self) -> Result<String, Problem> {
-        let code = self.world.session(self.id, |session, _| session.view("").code)?;
-        Ok(next_code(&code.unwrap_or_default()))
+        let code = self.app.session_view(self.id)?.code;
+        Ok(different_code(&code.unwrap_or_default()))
     }
 
     async fn enter(&self, code: &str) -> Result<Option<String>, Problem> {
         self.post("code", &format!("code={code}")).await
     }
 
-    /// Sends one of the page's forms, and returns the URL outside the pages that the answer leads to.
+    /// Submits a form of the page. Returns the URL of a redirect that leaves the hosted pages.
     async fn post(&self, form: &str, fields: &str) -> Result<Option<String>, Problem> {
         let page = pages::path(self.id);
         let request = Request::builder()
@@ -130,13 +129,13 @@ impl User<'_> {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(fields.to_owned()))
             .map_err(|error| Problem::conflict(error.to_string()))?;
-        let answer =
-            pages::router(self.world).oneshot(request).await.unwrap_or_else(|never| match never {});
-        if answer.status().is_client_error() || answer.status() == StatusCode::INTERNAL_SERVER_ERROR
-        {
-            return Err(Problem::conflict(format!("the page answered {}", answer.status())));
+        let response =
+            pages::router(self.app).oneshot(request).await.unwrap_or_else(|never| match never {});
+        let status = response.status();
+        if status.is_client_error() || status == StatusCode::INTERNAL_SERVER_ERROR {
+            return Err(Problem::conflict(format!("the hosted page returned {status}")));
         }
-        let location = answer
+        let location = response
             .headers()
             .get(header::LOCATION)
             .map(|url| String::from_utf8_lossy(url.as_bytes()).into_owned());

@@ -6,7 +6,7 @@ mod common;
 
 use common::*;
 use serde_json::{Value, json};
-use zignsec_sandbox::{Action, CancelEnds, ErrorShape, Sandbox, SuccessStatus};
+use zignsec_sandbox::{Action, CancelDestination, ErrorShape, Sandbox, SuccessStatus};
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
@@ -128,7 +128,7 @@ fn time_ends_a_session() {
 fn dials_of_the_endings_are_obeyed() {
     let sandbox = Sandbox::builder()
         .success_status(SuccessStatus::Finished)
-        .cancel(CancelEnds::Redirect)
+        .cancel(CancelDestination::Redirect)
         .max_attempts(0)
         .start()
         .unwrap();

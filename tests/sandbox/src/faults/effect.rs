@@ -1,4 +1,5 @@
-//! What each fault does to a call: an answer in its place, an answer spoilt, or bytes that no HTTP server would send.
+//! The effects of faults on a response: a replacement, a corrupted response, or a script that sends
+//! bytes that no HTTP server would send.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,15 +10,15 @@ use http_body_util::{BodyExt, Collected};
 use serde_json::{Map, Value, json};
 
 use super::Fault;
+use crate::connection::{Connection, Script, Step};
 use crate::options::{ErrorShape, SuccessStatus};
 use crate::problem::{Problem, error_page};
-use crate::wire::{Connection, Script, Step};
 
 impl Fault {
-    /// The answer, for faults that keep a call from being carried out at all.
-    pub(crate) fn in_place_of_the_call(&self, shape: ErrorShape) -> Option<Response> {
+    /// The response of a fault that prevents the request from being processed.
+    pub(crate) fn replacement_response(&self, shape: ErrorShape) -> Option<Response> {
         let problem = |status, headers: &[(HeaderName, String)]| {
-            let mut response = Problem::of_status(status).answer(shape);
+            let mut response = Problem::from_status(status).response(shape);
             for (name, value) in headers {
                 if let Ok(value) = HeaderValue::from_str(value) {
                     response.headers_mut().insert(name.clone(), value);
@@ -27,12 +28,12 @@ impl Fault {
         };
         match self {
             Self::Http(status) => problem(StatusCode::from_u16(*status).ok()?, &[]),
-            Self::Answer(answer) => Some(answer.response()),
+            Self::Answer(response) => Some(response.response()),
             Self::RateLimitedSeconds => {
                 problem(StatusCode::TOO_MANY_REQUESTS, &[(header::RETRY_AFTER, "2".to_owned())])
             }
             Self::RateLimitedDate => {
-                // A date has whole seconds: 2 from now is 1 to 2 from now for whoever reads it.
+                // HTTP dates have a resolution of one second, so the client waits 1 to 2 seconds.
                 let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(2));
                 problem(StatusCode::TOO_MANY_REQUESTS, &[(header::RETRY_AFTER, date)])
             }
@@ -41,7 +42,7 @@ impl Fault {
             }
             Self::BadGatewayHtml => {
                 let page =
-                    error_page(StatusCode::BAD_GATEWAY, "The upstream server did not answer.");
+                    error_page(StatusCode::BAD_GATEWAY, "The upstream server did not respond.");
                 let html = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
                 Some((StatusCode::BAD_GATEWAY, html, page).into_response())
             }
@@ -53,8 +54,8 @@ impl Fault {
         }
     }
 
-    /// Spoils the answer of a call that was carried out, or keeps it from leaving.
-    pub(crate) async fn spoil(
+    /// Corrupts the response to a request that was processed, or replaces it by a script.
+    pub(crate) async fn corrupt(
         &self,
         response: Response,
         connection: &Connection,
@@ -62,111 +63,114 @@ impl Fault {
     ) -> Response {
         let (head, body) = response.into_parts();
         let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
-        let mut answer = Plain { status: head.status, headers: head.headers, body };
-        if let Some(script) = self.script(&answer) {
-            return connection.play(script).await;
+        let mut response = RawResponse { status: head.status, headers: head.headers, body };
+        if let Some(script) = self.script(&response) {
+            return connection.take_over(script).await;
         }
         match self {
-            Self::LateAnswer => tokio::time::sleep(LATENESS).await,
+            Self::LateAnswer => tokio::time::sleep(RESPONSE_DELAY).await,
             Self::TooLarge => {
-                answer.body = format!("{{\"data\": \"{}\"}}", "x".repeat(2 << 20)).into()
+                response.body = format!("{{\"data\": \"{}\"}}", "x".repeat(2 << 20)).into()
             }
-            Self::HugeHeader => answer.add_header("x-huge", &"x".repeat(256 << 10)),
+            Self::HugeHeader => response.add_header("x-huge", &"x".repeat(256 << 10)),
             Self::ManyHeaders => {
-                (0..1000).for_each(|n| answer.add_header(&format!("x-many-{n}"), "1"))
+                (0..1000).for_each(|n| response.add_header(&format!("x-many-{n}"), "1"))
             }
-            _ => self.spoil_json(&mut answer, success),
+            _ => self.corrupt_json(&mut response, success),
         }
-        answer.into_response()
+        response.into_response()
     }
 
-    /// What goes wrong within an answer that is HTTP as it should be.
-    fn spoil_json(&self, answer: &mut Plain, success: SuccessStatus) {
-        let success = success.word();
+    /// Corrupts the body of a response that stays valid HTTP.
+    fn corrupt_json(&self, response: &mut RawResponse, success: SuccessStatus) {
+        let success = success.as_str();
         match self {
             Self::OtherId => {
-                answer.edit("id", |id| json!(other_id(id.as_str().unwrap_or_default())))
+                response.edit("id", |id| json!(other_id(id.as_str().unwrap_or_default())))
             }
-            Self::UnknownStatus => answer.edit("status", |_| json!("on_hold")),
+            Self::UnknownStatus => response.edit("status", |_| json!("on_hold")),
             Self::UpperCaseStatus => {
-                answer.edit("status", |status| {
+                response.edit("status", |status| {
                     json!(status.as_str().unwrap_or_default().to_uppercase())
                 });
             }
             Self::AcceptedWithErrors => {
-                answer.edit("status", |_| json!(success));
-                answer.edit(
+                response.edit("status", |_| json!(success));
+                response.edit(
                     "errors",
-                    |_| json!([{"code": "1001", "description": "the check was not completed"}]),
+                    |_| json!([{"code": "1001", "description": "the verification was not completed"}]),
                 );
             }
             Self::ResultDisagrees => {
-                answer.edit("status", |_| json!(success));
-                answer.edit("result", |_| json!({"status": "failed", "errors": []}));
+                response.edit("status", |_| json!(success));
+                response.edit("result", |_| json!({"status": "failed", "errors": []}));
             }
-            Self::NoData => answer.body = "{}".into(),
-            Self::NoId => answer.edit_data(|data| drop(data.remove("id"))),
-            Self::NoStatus => answer.edit_data(|data| drop(data.remove("status"))),
+            Self::NoData => response.body = "{}".into(),
+            Self::NoId => response.edit_data(|data| drop(data.remove("id"))),
+            Self::NoStatus => response.edit_data(|data| drop(data.remove("status"))),
             Self::BareObject => {
                 let mut bare = Value::Null;
-                answer.edit_data(|data| bare = Value::Object(data.clone()));
-                answer.body = bare.to_string().into();
+                response.edit_data(|data| bare = Value::Object(data.clone()));
+                response.body = bare.to_string().into();
             }
             Self::ExtraFields => {
-                answer.edit("errors", |_| Value::Null);
-                answer.edit("result", |_| Value::Null);
-                answer.edit("new_field", |_| json!({"of": ["a", "later", 1.5, null]}));
+                response.edit("errors", |_| Value::Null);
+                response.edit("result", |_| Value::Null);
+                response.edit("new_field", |_| json!({"of": ["a", "later", 1.5, null]}));
             }
             Self::WrongTypes => {
-                answer.edit("id", |_| json!(12345));
-                answer.edit("status", |status| json!([status]));
+                response.edit("id", |_| json!(12345));
+                response.edit("status", |status| json!([status]));
             }
-            Self::RepeatedKey => answer.replace("\"status\":", "\"status\":\"failed\",\"status\":"),
+            Self::RepeatedKey => {
+                response.replace("\"status\":", "\"status\":\"failed\",\"status\":")
+            }
             Self::NulInString => {
-                answer.edit("id", |id| json!(format!("{}\0", id.as_str().unwrap_or_default())))
+                response.edit("id", |id| json!(format!("{}\0", id.as_str().unwrap_or_default())))
             }
             Self::ControlInUrl => {
-                answer.edit("redirect_url", |_| json!("https://a.example/\r\nx-evil: 1"))
+                response.edit("redirect_url", |_| json!("https://a.example/\r\nx-evil: 1"))
             }
-            Self::ScriptUrl => answer.edit("redirect_url", |_| json!("javascript:alert(1)")),
+            Self::ScriptUrl => response.edit("redirect_url", |_| json!("javascript:alert(1)")),
             Self::BadUtf8 => {
-                answer.body = [answer.body.trim_ascii_end(), b"\xff\xfe"].concat().into()
+                response.body = [response.body.trim_ascii_end(), b"\xff\xfe"].concat().into()
             }
             Self::ByteOrderMark => {
-                answer.body = [b"\xef\xbb\xbf", answer.body.as_ref()].concat().into()
+                response.body = [b"\xef\xbb\xbf", response.body.as_ref()].concat().into()
             }
             Self::DeepJson => {
                 let (open, close) = ("[".repeat(100_000), "]".repeat(100_000));
-                answer.replace("{\"data\":{", &format!("{{\"data\":{{\"deep\":{open}{close},"));
+                response.replace("{\"data\":{", &format!("{{\"data\":{{\"deep\":{open}{close},"));
             }
-            Self::CutJson => answer.body.truncate(answer.body.len() / 2),
-            Self::NotJson => answer.body = "{\"data\": {\"id\": oops".into(),
-            Self::EmptyBody => answer.body = Bytes::new(),
+            Self::CutJson => response.body.truncate(response.body.len() / 2),
+            Self::NotJson => response.body = "{\"data\": {\"id\": oops".into(),
+            Self::EmptyBody => response.body = Bytes::new(),
             _ => {}
         }
     }
 
-    /// What an HTTP server would not send: the bytes themselves.
-    fn script(&self, answer: &Plain) -> Option<Script> {
-        let Plain { body, .. } = answer;
+    /// The script of a fault below HTTP.
+    fn script(&self, response: &RawResponse) -> Option<Script> {
+        let RawResponse { body, .. } = response;
         let half = body.slice(..body.len() / 2);
-        let whole = format!("content-length: {}", body.len());
+        let full = format!("content-length: {}", body.len());
         let send = |bytes: Vec<u8>| Step::Send(bytes.into());
-        let with = |framing: &str, body: &[u8]| send([&answer.head(framing), body].concat());
+        let with = |framing: &str, body: &[u8]| send([&response.head(framing), body].concat());
         Some(match self {
             Self::EarlyHints => {
                 let hints = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n";
-                vec![send(hints.to_vec()), with(&whole, body)]
+                vec![send(hints.to_vec()), with(&full, body)]
             }
             Self::EndlessInformational => {
                 vec![Step::Repeat("HTTP/1.1 103 Early Hints\r\n\r\n".into())]
             }
             Self::SwitchingProtocols => {
-                let switching = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n";
+                let switching = "HTTP/1.1 101 Switching Protocols\r\n\
+                                 connection: upgrade\r\nupgrade: other\r\n\r\n";
                 vec![Step::Send(switching.into())]
             }
             Self::TwoLengths => {
-                vec![with(&format!("{whole}\r\ncontent-length: {}", half.len()), body)]
+                vec![with(&format!("{full}\r\ncontent-length: {}", half.len()), body)]
             }
             Self::LengthTooLong => {
                 vec![with(&format!("content-length: {}", body.len() + 10), body), Step::Stall]
@@ -176,14 +180,18 @@ impl Fault {
                 vec![with(&format!("content-length: {length}"), body), Step::Stall]
             }
             Self::UnaskedAnswer => {
-                let other = br#"{"data":{"id":"00000000-0000-0000-0000-000000000000","status":"accepted"}}"#;
-                let unasked = answer.head(&format!("content-length: {}", other.len()));
-                let all = [&answer.head(&whole), body.as_ref(), &unasked, other].concat();
+                let other = concat!(
+                    r#"{"data":{"id":"00000000-0000-0000-0000-000000000000","#,
+                    r#""status":"accepted"}}"#
+                );
+                let unrequested = response.head(&format!("content-length: {}", other.len()));
+                let all =
+                    [&response.head(&full), body.as_ref(), &unrequested, other.as_bytes()].concat();
                 vec![send(all), Step::Stall]
             }
             Self::EndlessHeader => {
-                let begun = Step::Send("HTTP/1.1 200 OK\r\nx-endless: ".into());
-                vec![begun, Step::Repeat("x".repeat(4096).into())]
+                let start = Step::Send("HTTP/1.1 200 OK\r\nx-endless: ".into());
+                vec![start, Step::Repeat("x".repeat(4096).into())]
             }
             Self::BadChunk => vec![with(CHUNKED, b"zz\r\n{}\r\n0\r\n\r\n")],
             Self::CutChunks => vec![with(
@@ -196,51 +204,56 @@ impl Fault {
             Self::Reset => vec![Step::Reset],
             Self::Close => Script::new(),
             Self::Stall => vec![Step::Stall],
-            Self::CutHead => vec![send(answer.half_head(&whole))],
+            Self::CutHead => vec![send(response.half_head(&full))],
             Self::ResetHead => {
-                vec![send(answer.half_head(&whole)), Step::Pause(DRIP), Step::Reset]
+                vec![send(response.half_head(&full)), Step::Pause(DRIP_INTERVAL), Step::Reset]
             }
             Self::ResetAfterHead => {
-                vec![send(answer.head(&whole)), Step::Pause(DRIP), Step::Reset]
+                vec![send(response.head(&full)), Step::Pause(DRIP_INTERVAL), Step::Reset]
             }
-            Self::CutBody => vec![with(&whole, &half)],
-            Self::ResetBody => vec![with(&whole, &half), Step::Pause(DRIP), Step::Reset],
+            Self::CutBody => vec![with(&full, &half)],
+            Self::ResetBody => vec![with(&full, &half), Step::Pause(DRIP_INTERVAL), Step::Reset],
             Self::Garbage => vec![Step::Send("\u{1}\u{2} this is not HTTP\r\n\r\n".into())],
             Self::DripHead => {
-                vec![Step::Drip(answer.head(&whole).into(), DRIP), Step::Send(body.clone())]
+                vec![
+                    Step::Drip(response.head(&full).into(), DRIP_INTERVAL),
+                    Step::Send(body.clone()),
+                ]
             }
-            Self::DripBody => vec![send(answer.head(&whole)), Step::Drip(body.clone(), DRIP)],
-            Self::CloseAfterAnswer => vec![with(&whole, body)],
+            Self::DripBody => {
+                vec![send(response.head(&full)), Step::Drip(body.clone(), DRIP_INTERVAL)]
+            }
+            Self::CloseAfterAnswer => vec![with(&full, body)],
             Self::CloseWithAnswer => {
-                vec![Step::SendLast([&answer.head(&whole), body.as_ref()].concat().into())]
+                vec![Step::SendLast([&response.head(&full), body.as_ref()].concat().into())]
             }
-            Self::CloseWhenReused => vec![with(&whole, body), Step::AwaitMore],
-            Self::ResetWhenReused => vec![with(&whole, body), Step::AwaitMore, Step::Reset],
+            Self::CloseWhenReused => vec![with(&full, body), Step::AwaitMore],
+            Self::ResetWhenReused => vec![with(&full, body), Step::AwaitMore, Step::Reset],
             _ => return None,
         })
     }
 }
 
-/// A well-formed id that is not this one.
+/// A well-formed ID that differs from this one.
 fn other_id(id: &str) -> String {
     let (start, last) = id.split_at(id.len().saturating_sub(1));
     format!("{start}{}", if last == "0" { "1" } else { "0" })
 }
 
-/// How late the faults are that make something late, by the real clock.
-pub(crate) const LATENESS: Duration = Duration::from_secs(1);
+/// The delay of the faults `late-answer` and `page-late`, in real time.
+pub(crate) const RESPONSE_DELAY: Duration = Duration::from_secs(1);
 const CHUNKED: &str = "transfer-encoding: chunked";
-/// Also what lets bytes arrive before a RST, which takes back what the peer has not read.
-const DRIP: Duration = Duration::from_millis(100);
+/// Also the pause before a RST, which would otherwise discard bytes that the peer has not read.
+const DRIP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// An answer whose every byte is known.
-struct Plain {
+/// A response as status, headers and body, to be changed or serialised.
+struct RawResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
 }
 
-impl Plain {
+impl RawResponse {
     fn edit_data(&mut self, edit: impl FnOnce(&mut Map<String, Value>)) {
         if let Ok(mut body) = serde_json::from_slice::<Value>(&self.body)
             && let Some(Value::Object(data)) = body.get_mut("data")
@@ -250,7 +263,7 @@ impl Plain {
         }
     }
 
-    /// Sets a field of `data` to what `edit` makes of it; null where it was absent.
+    /// Replaces a field of `data` by the result of `edit`, which gets null if it is absent.
     fn edit(&mut self, field: &str, edit: impl FnOnce(&Value) -> Value) {
         self.edit_data(|data| {
             let value = edit(data.get(field).unwrap_or(&Value::Null));
@@ -268,7 +281,7 @@ impl Plain {
         }
     }
 
-    /// The head as it goes over the wire, with this framing in place of its own.
+    /// Status line and headers as bytes, with these framing headers instead of the original ones.
     fn head(&self, framing: &str) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {}\r\n", self.status).into_bytes();
         for (name, value) in self.headers.iter().filter(|(name, _)| *name != header::CONTENT_LENGTH)

@@ -1,4 +1,5 @@
-//! What arrived at the gateway and the pages, in the order of arrival. Calls to the sandbox's own routes are left out.
+//! The requests that arrived at the endpoints and the hosted pages. Requests to the admin routes
+//! and the dashboard are not recorded.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +9,21 @@ use serde::Serialize;
 
 use crate::bounded::Bounded;
 
-/// Headers that carry keys. They are never kept, whatever key they carry: a real one may be sent here by mistake.
+/// Headers that carry credentials. Their values are never stored: a user may send a real key here
+/// by mistake.
 const SECRET_HEADERS: [&str; 4] =
     ["authorization", "zs-product-key", "proxy-authorization", "cookie"];
-/// Shorter keys hide nothing, and would be found in every other word.
-const SHORTEST_SECRET: usize = 6;
+/// A shorter key protects nothing and would be found in ordinary words.
+const MIN_SECRET_LENGTH: usize = 6;
 const REDACTED: &str = "[redacted]";
 
-/// One request, as it was received.
+/// One request as it was received.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RecordedRequest {
-    /// Counts up from 1; also the answer's `x-request-id`.
+    /// Counts up from 1; also the `x-request-id` header of the response.
     pub id: u64,
-    /// When it had arrived in full, by the sandbox's clock.
+    /// When the whole request had arrived, on the sandbox's clock.
     pub at: Timestamp,
     /// Such as `POST`.
     pub method: String,
@@ -31,30 +33,30 @@ pub struct RecordedRequest {
     pub headers: BTreeMap<String, String>,
     /// The body as text.
     pub body: String,
-    /// Which TCP connection it came in on, counted from 1.
+    /// The number of the TCP connection, counted from 1.
     pub connection: u64,
-    /// The status it was answered with; none while it is unanswered, and for good where a fault left it so.
+    /// The status of the response. `None` before the response and if a fault prevented it.
     pub status: Option<u16>,
 }
 
 /// The newest 500 requests.
-pub(crate) struct Journal {
+pub(crate) struct RequestLog {
     requests: Bounded<RecordedRequest>,
     last_id: u64,
-    key: String,
+    api_key: String,
 }
 
-impl Journal {
-    pub(crate) fn new(key: &str) -> Self {
-        Self { requests: Bounded::new(500, 32 << 20), last_id: 0, key: key.to_owned() }
+impl RequestLog {
+    pub(crate) fn new(api_key: &str) -> Self {
+        Self { requests: Bounded::new(500, 32 << 20), last_id: 0, api_key: api_key.to_owned() }
     }
 
-    pub(crate) fn record(&mut self, at: Timestamp, arrived: Arrived<'_>) -> u64 {
+    pub(crate) fn record(&mut self, at: Timestamp, request: IncomingRequest<'_>) -> u64 {
         self.last_id += 1;
-        let Arrived { method, uri, headers, body, connection } = arrived;
+        let IncomingRequest { method, uri, headers, body, connection } = request;
         let path =
             self.redact(&uri.path_and_query().map_or_else(|| uri.to_string(), ToString::to_string));
-        let headers = self.headers(headers);
+        let headers = self.redact_headers(headers);
         let body = self.redact(&String::from_utf8_lossy(body));
         let weight = 512
             + path.len()
@@ -75,7 +77,7 @@ impl Journal {
         self.last_id
     }
 
-    pub(crate) fn answered(&mut self, id: u64, status: StatusCode) {
+    pub(crate) fn set_status(&mut self, id: u64, status: StatusCode) {
         if let Some(request) = self.requests.newest_first_mut().find(|request| request.id == id) {
             request.status = Some(status.as_u16());
         }
@@ -85,47 +87,41 @@ impl Journal {
         self.requests.newest_first().cloned().collect()
     }
 
-    pub(crate) fn find(
-        &self,
-        mut wanted: impl FnMut(&RecordedRequest) -> bool,
-    ) -> Option<RecordedRequest> {
-        self.requests.newest_first().find(|request| wanted(request)).cloned()
-    }
-
     pub(crate) fn clear(&mut self) {
         self.requests.clear();
     }
 
-    fn headers(&self, headers: &HeaderMap) -> BTreeMap<String, String> {
-        let mut kept = BTreeMap::<String, String>::new();
+    fn redact_headers(&self, headers: &HeaderMap) -> BTreeMap<String, String> {
+        let mut redacted = BTreeMap::<String, String>::new();
         for (name, value) in headers {
             let value = if SECRET_HEADERS.contains(&name.as_str()) {
                 REDACTED.to_owned()
             } else {
                 self.redact(&String::from_utf8_lossy(value.as_bytes()))
             };
-            kept.entry(name.to_string())
+            redacted
+                .entry(name.to_string())
                 .and_modify(|all| {
                     all.push_str(", ");
                     all.push_str(&value);
                 })
                 .or_insert(value);
         }
-        kept
+        redacted
     }
 
-    /// A key that was put in the wrong place is still a key.
+    /// Removes the API key, which a client may have put into the wrong place.
     fn redact(&self, text: &str) -> String {
-        if self.key.len() < SHORTEST_SECRET {
+        if self.api_key.len() < MIN_SECRET_LENGTH {
             text.to_owned()
         } else {
-            text.replace(&self.key, REDACTED)
+            text.replace(&self.api_key, REDACTED)
         }
     }
 }
 
-/// A request in the shape that the server has it.
-pub(crate) struct Arrived<'a> {
+/// A request in the form in which the server has it.
+pub(crate) struct IncomingRequest<'a> {
     pub(crate) method: &'a Method,
     pub(crate) uri: &'a Uri,
     pub(crate) headers: &'a HeaderMap,
@@ -140,8 +136,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_nowhere_in_what_is_kept() {
-        let mut journal = Journal::new("s3cret");
+    fn keys_are_redacted_everywhere() {
+        let mut log = RequestLog::new("s3cret");
         let mut headers = HeaderMap::new();
         headers.insert("authorization", HeaderValue::from_static("somebody-else's-key"));
         headers.insert("zs-product-key", HeaderValue::from_static("s3cret"));
@@ -149,31 +145,31 @@ mod tests {
         headers.append("x-a", HeaderValue::from_static("the s3cret"));
         let uri = Uri::from_static("/core?key=s3cret");
         let (method, body) = (&Method::POST, &b"my s3cret \xff"[..]);
-        journal.record(
+        log.record(
             Timestamp::now(),
-            Arrived { method, uri: &uri, headers: &headers, body, connection: 4 },
+            IncomingRequest { method, uri: &uri, headers: &headers, body, connection: 4 },
         );
-        let kept = serde_json::to_string(&journal.newest_first()).unwrap();
-        assert!(!kept.contains("s3cret") && !kept.contains("somebody"), "{kept}");
-        assert_eq!(journal.newest_first()[0].headers["x-a"], "one, the [redacted]");
-        assert_eq!(journal.newest_first()[0].body, "my [redacted] \u{fffd}");
+        let stored = serde_json::to_string(&log.newest_first()).unwrap();
+        assert!(!stored.contains("s3cret") && !stored.contains("somebody"), "{stored}");
+        assert_eq!(log.newest_first()[0].headers["x-a"], "one, the [redacted]");
+        assert_eq!(log.newest_first()[0].body, "my [redacted] \u{fffd}");
     }
 
     #[test]
-    fn the_newest_five_hundred_are_kept() {
-        let mut journal = Journal::new("k");
+    fn newest_500_requests_are_kept() {
+        let mut log = RequestLog::new("k");
         let (uri, headers) = (Uri::from_static("/"), HeaderMap::new());
         for _ in 0..600 {
-            let arrived = Arrived {
+            let request = IncomingRequest {
                 method: &Method::GET,
                 uri: &uri,
                 headers: &headers,
                 body: b"",
                 connection: 1,
             };
-            journal.record(Timestamp::now(), arrived);
+            log.record(Timestamp::now(), request);
         }
-        let ids: Vec<_> = journal.newest_first().iter().map(|request| request.id).collect();
+        let ids: Vec<_> = log.newest_first().iter().map(|request| request.id).collect();
         assert_eq!((ids.len(), ids[0], ids[499]), (500, 600, 101));
     }
 }

@@ -1,7 +1,8 @@
-//! The layer under HTTP: a connection that is taken away from the HTTP server and played by a script, byte by byte.
+//! Faults below HTTP: scripts that take over a connection and send exact bytes.
 //!
-//! A well-kept HTTP server will not send what a broken one does. So a handler that has to misbehave does not answer: it hands
-//! its connection a script. The server's half-read state is dropped, and the script has the socket to itself.
+//! A correct HTTP server cannot send an incorrect response. So a handler with such a fault returns
+//! no response. It passes a script to its connection, which drops the HTTP server and runs the
+//! script on the socket.
 
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -14,7 +15,8 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_rustls::server::TlsStream;
 
-/// What a connection does instead of answering. After the last step it is closed in good order.
+/// What a connection does instead of sending a response. After the last step it is closed with a
+/// FIN.
 pub(crate) type Script = Vec<Step>;
 
 #[derive(Clone, Debug)]
@@ -22,20 +24,20 @@ pub(crate) enum Step {
     Send(Bytes),
     /// One byte at a time, with a pause before each.
     Drip(Bytes, Duration),
-    /// Sends nothing more, and ends when the peer gives up.
+    /// Sends nothing, until the peer disconnects.
     Stall,
     Pause(Duration),
-    /// The same again and again, until the peer gives up.
+    /// Sends the same bytes again and again, until the peer disconnects.
     Repeat(Bytes),
-    /// The last bytes; under TLS, `close_notify` leaves together with them.
+    /// Sends the last bytes; with TLS, in the same packet as `close_notify`.
     SendLast(Bytes),
-    /// Waits until the peer sends something more.
+    /// Waits until the peer sends something.
     AwaitMore,
-    /// Breaks the connection with a RST, now.
+    /// Closes the connection with a RST.
     Reset,
 }
 
-/// A connection's number, and the way to take it over.
+/// Passed to the handlers of a connection, so that they can take it over.
 #[derive(Clone)]
 pub(crate) struct Connection {
     pub(crate) number: u64,
@@ -44,19 +46,20 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(number: u64) -> (Self, mpsc::UnboundedReceiver<Script>) {
-        let (scripts, taken_over) = mpsc::unbounded_channel();
-        (Self { number, scripts }, taken_over)
+        let (scripts, receiver) = mpsc::unbounded_channel();
+        (Self { number, scripts }, receiver)
     }
 
-    /// Ends the HTTP server on this connection and plays the script. Never returns: the caller is dropped with the server.
-    pub(crate) async fn play<T>(&self, script: Script) -> T {
-        // Fails only where the connection has gone already, and the caller with it.
+    /// Replaces the HTTP server on this connection by a script. Never returns: the calling handler
+    /// is dropped with the server.
+    pub(crate) async fn take_over<T>(&self, script: Script) -> T {
+        // Fails only if the connection is closed; the caller is dropped in that case, too.
         let _ = self.scripts.send(script);
         std::future::pending().await
     }
 }
 
-/// A client's connection, encrypted or not.
+/// A client connection, with or without TLS.
 pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
@@ -71,23 +74,24 @@ impl Stream {
     }
 }
 
-/// Makes the coming close a RST, which tells the peer at once and discards what it has not read.
-pub(crate) fn reset(tcp: &TcpStream) {
-    // On failure the peer sees a FIN, and the fault's own test goes red.
+/// Makes the socket send a RST when it is closed, which discards the data that the peer has not
+/// read.
+pub(crate) fn set_reset_on_close(tcp: &TcpStream) {
+    // If this fails, the peer sees a FIN, and the test of the fault fails.
     let _ = socket2::SockRef::from(tcp).set_linger(Some(Duration::ZERO));
 }
 
-/// Closes with a FIN before anything is answered, or read by anyone.
-pub(crate) async fn close_unread(tcp: TcpStream) {
+/// Closes a connection with a FIN, without reading the request.
+pub(crate) async fn close_without_reading(tcp: TcpStream) {
     close(Stream::Plain(tcp)).await;
 }
 
-/// Plays a script to its end. Errors are the peer's leave-taking, and end it.
-pub(crate) async fn play(script: Script, mut stream: Stream) {
+/// Runs a script. An error means that the peer disconnected, and ends it.
+pub(crate) async fn run_script(script: Script, mut stream: Stream) {
     for step in script {
-        let done = match step {
+        let result = match step {
             Step::Send(bytes) => send(&mut stream, &bytes).await,
-            Step::Drip(bytes, every) => drip(&mut stream, &bytes, every).await,
+            Step::Drip(bytes, pause) => drip(&mut stream, &bytes, pause).await,
             Step::Stall => drain(&mut stream).await,
             Step::Pause(time) => {
                 tokio::time::sleep(time).await;
@@ -96,9 +100,9 @@ pub(crate) async fn play(script: Script, mut stream: Stream) {
             Step::Repeat(bytes) => repeat(&mut stream, &bytes).await,
             Step::SendLast(bytes) => send_last(&mut stream, &bytes).await,
             Step::AwaitMore => stream.read(&mut [0; 4096]).await.map(drop),
-            Step::Reset => return reset(stream.tcp()),
+            Step::Reset => return set_reset_on_close(stream.tcp()),
         };
-        if done.is_err() {
+        if result.is_err() {
             return;
         }
     }
@@ -124,9 +128,9 @@ async fn send_last(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
     tcp.write_all(&records).await
 }
 
-async fn drip(stream: &mut Stream, bytes: &[u8], every: Duration) -> io::Result<()> {
+async fn drip(stream: &mut Stream, bytes: &[u8], pause: Duration) -> io::Result<()> {
     for byte in bytes {
-        tokio::time::sleep(every).await;
+        tokio::time::sleep(pause).await;
         send(stream, std::slice::from_ref(byte)).await?;
     }
     Ok(())
@@ -139,14 +143,15 @@ async fn repeat(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Reads until the peer has nothing more to say.
+/// Reads and discards data until the peer closes its side.
 async fn drain(stream: &mut Stream) -> io::Result<()> {
-    let mut nowhere = [0; 4096];
-    while stream.read(&mut nowhere).await? > 0 {}
+    let mut buffer = [0; 4096];
+    while stream.read(&mut buffer).await? > 0 {}
     Ok(())
 }
 
-/// Closes with a FIN. What the peer still sends is read for a moment: bytes left unread would turn the FIN into a RST.
+/// Closes with a FIN. Data that still arrives is read for up to two seconds, because closing a
+/// socket with unread data would send a RST.
 async fn close(mut stream: Stream) {
     if stream.shutdown().await.is_ok() {
         let _ = tokio::time::timeout(Duration::from_secs(2), drain(&mut stream)).await;
@@ -157,11 +162,11 @@ impl AsyncRead for Stream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        into: &mut ReadBuf<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, into),
-            Self::Tls(tls) => Pin::new(tls).poll_read(cx, into),
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
+            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buffer),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What the hosted pages say, in each language they speak.
+//! The texts of the hosted pages and the SMS, in each language.
 
-/// The texts of the pages and of the SMS. `{}` stands for a number or a code.
-pub(crate) struct Words {
-    /// For the `lang` attribute.
+/// The texts in one language. `{}` is a placeholder for a number or a code.
+pub(crate) struct Messages {
+    /// The value of the `lang` attribute.
     pub(crate) lang: &'static str,
     pub(crate) sms: &'static str,
     pub(crate) sandbox_note: &'static str,
@@ -16,7 +16,7 @@ pub(crate) struct Words {
     pub(crate) send_new: &'static str,
     pub(crate) cancel: &'static str,
     pub(crate) malformed: &'static str,
-    pub(crate) too_late: &'static str,
+    pub(crate) code_expired: &'static str,
     pub(crate) wrong_title: &'static str,
     pub(crate) wrong: &'static str,
     pub(crate) attempts_left: &'static str,
@@ -28,15 +28,15 @@ pub(crate) struct Words {
     pub(crate) cancelled: &'static str,
     pub(crate) timeout_title: &'static str,
     pub(crate) timeout: &'static str,
-    pub(crate) go_on: &'static str,
+    pub(crate) continue_link: &'static str,
     pub(crate) go_back: &'static str,
     pub(crate) not_found_title: &'static str,
     pub(crate) not_found: &'static str,
 }
 
-impl Words {
-    /// The language for a session's locale; English for words that name none.
-    pub(crate) fn of(locale: &str) -> &'static Self {
+impl Messages {
+    /// The texts for the locale of a session. Unknown locales get English.
+    pub(crate) fn for_locale(locale: &str) -> &'static Self {
         match locale.to_ascii_lowercase().as_str() {
             "se" | "sv" => &SWEDISH,
             "de" => &GERMAN,
@@ -46,42 +46,42 @@ impl Words {
     }
 }
 
-pub(crate) static ENGLISH: Words = Words {
+pub(crate) static ENGLISH: Messages = Messages {
     lang: "en",
     sms: "{} is your verification code. (ZignSec sandbox)",
-    sandbox_note: "Sandbox: no SMS leaves this computer",
+    sandbox_note: "Sandbox: no real SMS is sent",
     title: "Confirm your phone number",
-    send_intro: "We will send a code of five digits by SMS to",
+    send_intro: "We will send a 5-digit code by SMS to",
     send: "Send code",
     code_title: "Enter your code",
-    code_intro: "We sent a code of five digits to",
+    code_intro: "We sent a 5-digit code to",
     code_label: "Code",
     verify: "Verify",
     send_new: "Send a new code",
     cancel: "Cancel",
-    malformed: "A code has five digits. Please check what you typed.",
-    too_late: "That code is too old. Have a new one sent.",
-    wrong_title: "That code was wrong",
-    wrong: "It can no longer be used. Have a new code sent to",
+    malformed: "The code must have 5 digits. Please check your entry.",
+    code_expired: "This code has expired. Request a new code.",
+    wrong_title: "Wrong code",
+    wrong: "The code is no longer valid. Request a new code, sent to",
     attempts_left: "Attempts left: {}",
     accepted_title: "Your number is confirmed",
-    accepted: "You can go back to where you came from.",
+    accepted: "You can return to the website.",
     failed_title: "Your number was not confirmed",
-    failed: "Too many wrong codes were entered.",
-    cancelled_title: "You have cancelled",
+    failed: "Too many wrong codes.",
+    cancelled_title: "You cancelled",
     cancelled: "Your number was not confirmed.",
-    timeout_title: "Time is up",
-    timeout: "This page waited too long for a code. Your number was not confirmed.",
-    go_on: "Continue",
+    timeout_title: "Session expired",
+    timeout: "No code was entered in time. Your number was not confirmed.",
+    continue_link: "Continue",
     go_back: "Go back",
-    not_found_title: "There is no such session",
-    not_found: "The link may be old or cut short. Go back to where you came from and start again.",
+    not_found_title: "Session not found",
+    not_found: "The link may be old or incomplete. Return to the website and start again.",
 };
 
-static SWEDISH: Words = Words {
+static SWEDISH: Messages = Messages {
     lang: "sv",
     sms: "{} är din verifieringskod. (ZignSec-sandlåda)",
-    sandbox_note: "Sandlåda: inget SMS lämnar den här datorn",
+    sandbox_note: "Sandlåda: inget riktigt SMS skickas",
     title: "Bekräfta ditt telefonnummer",
     send_intro: "Vi skickar en femsiffrig kod med SMS till",
     send: "Skicka kod",
@@ -91,29 +91,29 @@ static SWEDISH: Words = Words {
     verify: "Bekräfta",
     send_new: "Skicka en ny kod",
     cancel: "Avbryt",
-    malformed: "En kod har fem siffror. Kontrollera vad du skrev.",
-    too_late: "Koden är för gammal. Be om en ny.",
-    wrong_title: "Koden var fel",
-    wrong: "Den går inte att använda längre. Skicka en ny kod till",
+    malformed: "Koden måste ha fem siffror. Kontrollera vad du skrev.",
+    code_expired: "Koden har gått ut. Begär en ny kod.",
+    wrong_title: "Fel kod",
+    wrong: "Koden gäller inte längre. Begär en ny kod, som skickas till",
     attempts_left: "Försök kvar: {}",
     accepted_title: "Ditt nummer är bekräftat",
-    accepted: "Du kan gå tillbaka dit du kom ifrån.",
+    accepted: "Du kan återgå till webbplatsen.",
     failed_title: "Ditt nummer kunde inte bekräftas",
-    failed: "För många felaktiga koder angavs.",
-    cancelled_title: "Du har avbrutit",
+    failed: "För många felaktiga koder.",
+    cancelled_title: "Du avbröt",
     cancelled: "Ditt nummer bekräftades inte.",
-    timeout_title: "Tiden är ute",
-    timeout: "Sidan väntade för länge på en kod. Ditt nummer bekräftades inte.",
-    go_on: "Fortsätt",
+    timeout_title: "Sessionen har gått ut",
+    timeout: "Ingen kod angavs i tid. Ditt nummer bekräftades inte.",
+    continue_link: "Fortsätt",
     go_back: "Gå tillbaka",
-    not_found_title: "Sessionen finns inte",
-    not_found: "Länken kan vara gammal eller avkortad. Gå tillbaka dit du kom ifrån och börja om.",
+    not_found_title: "Sessionen hittades inte",
+    not_found: "Länken kan vara gammal eller ofullständig. Gå tillbaka till webbplatsen och börja om.",
 };
 
-static GERMAN: Words = Words {
+static GERMAN: Messages = Messages {
     lang: "de",
     sms: "{} ist Ihr Bestätigungscode. (ZignSec-Sandbox)",
-    sandbox_note: "Sandbox: Keine SMS verlässt diesen Rechner",
+    sandbox_note: "Sandbox: Es wird keine echte SMS gesendet",
     title: "Telefonnummer bestätigen",
     send_intro: "Wir senden einen fünfstelligen Code per SMS an",
     send: "Code senden",
@@ -123,29 +123,30 @@ static GERMAN: Words = Words {
     verify: "Bestätigen",
     send_new: "Neuen Code senden",
     cancel: "Abbrechen",
-    malformed: "Ein Code hat fünf Ziffern. Bitte prüfen Sie Ihre Eingabe.",
-    too_late: "Dieser Code ist zu alt. Fordern Sie einen neuen an.",
-    wrong_title: "Der Code war falsch",
-    wrong: "Er kann nicht mehr verwendet werden. Senden Sie einen neuen Code an",
+    malformed: "Der Code muss fünf Ziffern haben. Bitte prüfen Sie Ihre Eingabe.",
+    code_expired: "Dieser Code ist abgelaufen. Fordern Sie einen neuen Code an.",
+    wrong_title: "Falscher Code",
+    wrong: "Der Code ist nicht mehr gültig. Fordern Sie einen neuen Code an, gesendet an",
     attempts_left: "Verbleibende Versuche: {}",
     accepted_title: "Ihre Nummer ist bestätigt",
-    accepted: "Sie können dorthin zurückkehren, woher Sie kamen.",
+    accepted: "Sie können zur Website zurückkehren.",
     failed_title: "Ihre Nummer wurde nicht bestätigt",
-    failed: "Es wurden zu viele falsche Codes eingegeben.",
+    failed: "Zu viele falsche Codes.",
     cancelled_title: "Sie haben abgebrochen",
     cancelled: "Ihre Nummer wurde nicht bestätigt.",
-    timeout_title: "Die Zeit ist abgelaufen",
-    timeout: "Diese Seite hat zu lange auf einen Code gewartet. Ihre Nummer wurde nicht bestätigt.",
-    go_on: "Weiter",
+    timeout_title: "Sitzung abgelaufen",
+    timeout: "Es wurde nicht rechtzeitig ein Code eingegeben. Ihre Nummer wurde nicht bestätigt.",
+    continue_link: "Weiter",
     go_back: "Zurück",
-    not_found_title: "Diese Sitzung gibt es nicht",
-    not_found: "Der Link ist vielleicht alt oder unvollständig. Gehen Sie zurück und beginnen Sie von vorn.",
+    not_found_title: "Sitzung nicht gefunden",
+    not_found: "Der Link ist möglicherweise alt oder unvollständig. \
+                Kehren Sie zur Website zurück und beginnen Sie erneut.",
 };
 
-static DANISH: Words = Words {
+static DANISH: Messages = Messages {
     lang: "da",
     sms: "{} er din bekræftelseskode. (ZignSec-sandkasse)",
-    sandbox_note: "Sandkasse: ingen SMS forlader denne computer",
+    sandbox_note: "Sandkasse: der sendes ingen rigtig SMS",
     title: "Bekræft dit telefonnummer",
     send_intro: "Vi sender en femcifret kode med SMS til",
     send: "Send kode",
@@ -155,23 +156,24 @@ static DANISH: Words = Words {
     verify: "Bekræft",
     send_new: "Send en ny kode",
     cancel: "Annuller",
-    malformed: "En kode har fem cifre. Kontrollér, hvad du skrev.",
-    too_late: "Koden er for gammel. Bed om en ny.",
-    wrong_title: "Koden var forkert",
-    wrong: "Den kan ikke bruges længere. Send en ny kode til",
+    malformed: "Koden skal have fem cifre. Kontrollér, hvad du skrev.",
+    code_expired: "Koden er udløbet. Anmod om en ny kode.",
+    wrong_title: "Forkert kode",
+    wrong: "Koden er ikke længere gyldig. Anmod om en ny kode, som sendes til",
     attempts_left: "Forsøg tilbage: {}",
     accepted_title: "Dit nummer er bekræftet",
-    accepted: "Du kan gå tilbage til, hvor du kom fra.",
+    accepted: "Du kan vende tilbage til webstedet.",
     failed_title: "Dit nummer blev ikke bekræftet",
-    failed: "Der blev indtastet for mange forkerte koder.",
-    cancelled_title: "Du har annulleret",
+    failed: "For mange forkerte koder.",
+    cancelled_title: "Du annullerede",
     cancelled: "Dit nummer blev ikke bekræftet.",
-    timeout_title: "Tiden er gået",
-    timeout: "Siden ventede for længe på en kode. Dit nummer blev ikke bekræftet.",
-    go_on: "Fortsæt",
+    timeout_title: "Sessionen er udløbet",
+    timeout: "Der blev ikke indtastet en kode i tide. Dit nummer blev ikke bekræftet.",
+    continue_link: "Fortsæt",
     go_back: "Gå tilbage",
-    not_found_title: "Sessionen findes ikke",
-    not_found: "Linket kan være gammelt eller afkortet. Gå tilbage til, hvor du kom fra, og begynd forfra.",
+    not_found_title: "Sessionen blev ikke fundet",
+    not_found: "Linket kan være gammelt eller ufuldstændigt. \
+                Gå tilbage til webstedet, og begynd forfra.",
 };
 
 #[cfg(test)]
@@ -179,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn locales_name_languages_in_any_case_and_others_are_english() {
+    fn locales_ignore_case_and_unknown_ones_are_english() {
         for (locale, lang) in [
             ("En", "en"),
             ("Se", "sv"),
@@ -190,7 +192,7 @@ mod tests {
             ("Gr", "en"),
             ("", "en"),
         ] {
-            assert_eq!(Words::of(locale).lang, lang, "{locale:?}");
+            assert_eq!(Messages::for_locale(locale).lang, lang, "{locale:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The fault that is whatever a test says it is.
+//! The fault `answer`: a response that a test defines.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -6,20 +6,21 @@ use axum::response::Response;
 
 use crate::problem::Problem;
 
-/// An answer that is sent just as it is given.
+/// A response that is sent exactly as given, by the fault [`Answer`](crate::Fault::Answer).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScriptedAnswer {
     /// 200 to 599.
     pub status: u16,
-    /// `content-type: application/json` is added where there is none; `content-length` comes by itself.
+    /// Must not contain `content-length`, which is added. `content-type: application/json` is added
+    /// if there is no content type.
     pub headers: Vec<(String, String)>,
     /// Sent byte for byte.
     pub body: Vec<u8>,
 }
 
 impl ScriptedAnswer {
-    /// An answer with this status and body, and JSON for its type.
+    /// A response with this status and body, of type JSON.
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: Vec::new(), body: body.into() }
     }
@@ -30,22 +31,21 @@ impl ScriptedAnswer {
         self.headers.push((name.into(), value.into()));
         self
     }
-}
 
-impl ScriptedAnswer {
-    pub(super) fn check(&self) -> Result<(), Problem> {
+    pub(super) fn validate(&self) -> Result<(), Problem> {
         if !(200..=599).contains(&self.status) {
-            return Err(Problem::field("status", "must be 200 to 599"));
+            return Err(Problem::invalid_field("status", "must be 200 to 599"));
         }
         for (name, value) in &self.headers {
             let framing = ["content-length", "transfer-encoding", "connection"];
             if framing.iter().any(|framing| name.eq_ignore_ascii_case(framing)) {
-                return Err(Problem::field("headers", "may not carry the framing of the message"));
+                let reason = "must not contain content-length, transfer-encoding or connection";
+                return Err(Problem::invalid_field("headers", reason));
             }
             if HeaderName::try_from(name).is_err() || HeaderValue::try_from(value).is_err() {
-                return Err(Problem::field(
+                return Err(Problem::invalid_field(
                     "headers",
-                    &format!("has a header that HTTP does not allow: {name:?}"),
+                    &format!("contains an invalid header: {name:?}"),
                 ));
             }
         }
