@@ -89,8 +89,7 @@ pub enum Fault {
     /// Status NNN (200 to 599) with an error body
     #[strum(serialize = "http-NNN", props(level = "http"))]
     Http(u16),
-    /// The response given by the fields `status`, `headers` and `body` (or `body_hex`) of the
-    /// request
+    /// The response in the fields `status`, `headers` and `body` (or `body_hex`)
     #[strum(props(level = "http"))]
     Answer(ScriptedAnswer),
     /// 429 with `Retry-After` in seconds
@@ -193,8 +192,7 @@ pub enum Fault {
     /// The normal response without `Connection: close`, then FIN
     #[strum(props(level = "socket"))]
     CloseAfterAnswer,
-    /// The normal response without `Connection: close`, then FIN; with TLS, `close_notify` in the
-    /// packet of the response
+    /// As `close-after-answer`; with TLS, `close_notify` is in the packet of the response
     #[strum(props(level = "socket"))]
     CloseWithAnswer,
     /// The normal response, then FIN when the connection is reused

@@ -1,5 +1,5 @@
-//! Magic phone numbers, which give a session a special behaviour. Sweden's regulator reserves all of
-//! them for fiction, so they belong to nobody.
+//! Magic phone numbers, which give a session a special behaviour. They belong to nobody: the
+//! Swedish regulator reserves them for fiction.
 
 use std::collections::HashMap;
 

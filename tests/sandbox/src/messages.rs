@@ -107,7 +107,8 @@ static SWEDISH: Messages = Messages {
     continue_link: "Fortsätt",
     go_back: "Gå tillbaka",
     not_found_title: "Sessionen hittades inte",
-    not_found: "Länken kan vara gammal eller ofullständig. Gå tillbaka till webbplatsen och börja om.",
+    not_found: "Länken kan vara gammal eller ofullständig. \
+                Gå tillbaka till webbplatsen och börja om.",
 };
 
 static GERMAN: Messages = Messages {

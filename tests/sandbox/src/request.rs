@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::problem::Problem;
 
-/// The body of the POST. The GET returns it as `request_data`, with the keys that the caller sent in
+/// The body of the POST. The GET returns it as `request_data`: the keys that the caller sent, in
 /// the order of the gateway's documentation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct StartRequest {

@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn entering_a_code_before_one_was_sent_has_no_effect() {
-        assert_eq!(session(3).enter("01234", START), CodeResult::NoCode);
+        assert_eq!(session(3).enter_code("01234", START), CodeResult::NoCode);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The sandbox's own routes, the Rust API and TLS.
+//! The admin routes, the Rust API and TLS.
 
-#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![allow(clippy::unwrap_used, reason = "a panic in a helper fails the test")]
 
 mod common;
 
@@ -11,7 +11,7 @@ use serde_json::json;
 use zignsec_sandbox::{Action, Sandbox};
 
 #[test]
-fn the_scripted_user_answers_over_http_too() {
+fn scripted_user_works_over_http() {
     let sandbox = Sandbox::start().unwrap();
     let id = start(&sandbox, PHONE);
     let path = format!("/_sandbox/sessions/{id}/user");
@@ -32,7 +32,7 @@ fn the_scripted_user_answers_over_http_too() {
 }
 
 #[test]
-fn an_sms_is_found_by_its_number_with_or_without_an_escaped_plus() {
+fn sms_query_accepts_an_unescaped_plus() {
     let sandbox = Sandbox::start().unwrap();
     let (ours, other) = (start(&sandbox, "+46701740605"), start(&sandbox, PHONE));
     sandbox.user(&other, Action::Abandon).unwrap();
@@ -62,19 +62,19 @@ fn an_sms_is_found_by_its_number_with_or_without_an_escaped_plus() {
 }
 
 #[test]
-fn waiting_for_an_sms_ends_when_it_comes() {
+fn waiting_for_an_sms_ends_when_it_is_delivered() {
     let sandbox = Sandbox::start().unwrap();
     let id = start(&sandbox, PHONE);
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| sandbox.sms(PHONE, PATIENCE));
+        let waiter = scope.spawn(|| sandbox.sms(PHONE, TIMEOUT));
         sandbox.user(&id, Action::Abandon).unwrap();
-        assert_eq!(waiting.join().unwrap()[0].session_id, id);
+        assert_eq!(waiter.join().unwrap()[0].session_id, id);
     });
     assert!(sandbox.sms("+4670000000", Duration::from_millis(10)).is_empty());
 }
 
 #[test]
-fn requests_are_recorded_newest_first_with_the_key_redacted() {
+fn request_log_is_newest_first_and_redacts_the_key() {
     let sandbox = Sandbox::builder().api_key("very-secret").start().unwrap();
     let id = start(&sandbox, PHONE);
     get(&sandbox, &lookup(&id));
@@ -93,19 +93,19 @@ fn requests_are_recorded_newest_first_with_the_key_redacted() {
 }
 
 #[test]
-fn waiting_for_a_request_ends_when_it_comes() {
+fn waiting_for_a_request_ends_when_it_arrives() {
     let sandbox = Sandbox::start().unwrap();
     std::thread::scope(|scope| {
-        let waiting = scope
-            .spawn(|| sandbox.wait_for_request(|request| request.status == Some(404), PATIENCE));
+        let waiter = scope
+            .spawn(|| sandbox.wait_for_request(|request| request.status == Some(404), TIMEOUT));
         get(&sandbox, &lookup("nobody"));
-        assert_eq!(waiting.join().unwrap().unwrap().path, lookup("nobody"));
+        assert_eq!(waiter.join().unwrap().unwrap().path, lookup("nobody"));
     });
     assert!(sandbox.wait_for_request(|_| false, Duration::from_millis(10)).is_none());
 }
 
 #[test]
-fn a_session_shows_its_code_to_the_admin_alone() {
+fn admin_route_returns_the_code_of_a_session() {
     let sandbox = Sandbox::start().unwrap();
     let id = start(&sandbox, PHONE);
     assert_eq!(get(&sandbox, &format!("/_sandbox/sessions/{id}")).json()["code"], json!(null));
@@ -113,14 +113,14 @@ fn a_session_shows_its_code_to_the_admin_alone() {
     let view = get(&sandbox, &format!("/_sandbox/sessions/{id}")).json();
     assert_eq!(
         (&view["step"], &view["code"]),
-        (&json!("code-sent"), &json!(sandbox.sms(PHONE, PATIENCE)[0].code))
+        (&json!("code-sent"), &json!(sandbox.sms(PHONE, TIMEOUT)[0].code))
     );
     assert_eq!(get(&sandbox, "/_sandbox/sessions").json(), json!([view]));
     assert_eq!(get(&sandbox, "/_sandbox/sessions/nobody").status, 404);
 }
 
 #[test]
-fn a_reset_forgets_everything_and_starts_the_seed_over() {
+fn reset_deletes_all_data_and_restarts_the_seed() {
     let sandbox = Sandbox::builder().seed(1).start().unwrap();
     let id = start(&sandbox, PHONE);
     sandbox.user(&id, Action::Abandon).unwrap();
@@ -132,7 +132,7 @@ fn a_reset_forgets_everything_and_starts_the_seed_over() {
 }
 
 #[test]
-fn tls_is_trusted_through_the_ca_file_alone() {
+fn tls_certificate_is_trusted_only_with_the_ca_file() {
     let sandbox = Sandbox::builder().tls(true).start().unwrap();
     let ca_file = sandbox.ca_file().unwrap().to_owned();
     let pem = std::fs::read(&ca_file).unwrap();
@@ -151,15 +151,15 @@ fn tls_is_trusted_through_the_ca_file_alone() {
                 .get(url)
                 .header("authorization", "sandbox-key")
                 .call()
-                .map(|answer| answer.status().as_u16())
+                .map(|response| response.status().as_u16())
         })
     };
     let ca = ureq::tls::Certificate::from_pem(&pem).unwrap();
-    for answer in trusting(ureq::tls::RootCerts::new_with_certs(&[ca])) {
-        assert_eq!(answer.unwrap(), 404);
+    for response in trusting(ureq::tls::RootCerts::new_with_certs(&[ca])) {
+        assert_eq!(response.unwrap(), 404);
     }
-    for answer in trusting(ureq::tls::RootCerts::WebPki) {
-        assert!(answer.is_err());
+    for response in trusting(ureq::tls::RootCerts::WebPki) {
+        assert!(response.is_err());
     }
     assert!(sandbox.url().starts_with("https://127.0.0.1:"));
     sandbox.stop();
@@ -167,7 +167,7 @@ fn tls_is_trusted_through_the_ca_file_alone() {
 }
 
 #[test]
-fn on_a_tls_port_plain_http_reaches_the_admin_routes_and_nothing_else() {
+fn tls_port_accepts_plain_http_for_admin_routes_only() {
     let sandbox = Sandbox::builder().tls(true).start().unwrap();
     let plain = sandbox.url().replace("https", "http");
     assert_eq!(agent().get(format!("{plain}/_sandbox/health")).call().unwrap().status(), 200);
@@ -175,13 +175,13 @@ fn on_a_tls_port_plain_http_reaches_the_admin_routes_and_nothing_else() {
 }
 
 #[test]
-fn stopping_frees_the_port_and_breaks_what_is_open() {
+fn stopping_frees_the_port_and_closes_connections() {
     let sandbox = Sandbox::start().unwrap();
     let port = address(&sandbox).rsplit(':').next().unwrap().parse().unwrap();
     sandbox.fault("stall", 1).unwrap();
     let mut stalled = socket(&sandbox);
     std::io::Write::write_all(&mut stalled, raw_lookup(&sandbox, "x").as_bytes()).unwrap();
-    sandbox.wait_for_request(|_| true, PATIENCE).unwrap();
+    sandbox.wait_for_request(|_| true, TIMEOUT).unwrap();
     sandbox.stop();
     let ended = std::io::Read::read(&mut stalled, &mut [0]);
     assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
@@ -189,17 +189,18 @@ fn stopping_frees_the_port_and_breaks_what_is_open() {
 }
 
 #[test]
-fn foreign_hosts_and_origins_are_refused() {
+fn foreign_hosts_and_origins_are_rejected() {
     let sandbox = Sandbox::builder().allow_host("gateway.test").start().unwrap();
     let port = address(&sandbox).rsplit(':').next().unwrap();
     let send = |method: &str, path: &str, headers: &str| {
-        let (answer, _) = exchange(
+        let (response, _) = exchange(
             &sandbox,
             &format!(
-                "{method} {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: 0\r\n{headers}\r\n\r\n"
+                "{method} {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: 0\r\n\
+                 {headers}\r\n\r\n"
             ),
         );
-        String::from_utf8_lossy(&answer)[9..12].parse::<u16>().unwrap()
+        String::from_utf8_lossy(&response)[9..12].parse::<u16>().unwrap()
     };
     for (host, status) in [
         (format!("127.0.0.1:{port}"), 200),
@@ -249,10 +250,11 @@ fn foreign_hosts_and_origins_are_refused() {
 }
 
 #[test]
-fn the_clock_goes_forward_only() {
+fn clock_only_moves_forward() {
     let sandbox = Sandbox::start().unwrap();
-    let now =
-        |answer: Answer| answer.json()["now"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let now = |response: Response| {
+        response.json()["now"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap()
+    };
     let before = now(get(&sandbox, "/_sandbox/clock"));
     let after = now(post(&sandbox, "/_sandbox/clock", json!({"advance_s": 90.5})));
     assert!(before.duration_until(after) >= jiff::SignedDuration::from_millis(90_500));
@@ -269,19 +271,19 @@ fn the_clock_goes_forward_only() {
         assert_eq!(post(&sandbox, "/_sandbox/clock", &bad).status, 422, "{bad}");
     }
     assert_eq!(post(&sandbox, "/_sandbox/clock", "{").status, 400);
-    assert_eq!(post(&sandbox, "/_sandbox/clock", "[1]").status, 422, "a list is no order");
+    assert_eq!(post(&sandbox, "/_sandbox/clock", "[1]").status, 422, "an array is not an object");
 }
 
 #[test]
-fn help_and_the_description_say_all_there_is() {
+fn help_and_openapi_description_are_complete() {
     let sandbox = Sandbox::builder().api_key("a-secret-key").start().unwrap();
     let help = get(&sandbox, "/_sandbox/help");
     let names = |list: &str, name: &str| {
         let list = help.json()[list].as_array().unwrap().clone();
         list.iter().map(|entry| entry[name].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    for dial in ["--port", "--max-attempts", "--chaos", "--seed", "--json"] {
-        assert!(names("dials", "name").contains(&dial.to_owned()), "{dial}");
+    for option in ["--port", "--max-attempts", "--chaos", "--seed", "--json"] {
+        assert!(names("options", "name").contains(&option.to_owned()), "{option}");
     }
     assert!(names("routes", "path").contains(&"/_sandbox/clock".to_owned()));
     assert!(!help.text().contains("sandbox-key") && !help.text().contains("a-secret-key"));
@@ -309,7 +311,7 @@ fn help_and_the_description_say_all_there_is() {
 }
 
 #[test]
-fn every_state_that_help_lists_is_reached() {
+fn every_state_in_help_is_reachable() {
     let sandbox = Sandbox::start().unwrap();
     let act = |action: Option<Action>| {
         let id = start(&sandbox, PHONE);
@@ -340,7 +342,7 @@ fn every_state_that_help_lists_is_reached() {
 }
 
 #[test]
-fn it_listens_where_it_is_told() {
+fn host_option_sets_the_listen_address() {
     for host in ["127.0.0.1", "0.0.0.0"] {
         let sandbox = Sandbox::builder().host(host.parse().unwrap()).start().unwrap();
         assert!(sandbox.url().starts_with("http://127.0.0.1:"), "{}", sandbox.url());

@@ -1,14 +1,14 @@
-//! Chaos: the same seed, the same faults, call for call.
+//! Chaos: the same seed injects the same faults into the same requests.
 
-#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![allow(clippy::unwrap_used, reason = "a panic in a helper fails the test")]
 
 mod common;
 
 use common::*;
 use zignsec_sandbox::Sandbox;
 
-/// What each of a row of calls meets, in a word each.
-fn meet(percent: u8, seed: u64) -> Vec<String> {
+/// A summary of the responses to a series of requests.
+fn responses_under_chaos(percent: u8, seed: u64) -> Vec<String> {
     let sandbox = Sandbox::builder().chaos(percent).seed(seed).start().unwrap();
     (0..40)
         .map(|_| {
@@ -18,11 +18,11 @@ fn meet(percent: u8, seed: u64) -> Vec<String> {
             );
             let text = String::from_utf8_lossy(&received);
             let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
-            let said =
+            let length =
                 head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("-");
             let retry_after = head.lines().any(|line| line.starts_with("retry-after"));
             format!(
-                "{} {said} {} {retry_after} {:?}",
+                "{} {length} {} {retry_after} {:?}",
                 head.lines().next().unwrap_or_default(),
                 body.len(),
                 ended.is_err()
@@ -32,16 +32,16 @@ fn meet(percent: u8, seed: u64) -> Vec<String> {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_chaos_call_for_call() {
-    let first = meet(60, 11);
-    assert_eq!(first, meet(60, 11));
-    assert_ne!(first, meet(60, 12));
-    let usual = first.iter().filter(|met| met.starts_with("HTTP/1.1 404")).count();
-    assert!((5..40).contains(&usual), "{first:#?}");
+fn same_seed_injects_the_same_faults() {
+    let first = responses_under_chaos(60, 11);
+    assert_eq!(first, responses_under_chaos(60, 11));
+    assert_ne!(first, responses_under_chaos(60, 12));
+    let normal = first.iter().filter(|response| response.starts_with("HTTP/1.1 404")).count();
+    assert!((5..40).contains(&normal), "{first:#?}");
 }
 
 #[test]
-fn chaos_leaves_admin_routes_and_the_dashboard_alone() {
+fn chaos_does_not_affect_admin_routes_or_the_dashboard() {
     let sandbox = Sandbox::builder().chaos(100).start().unwrap();
     for _ in 0..20 {
         assert_eq!(get(&sandbox, "/_sandbox/health").status, 200);
@@ -50,7 +50,7 @@ fn chaos_leaves_admin_routes_and_the_dashboard_alone() {
 }
 
 #[test]
-fn pages_meet_chaos_and_faults_of_their_own() {
+fn page_and_sms_faults_are_injected() {
     let sandbox = Sandbox::start().unwrap();
     let page = format!("/2fa-ui/2fa/phone/{}", start(&sandbox, PHONE));
     sandbox.fault("page-unavailable", 1).unwrap();

@@ -1,7 +1,7 @@
-//! The program: its ready line, its banner and its end.
+//! The program: ready line, banner, options and shutdown.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![allow(clippy::unwrap_used, reason = "a panic in a helper fails the test")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -19,14 +19,14 @@ fn run(arguments: &[&str], stdin: Stdio) -> Child {
         .unwrap()
 }
 
-fn ready(child: &mut Child) -> (Value, BufReader<std::process::ChildStdout>) {
+fn read_ready_line(child: &mut Child) -> (Value, BufReader<std::process::ChildStdout>) {
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
     (serde_json::from_str(&line).unwrap(), out)
 }
 
-fn healthy(url: &str) -> bool {
+fn is_healthy(url: &str) -> bool {
     ureq::get(format!("{url}/_sandbox/health")).call().is_ok()
 }
 
@@ -35,15 +35,15 @@ fn signal(child: &Child, name: &str) {
 }
 
 #[test]
-fn json_prints_one_line_and_the_end_of_standard_input_stops_it() {
+fn json_prints_one_line_and_end_of_stdin_stops_the_program() {
     let mut child = run(&["--json", "--tls"], Stdio::piped());
-    let (line, mut out) = ready(&mut child);
+    let (line, mut out) = read_ready_line(&mut child);
     let keys: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(keys, ["api_key", "ca_file", "url", "webhook_secret"]);
     assert_eq!(line["api_key"], "sandbox-key");
     let url = line["url"].as_str().unwrap();
     assert!(url.starts_with("https://127.0.0.1:"), "{url}");
-    assert!(healthy(&url.replace("https", "http")));
+    assert!(is_healthy(&url.replace("https", "http")));
     let ca_file = std::path::Path::new(line["ca_file"].as_str().unwrap());
     assert!(ca_file.exists());
     drop(child.stdin.take());
@@ -55,12 +55,12 @@ fn json_prints_one_line_and_the_end_of_standard_input_stops_it() {
 }
 
 #[test]
-fn signals_stop_it_in_good_order_and_a_null_standard_input_does_not() {
+fn signals_stop_the_program_and_a_null_stdin_does_not() {
     for name in ["-INT", "-TERM"] {
         let mut child = run(&["--json"], Stdio::null());
-        let (line, _out) = ready(&mut child);
+        let (line, _out) = read_ready_line(&mut child);
         assert!(line["ca_file"].is_null());
-        assert!(healthy(line["url"].as_str().unwrap()), "{name}");
+        assert!(is_healthy(line["url"].as_str().unwrap()), "{name}");
         assert!(child.try_wait().unwrap().is_none(), "{name}");
         signal(&child, name);
         assert!(child.wait().unwrap().success(), "{name}");
@@ -68,7 +68,7 @@ fn signals_stop_it_in_good_order_and_a_null_standard_input_does_not() {
 }
 
 #[test]
-fn the_banner_says_what_it_is_and_without_json_standard_input_is_left_alone() {
+fn banner_shows_the_settings_and_without_json_stdin_is_ignored() {
     let mut child = run(&["--api-key", "my-key", "--seed", "7"], Stdio::piped());
     drop(child.stdin.take());
     let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -76,18 +76,18 @@ fn the_banner_says_what_it_is_and_without_json_standard_input_is_left_alone() {
     while !banner.contains("Ctrl-C") {
         assert_ne!(out.read_line(&mut banner).unwrap(), 0, "{banner}");
     }
-    assert!(banner.contains("SANDBOX") && banner.contains("not the gateway"), "{banner}");
+    assert!(banner.contains("SANDBOX") && banner.contains("not the real gateway"), "{banner}");
     assert!(banner.contains("my-key") && banner.contains(" 7\n"), "{banner}");
     let url = banner.split("URL").nth(1).unwrap().trim_start().lines().next().unwrap();
-    assert!(healthy(url), "{url}");
+    assert!(is_healthy(url), "{url}");
     signal(&child, "-TERM");
     assert!(child.wait().unwrap().success());
 }
 
 #[test]
-fn a_port_that_is_taken_is_a_plain_error() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
+fn port_in_use_is_reported_as_an_error() {
+    let in_use = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = in_use.local_addr().unwrap().port().to_string();
     let program = Command::new(env!("CARGO_BIN_EXE_zignsec-sandbox"))
         .args(["--port", &port])
         .output()
@@ -99,7 +99,7 @@ fn a_port_that_is_taken_is_a_plain_error() {
 }
 
 #[test]
-fn every_dial_of_the_command_line_arrives() {
+fn every_option_is_applied() {
     let mut child = run(
         &[
             "--json",
@@ -130,24 +130,24 @@ fn every_dial_of_the_command_line_arrives() {
         ],
         Stdio::piped(),
     );
-    let (line, _out) = ready(&mut child);
+    let (line, _out) = read_ready_line(&mut child);
     assert_eq!((&line["api_key"], &line["webhook_secret"]), (&"my-key".into(), &"hush".into()));
     let url = line["url"].as_str().unwrap();
     let health = ureq::get(format!("{url}/_sandbox/health")).header("host", "gateway.test").call();
     assert_eq!(health.unwrap().status(), 200);
     let dashboard = ureq::get(url).call().unwrap().body_mut().read_to_string().unwrap();
-    assert!(dashboard.contains("Chaos strikes in 100 % of calls, from seed 5"), "{dashboard}");
+    assert!(dashboard.contains("random faults in 100 % of requests, seed 5"), "{dashboard}");
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
 }
 
 #[test]
-fn a_bad_key_is_refused_and_not_repeated() {
+fn invalid_api_key_is_rejected_without_being_printed() {
     let program = Command::new(env!("CARGO_BIN_EXE_zignsec-sandbox"))
         .args(["--api-key", "my secret"])
         .output()
         .unwrap();
     assert!(!program.status.success());
-    let said = String::from_utf8([program.stdout, program.stderr].concat()).unwrap();
-    assert!(said.contains("API key") && !said.contains("my secret"), "{said}");
+    let output = String::from_utf8([program.stdout, program.stderr].concat()).unwrap();
+    assert!(output.contains("API key") && !output.contains("my secret"), "{output}");
 }

@@ -1,6 +1,6 @@
-//! Every fault of a call, seen from the other end of the socket.
+//! Every fault of a request, seen by the client.
 
-#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![allow(clippy::unwrap_used, reason = "a panic in a helper fails the test")]
 
 mod common;
 
@@ -11,7 +11,7 @@ use common::*;
 use serde_json::json;
 use zignsec_sandbox::{Fault, Sandbox, ScriptedAnswer};
 
-/// A sandbox with one session, and a fault that waits for its lookup.
+/// A sandbox with one session and an armed fault.
 fn armed(fault: &str) -> (Sandbox, String) {
     let sandbox = Sandbox::start().unwrap();
     let id = start(&sandbox, PHONE);
@@ -19,25 +19,25 @@ fn armed(fault: &str) -> (Sandbox, String) {
     (sandbox, id)
 }
 
-/// How the connection of a lookup ends under a fault, and what came before that.
-fn broken(fault: &str) -> (String, std::io::Result<()>) {
+/// Sends a GET with a fault; returns the received bytes and how the connection ended.
+fn get_with_fault(fault: &str) -> (String, std::io::Result<()>) {
     let (sandbox, id) = armed(fault);
     let (received, ended) = exchange(&sandbox, &raw_lookup(&sandbox, &id));
-    assert_eq!(status(&sandbox, &id), "pending", "{fault}: the call after the fault is answered");
+    assert_eq!(status(&sandbox, &id), "pending", "{fault}: the next request succeeds");
     (String::from_utf8_lossy(&received).into_owned(), ended)
 }
 
 #[test]
-fn any_status_can_be_asked_for_any_number_of_times() {
+fn any_status_can_be_injected_any_number_of_times() {
     let sandbox = Sandbox::start().unwrap();
     let id = start(&sandbox, PHONE);
-    for wanted in [200, 201, 204, 304, 400, 409, 418, 499, 500, 503, 599] {
-        sandbox.arm(Fault::Http(wanted), 2).unwrap();
+    for status in [200, 201, 204, 304, 400, 409, 418, 499, 500, 503, 599] {
+        sandbox.arm(Fault::Http(status), 2).unwrap();
         for _ in 0..2 {
-            let answer = get(&sandbox, &lookup(&id));
-            assert_eq!(answer.status, wanted);
-            if ![204, 304].contains(&wanted) {
-                assert_eq!(answer.json()["errors"][0]["code"], "sandbox_fault");
+            let response = get(&sandbox, &lookup(&id));
+            assert_eq!(response.status, status);
+            if ![204, 304].contains(&status) {
+                assert_eq!(response.json()["errors"][0]["code"], "sandbox_fault");
             }
         }
         assert_eq!(get(&sandbox, &lookup(&id)).json()["data"]["status"], "pending");
@@ -47,7 +47,7 @@ fn any_status_can_be_asked_for_any_number_of_times() {
 }
 
 #[test]
-fn a_post_that_meets_an_error_starts_no_session() {
+fn post_with_an_injected_error_starts_no_session() {
     let sandbox = Sandbox::start().unwrap();
     sandbox.fault("http-503", 1).unwrap();
     assert_eq!(post(&sandbox, START, example()).status, 503);
@@ -55,52 +55,58 @@ fn a_post_that_meets_an_error_starts_no_session() {
 }
 
 #[test]
-fn retry_after_comes_in_both_forms() {
+fn retry_after_has_both_forms() {
     let (sandbox, id) = armed("rate-limited-seconds");
-    let answer = get(&sandbox, &lookup(&id));
-    assert_eq!((answer.status, answer.header("retry-after")), (429, "2"));
+    let response = get(&sandbox, &lookup(&id));
+    assert_eq!((response.status, response.header("retry-after")), (429, "2"));
     sandbox.fault("rate-limited-date", 1).unwrap();
-    let answer = get(&sandbox, &lookup(&id));
-    assert_eq!(answer.status, 429);
-    let date = httpdate::parse_http_date(answer.header("retry-after")).unwrap();
+    let response = get(&sandbox, &lookup(&id));
+    assert_eq!(response.status, 429);
+    let date = httpdate::parse_http_date(response.header("retry-after")).unwrap();
     assert!(
         date.duration_since(std::time::SystemTime::now()).unwrap_or_default()
             < Duration::from_secs(3)
     );
     sandbox.fault("unavailable-retry-after", 1).unwrap();
-    let answer = get(&sandbox, &lookup(&id));
-    assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+    let response = get(&sandbox, &lookup(&id));
+    assert_eq!((response.status, response.header("retry-after")), (503, "1"));
 }
 
 #[test]
-fn proxies_and_redirects_get_in_the_way() {
+fn proxy_error_and_redirect_are_injected() {
     let (sandbox, id) = armed("bad-gateway-html");
-    let answer = get(&sandbox, &lookup(&id));
-    assert_eq!((answer.status, answer.header("content-type")), (502, "text/html; charset=utf-8"));
-    assert!(answer.text().starts_with("<!doctype html>"));
+    let response = get(&sandbox, &lookup(&id));
+    assert_eq!(
+        (response.status, response.header("content-type")),
+        (502, "text/html; charset=utf-8")
+    );
+    assert!(response.text().starts_with("<!doctype html>"));
     sandbox.fault("redirect", 1).unwrap();
-    let answer = get(&sandbox, &lookup(&id));
-    assert_eq!(answer.status, 302);
-    assert!(answer.header("location").starts_with("https://elsewhere.example/"));
+    let response = get(&sandbox, &lookup(&id));
+    assert_eq!(response.status, 302);
+    assert!(response.header("location").starts_with("https://elsewhere.example/"));
 }
 
 #[test]
-fn a_scripted_answer_is_sent_byte_for_byte() {
+fn scripted_answer_is_sent_unchanged() {
     let sandbox = Sandbox::start().unwrap();
-    let order =
-        json!({"fault": "answer", "status": 201, "headers": {"x-a": "b"}, "body": " {\"å\": 1}\n"});
-    assert_eq!(post(&sandbox, "/_sandbox/faults", order).status, 200);
-    let answer = get(&sandbox, &lookup("x"));
+    let request = json!({
+        "fault": "answer", "status": 201, "headers": {"x-a": "b"}, "body": " {\"å\": 1}\n",
+    });
+    assert_eq!(post(&sandbox, "/_sandbox/faults", request).status, 200);
+    let response = get(&sandbox, &lookup("x"));
     assert_eq!(
-        (answer.status, answer.header("x-a"), answer.text().as_str()),
+        (response.status, response.header("x-a"), response.text().as_str()),
         (201, "b", " {\"å\": 1}\n")
     );
-    assert_eq!(answer.header("content-type"), "application/json");
-    let order = json!({"fault": "answer", "status": 200, "headers": {"content-type": "a/b"}, "body_hex": "ff00FE"});
-    assert_eq!(post(&sandbox, "/_sandbox/faults", order).status, 200);
-    let answer = get(&sandbox, &lookup("x"));
+    assert_eq!(response.header("content-type"), "application/json");
+    let request = json!({
+        "fault": "answer", "status": 200, "headers": {"content-type": "a/b"}, "body_hex": "ff00FE",
+    });
+    assert_eq!(post(&sandbox, "/_sandbox/faults", request).status, 200);
+    let response = get(&sandbox, &lookup("x"));
     assert_eq!(
-        (answer.body.as_slice(), answer.header("content-type")),
+        (response.body.as_slice(), response.header("content-type")),
         (&[0xff, 0, 0xfe][..], "a/b")
     );
     sandbox.arm(Fault::Answer(ScriptedAnswer::new(200, "x").header("x-c", "d")), 1).unwrap();
@@ -127,13 +133,13 @@ fn a_scripted_answer_is_sent_byte_for_byte() {
 }
 
 #[test]
-fn json_goes_wrong_in_each_way() {
+fn json_faults_corrupt_the_body() {
     let (sandbox, id) = armed("empty-body");
     assert_eq!(get(&sandbox, &lookup(&id)).body, b"");
     sandbox.fault("not-json", 1).unwrap();
-    let answer = get(&sandbox, &lookup(&id));
-    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
-    assert!(serde_json::from_slice::<serde_json::Value>(&answer.body).is_err());
+    let response = get(&sandbox, &lookup(&id));
+    assert_eq!((response.status, response.header("content-type")), (200, "application/json"));
+    assert!(serde_json::from_slice::<serde_json::Value>(&response.body).is_err());
     sandbox.fault("no-data", 1).unwrap();
     assert_eq!(get(&sandbox, &lookup(&id)).json(), json!({}));
     sandbox.fault("no-id", 1).unwrap();
@@ -148,16 +154,16 @@ fn json_goes_wrong_in_each_way() {
 }
 
 #[test]
-fn a_reset_is_a_reset_and_a_close_is_a_close() {
-    let (received, ended) = broken("reset");
+fn reset_sends_rst_and_close_sends_fin() {
+    let (received, ended) = get_with_fault("reset");
     assert_eq!((received.as_str(), ended.unwrap_err().kind()), ("", ErrorKind::ConnectionReset));
-    let (received, ended) = broken("close");
+    let (received, ended) = get_with_fault("close");
     assert!(received.is_empty() && ended.is_ok(), "{ended:?}");
 }
 
 #[test]
-fn a_cut_body_is_shorter_than_it_says() {
-    let (received, ended) = broken("cut-body");
+fn cut_body_is_shorter_than_content_length() {
+    let (received, ended) = get_with_fault("cut-body");
     ended.unwrap();
     let (head, body) = received.split_once("\r\n\r\n").unwrap();
     let length = head.split("content-length: ").nth(1).unwrap().lines().next().unwrap();
@@ -166,24 +172,24 @@ fn a_cut_body_is_shorter_than_it_says() {
 
 #[test]
 fn garbage_is_not_http() {
-    let (received, ended) = broken("garbage");
+    let (received, ended) = get_with_fault("garbage");
     ended.unwrap();
     assert!(!received.is_empty() && !received.starts_with("HTTP/"), "{received}");
 }
 
 #[test]
-fn drips_come_a_byte_at_a_time_and_whole_in_the_end() {
+fn drip_faults_send_single_bytes() {
     for (fault, first) in [("drip-head", "H"), ("drip-body", "HTTP/1.1 200 OK")] {
         let (sandbox, id) = armed(fault);
         let mut stream = socket(&sandbox);
         stream.write_all(raw_lookup(&sandbox, &id).as_bytes()).unwrap();
-        let mut piece = [0; 4096];
-        let length = stream.read(&mut piece).unwrap();
-        assert!(piece.starts_with(first.as_bytes()), "{fault}");
+        let mut buffer = [0; 4096];
+        let length = stream.read(&mut buffer).unwrap();
+        assert!(buffer.starts_with(first.as_bytes()), "{fault}");
         if fault == "drip-head" {
             assert_eq!(length, 1);
         }
-        // The rest would take a while; single bytes that are apart in time are proof enough.
+        // The whole response would take too long; a few separate bytes are enough.
         let before = Instant::now();
         let mut byte = [0; 64];
         for _ in 0..3 {
@@ -194,45 +200,45 @@ fn drips_come_a_byte_at_a_time_and_whole_in_the_end() {
 }
 
 #[test]
-fn a_stall_says_nothing_until_the_caller_goes() {
+fn stall_sends_nothing_until_the_client_disconnects() {
     let (sandbox, id) = armed("stall");
     let mut stream = socket(&sandbox);
     stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     stream.write_all(raw_lookup(&sandbox, &id).as_bytes()).unwrap();
-    let silence = stream.read(&mut [0]).unwrap_err().kind();
-    assert!(matches!(silence, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{silence}");
+    let error = stream.read(&mut [0]).unwrap_err().kind();
+    assert!(matches!(error, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
     stream.shutdown(std::net::Shutdown::Write).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     assert_eq!(stream.read(&mut [0]).unwrap(), 0);
 }
 
 #[test]
-fn a_reset_on_accept_meets_the_next_call_and_no_admin_route() {
+fn reset_on_accept_affects_the_next_request_but_no_admin_route() {
     let (sandbox, id) = armed("reset-on-accept");
     assert_eq!(get(&sandbox, "/_sandbox/health").status, 200);
     let requests = sandbox.requests().len();
     let (received, ended) = exchange(&sandbox, &raw_lookup(&sandbox, &id));
     assert_eq!((received.len(), ended.unwrap_err().kind()), (0, ErrorKind::ConnectionReset));
-    assert_eq!(sandbox.requests().len(), requests, "what was not read is not recorded");
+    assert_eq!(sandbox.requests().len(), requests, "an unread request is not recorded");
     assert_eq!(status(&sandbox, &id), "pending");
 }
 
 #[test]
-fn a_post_whose_answer_was_lost_is_recorded_without_a_status_and_has_its_session() {
+fn post_with_a_lost_response_is_recorded_and_has_started_a_session() {
     for fault in ["reset", "close", "garbage", "cut-body"] {
         let sandbox = Sandbox::start().unwrap();
         sandbox.fault(fault, 1).unwrap();
         let lost = try_post(&sandbox, START, &example().to_string());
         assert!(lost.is_err(), "{fault}");
         let request =
-            sandbox.wait_for_request(|request| request.method == "POST", PATIENCE).unwrap();
+            sandbox.wait_for_request(|request| request.method == "POST", TIMEOUT).unwrap();
         assert_eq!((request.path.as_str(), request.status), (START, None), "{fault}");
         assert_eq!(sandbox.sessions().len(), 1, "{fault}");
     }
 }
 
 #[test]
-fn the_list_has_what_exists_and_what_is_armed() {
+fn list_contains_all_faults_and_the_armed_ones() {
     let sandbox = Sandbox::start().unwrap();
     post(&sandbox, "/_sandbox/faults", json!({"fault": "http-500", "times": 3.0}));
     post(&sandbox, "/_sandbox/faults", json!({"fault": "reset"}));
@@ -250,15 +256,15 @@ fn the_list_has_what_exists_and_what_is_armed() {
     assert_eq!(get(&sandbox, &lookup("x")).status, 404);
 }
 
-/// A lookup's answer under a fault.
-fn spoilt(fault: &str) -> Answer {
+/// The response to a GET with a fault.
+fn corrupted(fault: &str) -> Response {
     let (sandbox, id) = armed(fault);
     get(&sandbox, &lookup(&id))
 }
 
 #[test]
-fn verdicts_go_wrong_in_each_way() {
-    let data = |fault| spoilt(fault).json()["data"].clone();
+fn domain_faults_change_the_verdict() {
+    let data = |fault| corrupted(fault).json()["data"].clone();
     assert_eq!(data("unknown-status")["status"], "on_hold");
     assert_eq!(data("upper-case-status")["status"], "PENDING");
     let errors = data("accepted-with-errors");
@@ -277,26 +283,26 @@ fn verdicts_go_wrong_in_each_way() {
     assert!(data("nul-in-string")["id"].as_str().unwrap().ends_with('\0'));
     assert!(data("control-in-url")["redirect_url"].as_str().unwrap().contains("\r\n"));
     assert!(data("script-url")["redirect_url"].as_str().unwrap().starts_with("javascript:"));
-    assert_eq!(spoilt("bare-object").json()["status"], "pending");
-    assert_eq!(spoilt("repeated-key").text().matches("\"status\":").count(), 2);
-    assert!(String::from_utf8(spoilt("bad-utf8").body).is_err());
-    assert!(spoilt("byte-order-mark").body.starts_with(b"\xef\xbb\xbf{"));
-    let deep = spoilt("deep-json").text();
+    assert_eq!(corrupted("bare-object").json()["status"], "pending");
+    assert_eq!(corrupted("repeated-key").text().matches("\"status\":").count(), 2);
+    assert!(String::from_utf8(corrupted("bad-utf8").body).is_err());
+    assert!(corrupted("byte-order-mark").body.starts_with(b"\xef\xbb\xbf{"));
+    let deep = corrupted("deep-json").text();
     assert_eq!((deep.matches('[').count(), deep.matches(']').count()), (100_000, 100_000));
     assert!(deep.starts_with("{\"data\":{\"deep\":[") && deep.ends_with("}}"));
-    let cut = spoilt("cut-json");
+    let cut = corrupted("cut-json");
     assert!(cut.status == 200 && cut.body.starts_with(b"{\"data\":") && !cut.body.ends_with(b"}"));
 }
 
 #[test]
-fn http_goes_wrong_in_each_way() {
+fn http_faults_corrupt_the_response() {
     let raw = |fault| {
-        let (received, ended) = broken(fault);
+        let (received, ended) = get_with_fault(fault);
         ended.unwrap();
         received
     };
-    let split = |answer: &str| {
-        let (head, body) = answer.rsplit_once("\r\n\r\n").unwrap();
+    let split = |response: &str| {
+        let (head, body) = response.rsplit_once("\r\n\r\n").unwrap();
         (head.to_owned(), body.to_owned())
     };
     let hinted = raw("early-hints");
@@ -324,11 +330,11 @@ fn http_goes_wrong_in_each_way() {
         "{chunked}"
     );
     let (sandbox, id) = armed("length-too-long");
-    let answer = String::from_utf8(exchange_until_body(&sandbox, &id)).unwrap();
-    assert_eq!(missing(&answer), 10);
+    let response = String::from_utf8(exchange_until_body(&sandbox, &id)).unwrap();
+    assert_eq!(missing_bytes(&response), 10);
     sandbox.fault("length-too-short", 1).unwrap();
-    let answer = String::from_utf8(exchange_until_body(&sandbox, &id)).unwrap();
-    assert_eq!(missing(&answer), -10);
+    let response = String::from_utf8(exchange_until_body(&sandbox, &id)).unwrap();
+    assert_eq!(missing_bytes(&response), -10);
     let (sandbox, id) = armed("many-headers");
     assert!(
         String::from_utf8_lossy(&exchange_until_body(&sandbox, &id)).matches("x-many-").count()
@@ -342,31 +348,31 @@ fn http_goes_wrong_in_each_way() {
     assert!(before.elapsed() >= Duration::from_secs(1));
 }
 
-/// How many bytes fewer than promised a body has.
-fn missing(answer: &str) -> i64 {
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+/// `Content-Length` minus the length of the body.
+fn missing_bytes(response: &str) -> i64 {
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     let length = head.split("content-length: ").nth(1).unwrap().lines().next().unwrap();
     length.parse::<i64>().unwrap() - i64::try_from(body.len()).unwrap()
 }
 
 #[test]
-fn an_answer_can_come_that_nobody_asked_for() {
+fn unasked_answer_sends_a_second_response() {
     let (sandbox, id) = armed("unasked-answer");
     let mut stream = socket(&sandbox);
     stream.write_all(raw_lookup(&sandbox, &id).as_bytes()).unwrap();
-    let (mut received, mut piece) = (String::new(), [0; 4096]);
+    let (mut received, mut buffer) = (String::new(), [0; 4096]);
     while received.matches("}}").count() < 2 {
-        let length = stream.read(&mut piece).unwrap();
+        let length = stream.read(&mut buffer).unwrap();
         assert_ne!(length, 0);
-        received.push_str(std::str::from_utf8(&piece[..length]).unwrap());
+        received.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
     }
-    let (right, unasked) = received.rsplit_once("HTTP/1.1 200 OK").unwrap();
-    assert!(right.contains(&id) && missing(right) == 0, "{right}");
-    assert!(unasked.contains("accepted") && missing(unasked) == 0, "{unasked}");
+    let (expected, unrequested) = received.rsplit_once("HTTP/1.1 200 OK").unwrap();
+    assert!(expected.contains(&id) && missing_bytes(expected) == 0, "{expected}");
+    assert!(unrequested.contains("accepted") && missing_bytes(unrequested) == 0, "{unrequested}");
 }
 
 #[test]
-fn a_header_can_go_on_for_good() {
+fn endless_header_does_not_end() {
     let (sandbox, id) = armed("endless-header");
     let mut stream = socket(&sandbox);
     stream.write_all(raw_lookup(&sandbox, &id).as_bytes()).unwrap();
@@ -376,21 +382,21 @@ fn a_header_can_go_on_for_good() {
     assert!(header.iter().all(|byte| *byte == b'x'));
 }
 
-/// An answer of a connection that stays open.
+/// The response on a connection that stays open.
 fn exchange_until_body(sandbox: &Sandbox, id: &str) -> Vec<u8> {
     let mut stream = socket(sandbox);
     stream.write_all(raw_lookup(sandbox, id).as_bytes()).unwrap();
-    let (mut received, mut piece) = (Vec::new(), [0; 65536]);
+    let (mut received, mut buffer) = (Vec::new(), [0; 65536]);
     while !received.ends_with(b"}}") {
-        let length = stream.read(&mut piece).unwrap();
+        let length = stream.read(&mut buffer).unwrap();
         assert_ne!(length, 0);
-        received.extend_from_slice(&piece[..length]);
+        received.extend_from_slice(&buffer[..length]);
     }
     received
 }
 
 #[test]
-fn an_endless_run_of_interim_answers_does_not_end_by_itself() {
+fn endless_informational_responses_do_not_end() {
     let (sandbox, id) = armed("endless-informational");
     let mut stream = socket(&sandbox);
     stream.write_all(raw_lookup(&sandbox, &id).as_bytes()).unwrap();
@@ -400,23 +406,23 @@ fn an_endless_run_of_interim_answers_does_not_end_by_itself() {
 }
 
 #[test]
-fn answers_break_off_in_each_place() {
-    let (received, ended) = broken("cut-head");
+fn response_is_cut_at_the_right_place() {
+    let (received, ended) = get_with_fault("cut-head");
     assert!(
         ended.is_ok() && received.starts_with("HTTP/1.1 200") && !received.contains("\r\n\r\n"),
         "{received}"
     );
-    let (received, ended) = broken("reset-head");
+    let (received, ended) = get_with_fault("reset-head");
     assert_eq!(ended.unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert!(received.starts_with("HTTP/1.1 200") && !received.contains("\r\n\r\n"), "{received}");
-    let (received, ended) = broken("reset-after-head");
+    let (received, ended) = get_with_fault("reset-after-head");
     assert_eq!(ended.unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert!(received.ends_with("\r\n\r\n") && received.matches("\r\n\r\n").count() == 1);
-    let (received, ended) = broken("reset-body");
+    let (received, ended) = get_with_fault("reset-body");
     assert_eq!(ended.unwrap_err().kind(), ErrorKind::ConnectionReset);
     assert!(received.contains("\r\n\r\n{\"data\"") && !received.ends_with('}'), "{received}");
     for fault in ["close-after-answer", "close-with-answer"] {
-        let (received, ended) = broken(fault);
+        let (received, ended) = get_with_fault(fault);
         assert!(
             ended.is_ok() && received.ends_with("}}") && !received.contains("connection: close"),
             "{fault}: {received}"
@@ -425,16 +431,16 @@ fn answers_break_off_in_each_place() {
 }
 
 #[test]
-fn connections_break_when_they_are_used_again() {
+fn reused_connection_is_closed_or_reset() {
     for (fault, reset) in [("close-when-reused", false), ("reset-when-reused", true)] {
         let (sandbox, id) = armed(fault);
         let mut stream = socket(&sandbox);
         stream.write_all(raw_lookup(&sandbox, &id).as_bytes()).unwrap();
-        let mut piece = [0; 4096];
-        let length = stream.read(&mut piece).unwrap();
-        assert!(piece[..length].ends_with(b"}}"), "{fault}");
+        let mut buffer = [0; 4096];
+        let length = stream.read(&mut buffer).unwrap();
+        assert!(buffer[..length].ends_with(b"}}"), "{fault}");
         stream.write_all(raw_lookup(&sandbox, &id).as_bytes()).unwrap();
-        match stream.read(&mut piece) {
+        match stream.read(&mut buffer) {
             Ok(0) => assert!(!reset, "{fault}"),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => assert!(reset, "{fault}"),
             other => panic!("{fault}: {other:?}"),
@@ -448,14 +454,14 @@ fn connections_break_when_they_are_used_again() {
 }
 
 #[test]
-fn a_close_on_accept_is_no_reset() {
+fn close_on_accept_sends_fin() {
     let (sandbox, id) = armed("close-on-accept");
     let (received, ended) = exchange(&sandbox, &raw_lookup(&sandbox, &id));
     assert!(received.is_empty() && ended.is_ok(), "{ended:?}");
 }
 
 #[test]
-fn every_fault_that_is_listed_is_armed_by_some_test() {
+fn every_listed_fault_has_a_test() {
     let tests = [
         include_str!("faults.rs"),
         include_str!("tls.rs"),

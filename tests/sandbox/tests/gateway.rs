@@ -1,6 +1,6 @@
-//! The two endpoints, held against the gateway's page.
+//! The two endpoints, compared with the gateway's documentation.
 
-#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![allow(clippy::unwrap_used, reason = "a panic in a helper fails the test")]
 
 mod common;
 
@@ -13,7 +13,7 @@ fn keys(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_session_goes_from_pending_to_accepted_in_the_shapes_of_the_page() {
+fn session_goes_from_pending_to_accepted_with_the_documented_json() {
     let sandbox = Sandbox::start().unwrap();
     let started = post(&sandbox, START, example());
     assert_eq!(started.status, 200);
@@ -27,7 +27,11 @@ fn a_session_goes_from_pending_to_accepted_in_the_shapes_of_the_page() {
     assert_eq!(data["status"], "pending");
     assert_eq!(id.len(), 36);
 
-    let expected = |status| json!({"data": {"request_data": example(), "id": id, "phone_number": PHONE, "status": status}});
+    let expected = |status| {
+        json!({"data": {
+            "request_data": example(), "id": id, "phone_number": PHONE, "status": status,
+        }})
+    };
     assert_eq!(get(&sandbox, &lookup(id)).json(), expected("pending"));
     let outcome = sandbox.user(id, Action::Accept).unwrap();
     assert_eq!(outcome.location.as_deref(), Some("https://my_success_url.com"));
@@ -41,7 +45,7 @@ fn a_session_goes_from_pending_to_accepted_in_the_shapes_of_the_page() {
 }
 
 #[test]
-fn either_header_carries_the_key_and_nothing_else_does() {
+fn key_is_accepted_in_two_headers_only() {
     let sandbox = Sandbox::builder().api_key("a-key").start().unwrap();
     let url = format!("{}{START}", sandbox.url());
     let send = |name: &str, value: &str| {
@@ -64,12 +68,12 @@ fn either_header_carries_the_key_and_nothing_else_does() {
 }
 
 #[test]
-fn bad_bodies_are_refused_with_the_reason_and_start_nothing() {
+fn invalid_bodies_are_rejected_with_a_reason() {
     let sandbox = Sandbox::start().unwrap();
     assert_eq!(post(&sandbox, START, "{").status, 400);
-    let answer = post(&sandbox, START, r#"{"metadata": {"phone_number": "0703339954"}}"#);
-    assert_eq!(answer.status, 422);
-    let error = &answer.json()["errors"][0];
+    let response = post(&sandbox, START, r#"{"metadata": {"phone_number": "0703339954"}}"#);
+    assert_eq!(response.status, 422);
+    let error = &response.json()["errors"][0];
     assert!(error["description"].as_str().unwrap().contains("metadata.phone_number"), "{error}");
     assert_eq!(error["code"], "invalid_request");
     assert!(sandbox.sessions().is_empty());
@@ -78,11 +82,11 @@ fn bad_bodies_are_refused_with_the_reason_and_start_nothing() {
 }
 
 #[test]
-fn unknown_sessions_paths_and_methods_are_told_apart() {
+fn unknown_sessions_paths_and_methods_have_different_errors() {
     let sandbox = Sandbox::start().unwrap();
-    let nobody = get(&sandbox, &lookup("b653e2c9-0138-434e-99c9-c9333cfb1129"));
+    let unknown = get(&sandbox, &lookup("b653e2c9-0138-434e-99c9-c9333cfb1129"));
     assert_eq!(
-        (nobody.status, nobody.json()["errors"][0]["code"].as_str()),
+        (unknown.status, unknown.json()["errors"][0]["code"].as_str()),
         (404, Some("not_found"))
     );
     assert_eq!(get(&sandbox, "/core/api/nothing").status, 404);
@@ -92,7 +96,7 @@ fn unknown_sessions_paths_and_methods_are_told_apart() {
 }
 
 #[test]
-fn every_ending_has_its_status_and_location() {
+fn every_action_has_its_status_and_location() {
     let sandbox = Sandbox::start().unwrap();
     for (action, status, location) in [
         (Action::Accept, "accepted", Some("https://my_success_url.com")),
@@ -115,7 +119,7 @@ fn every_ending_has_its_status_and_location() {
 }
 
 #[test]
-fn time_ends_a_session() {
+fn session_times_out() {
     let sandbox = Sandbox::start().unwrap();
     let id = start(&sandbox, PHONE);
     sandbox.advance(std::time::Duration::from_secs(29 * 60 + 50));
@@ -125,7 +129,7 @@ fn time_ends_a_session() {
 }
 
 #[test]
-fn dials_of_the_endings_are_obeyed() {
+fn options_for_the_end_of_a_session_are_applied() {
     let sandbox = Sandbox::builder()
         .success_status(SuccessStatus::Finished)
         .cancel(CancelDestination::Redirect)
@@ -143,7 +147,7 @@ fn dials_of_the_endings_are_obeyed() {
 }
 
 #[test]
-fn errors_take_the_shape_that_is_asked_for() {
+fn error_shape_option_is_applied() {
     for (shape, kind, body) in [
         (ErrorShape::List, "application/json", "{\"errors\":[{\"code\":\"unauthorized\""),
         (ErrorShape::Object, "application/json", "{\"errors\":{\"detail\":"),
@@ -153,27 +157,27 @@ fn errors_take_the_shape_that_is_asked_for() {
         (ErrorShape::Empty, "", ""),
     ] {
         let sandbox = Sandbox::builder().error_shape(shape).start().unwrap();
-        let mut answer = agent().get(format!("{}{}", sandbox.url(), lookup("x"))).call().unwrap();
-        assert_eq!(answer.status(), 401);
-        let sent = answer
+        let mut response = agent().get(format!("{}{}", sandbox.url(), lookup("x"))).call().unwrap();
+        assert_eq!(response.status(), 401);
+        let sent = response
             .headers()
             .get("content-type")
             .map_or("", |kind| kind.to_str().unwrap())
             .to_owned();
         assert_eq!(sent, kind, "{shape:?}");
-        let text = answer.body_mut().read_to_string().unwrap();
+        let text = response.body_mut().read_to_string().unwrap();
         assert!(text.starts_with(body), "{shape:?}: {text}");
         assert_eq!(text.is_empty(), body.is_empty());
     }
 }
 
 #[test]
-fn the_same_seed_gives_the_same_ids_and_codes() {
-    let walk = || {
+fn same_seed_gives_same_ids_and_codes() {
+    let run = || {
         let sandbox = Sandbox::builder().seed(42).start().unwrap();
         let id = start(&sandbox, PHONE);
         sandbox.user(&id, Action::Abandon).unwrap();
-        (id, sandbox.sms(PHONE, PATIENCE)[0].code.clone())
+        (id, sandbox.sms(PHONE, TIMEOUT)[0].code.clone())
     };
-    assert_eq!(walk(), walk());
+    assert_eq!(run(), run());
 }

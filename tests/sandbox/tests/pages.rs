@@ -1,6 +1,6 @@
-//! The hosted pages, walked as a browser without JavaScript walks them.
+//! The hosted pages, used like a browser without JavaScript.
 
-#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![allow(clippy::unwrap_used, reason = "a panic in a helper fails the test")]
 
 mod common;
 
@@ -15,20 +15,20 @@ fn page(id: &str) -> String {
 }
 
 fn submit(sandbox: &Sandbox, id: &str, form: &str, fields: &str) -> (u16, String) {
-    let answer = post(sandbox, &format!("{}/{form}", page(id)), fields);
-    (answer.status, answer.header("location").to_owned())
+    let response = post(sandbox, &format!("{}/{form}", page(id)), fields);
+    (response.status, response.header("location").to_owned())
 }
 
 fn newest_code(sandbox: &Sandbox) -> String {
-    sandbox.sms(PHONE, PATIENCE)[0].code.clone()
+    sandbox.sms(PHONE, TIMEOUT)[0].code.clone()
 }
 
-fn wrong(code: &str) -> String {
+fn wrong_code(code: &str) -> String {
     format!("{:05}", (code.parse::<u32>().unwrap() + 1) % 100_000)
 }
 
 #[test]
-fn a_person_sends_a_code_enters_it_and_is_sent_on() {
+fn correct_code_redirects_to_redirect_success() {
     let sandbox = Sandbox::start().unwrap();
     let id = start(&sandbox, PHONE);
     let first = get(&sandbox, &page(&id));
@@ -36,7 +36,7 @@ fn a_person_sends_a_code_enters_it_and_is_sent_on() {
     assert!(first.text().contains("Send code") && first.text().contains(PHONE));
     assert!(
         get(&sandbox, "/_sandbox/sms").json().as_array().unwrap().is_empty(),
-        "looking sends nothing"
+        "viewing the page sends no SMS"
     );
     assert_eq!(submit(&sandbox, &id, "send", ""), (303, page(&id)));
     assert!(get(&sandbox, &page(&id)).text().contains("name=\"code\""));
@@ -49,25 +49,28 @@ fn a_person_sends_a_code_enters_it_and_is_sent_on() {
 }
 
 #[test]
-fn a_wrong_code_leads_to_a_new_one_and_the_last_to_failure() {
+fn wrong_code_requires_a_new_one_and_the_last_fails_the_session() {
     let sandbox = Sandbox::builder().max_attempts(2).start().unwrap();
     let id = start(&sandbox, PHONE);
     submit(&sandbox, &id, "send", "");
     let first = newest_code(&sandbox);
-    assert_eq!(submit(&sandbox, &id, "code", &format!("code={}", wrong(&first))), (303, page(&id)));
+    assert_eq!(
+        submit(&sandbox, &id, "code", &format!("code={}", wrong_code(&first))),
+        (303, page(&id))
+    );
     let text = get(&sandbox, &page(&id)).text();
     assert!(
-        text.contains("That code was wrong")
+        text.contains("Wrong code")
             && text.contains("Attempts left: 1")
             && !text.contains("name=\"code\"")
     );
     assert_eq!(
         submit(&sandbox, &id, "code", &format!("code={first}")),
         (303, page(&id)),
-        "the old code is void"
+        "the first code is no longer valid"
     );
     submit(&sandbox, &id, "send", "");
-    let second = wrong(&newest_code(&sandbox));
+    let second = wrong_code(&newest_code(&sandbox));
     assert_eq!(
         submit(&sandbox, &id, "code", &format!("code={second}")),
         (303, "https://my_failure_url.com".to_owned())
@@ -76,45 +79,45 @@ fn a_wrong_code_leads_to_a_new_one_and_the_last_to_failure() {
 }
 
 #[test]
-fn malformed_and_late_codes_are_said_to_be_so_and_cost_nothing() {
+fn malformed_and_expired_codes_do_not_count_as_attempts() {
     let sandbox = Sandbox::builder().max_attempts(1).start().unwrap();
     let id = start(&sandbox, PHONE);
     submit(&sandbox, &id, "send", "");
     for fields in ["", "code=", "code=1234", "code=abcde", "other=1", "code=%ff", "code=1&code=2"] {
-        let answer = post(&sandbox, &format!("{}/code", page(&id)), fields);
-        assert_eq!(answer.status, 422, "{fields}");
+        let response = post(&sandbox, &format!("{}/code", page(&id)), fields);
+        assert_eq!(response.status, 422, "{fields}");
         assert!(
-            answer.text().contains("A code has five digits")
-                && answer.text().contains("aria-invalid"),
+            response.text().contains("The code must have 5 digits")
+                && response.text().contains("aria-invalid"),
             "{fields}"
         );
     }
     let code = newest_code(&sandbox);
     sandbox.advance(Duration::from_secs(5 * 60));
-    let late = post(&sandbox, &format!("{}/code", page(&id)), format!("code={code}"));
-    assert!(late.status == 422 && late.text().contains("too old"));
+    let expired = post(&sandbox, &format!("{}/code", page(&id)), format!("code={code}"));
+    assert!(expired.status == 422 && expired.text().contains("has expired"));
     assert_eq!(status(&sandbox, &id), "pending");
 }
 
 #[test]
-fn cancelling_and_waiting_too_long_have_their_screens() {
+fn cancelled_and_expired_sessions_have_their_own_page() {
     let sandbox = Sandbox::start().unwrap();
     let id = start(&sandbox, PHONE);
     assert_eq!(submit(&sandbox, &id, "cancel", ""), (303, page(&id)));
     let text = get(&sandbox, &page(&id)).text();
     assert!(
-        text.contains("You have cancelled") && text.contains("href=\"https://my_failure_url.com\""),
+        text.contains("You cancelled") && text.contains("href=\"https://my_failure_url.com\""),
         "{text}"
     );
     let id = start(&sandbox, PHONE);
     sandbox.advance(Duration::from_secs(3600));
-    assert!(get(&sandbox, &page(&id)).text().contains("Time is up"));
+    assert!(get(&sandbox, &page(&id)).text().contains("Session expired"));
     assert_eq!(submit(&sandbox, &id, "send", ""), (303, page(&id)));
     assert!(get(&sandbox, "/_sandbox/sms").json().as_array().unwrap().is_empty());
 }
 
 #[test]
-fn the_page_speaks_the_sessions_language() {
+fn page_and_sms_use_the_locale_of_the_session() {
     let sandbox = Sandbox::start().unwrap();
     for (locale, lang, words, sms) in [
         ("En", "en", "Confirm your phone number", "is your verification code"),
@@ -128,7 +131,7 @@ fn the_page_speaks_the_sessions_language() {
         let id = post(&sandbox, START, body).json()["data"]["id"].as_str().unwrap().to_owned();
         let text = get(&sandbox, &page(&id)).text();
         sandbox.user(&id, zignsec_sandbox::Action::Abandon).unwrap();
-        assert!(sandbox.sms(PHONE, PATIENCE)[0].text.contains(sms), "{locale}");
+        assert!(sandbox.sms(PHONE, TIMEOUT)[0].text.contains(sms), "{locale}");
         assert!(
             text.contains(&format!("<html lang=\"{lang}\">")) && text.contains(words),
             "{locale}: {text}"
@@ -137,7 +140,7 @@ fn the_page_speaks_the_sessions_language() {
 }
 
 #[test]
-fn redirects_go_out_exactly_as_they_came_in() {
+fn redirect_urls_are_not_changed() {
     let sandbox = Sandbox::start().unwrap();
     for url in [
         "https://my_success_url.com?a=1&b=%20#c",
@@ -153,7 +156,7 @@ fn redirects_go_out_exactly_as_they_came_in() {
 }
 
 #[test]
-fn markup_is_shown_as_text_and_scripts_are_barred() {
+fn markup_is_escaped_and_scripts_are_forbidden() {
     let sandbox = Sandbox::start().unwrap();
     let mut body = example();
     body["locale"] = json!("\"><script>alert(1)</script>");
@@ -161,30 +164,30 @@ fn markup_is_shown_as_text_and_scripts_are_barred() {
     body["redirect_failure"] = json!("https://a.example/\"><script>alert(2)</script>");
     let id = post(&sandbox, START, body).json()["data"]["id"].as_str().unwrap().to_owned();
     submit(&sandbox, &id, "cancel", "");
-    let answer = get(&sandbox, &page(&id));
+    let response = get(&sandbox, &page(&id));
     assert!(
-        !answer.text().contains("<script") && !answer.text().contains("<img"),
+        !response.text().contains("<script") && !response.text().contains("<img"),
         "{}",
-        answer.text()
+        response.text()
     );
-    let policy = answer.header("content-security-policy");
+    let policy = response.header("content-security-policy");
     assert!(
         policy.contains("default-src 'none'") && policy.contains("form-action 'self' http: https:"),
         "{policy}"
     );
     assert_eq!(
-        (answer.header("referrer-policy"), answer.header("cache-control")),
+        (response.header("referrer-policy"), response.header("cache-control")),
         ("same-origin", "no-store")
     );
 }
 
 #[test]
-fn a_page_of_no_session_says_so() {
+fn unknown_session_has_an_error_page() {
     let sandbox = Sandbox::start().unwrap();
-    for answer in
+    for response in
         [get(&sandbox, &page("nobody")), post(&sandbox, &format!("{}/send", page("nobody")), "")]
     {
-        assert_eq!(answer.status, 404);
-        assert!(answer.text().contains("There is no such session"));
+        assert_eq!(response.status, 404);
+        assert!(response.text().contains("Session not found"));
     }
 }

@@ -96,10 +96,8 @@ impl Fault {
             }
             Self::AcceptedWithErrors => {
                 response.edit("status", |_| json!(success));
-                response.edit(
-                    "errors",
-                    |_| json!([{"code": "1001", "description": "the verification was not completed"}]),
-                );
+                let error = json!({"code": "1001", "description": "the check was not completed"});
+                response.edit("errors", |_| json!([error]));
             }
             Self::ResultDisagrees => {
                 response.edit("status", |_| json!(success));

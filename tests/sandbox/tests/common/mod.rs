@@ -1,8 +1,9 @@
-//! What the tests share: a client that does nothing by itself, and requests of the gateway's page.
+//! Helpers of the tests: an HTTP client without redirects and retries, example requests, and a
+//! webhook receiver.
 
-#![allow(unreachable_pub, reason = "a test file has no other crate to export to")]
-#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
-#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(unreachable_pub, reason = "test crates export nothing")]
+#![allow(clippy::unwrap_used, reason = "a panic in a helper fails the test")]
+#![allow(dead_code, reason = "no test file uses all helpers")]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,10 +14,10 @@ use zignsec_sandbox::Sandbox;
 
 pub const PHONE: &str = "+46703339954";
 pub const START: &str = "/core/api/sessions/two_factor_auth/phone";
-/// Longer than anything here takes, so that a hang is a failure.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than any operation here takes, so that a hang fails the test.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The page's example request.
+/// The example request of the gateway's documentation.
 pub fn example() -> Value {
     json!({
         "locale": "En",
@@ -28,24 +29,24 @@ pub fn example() -> Value {
     })
 }
 
-/// An HTTP client that follows no redirect and takes every status for an answer.
+/// An HTTP client that follows no redirect and takes every status for an response.
 pub fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .proxy(None)
-        .timeout_global(Some(PATIENCE))
+        .timeout_global(Some(TIMEOUT))
         .build()
         .into()
 }
 
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: ureq::http::HeaderMap,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
@@ -61,19 +62,19 @@ impl Answer {
 }
 
 fn read(
-    answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-) -> Result<Answer, ureq::Error> {
-    let (head, body) = answer?.into_parts();
+    response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+) -> Result<Response, ureq::Error> {
+    let (head, body) = response?.into_parts();
     let body = ureq::BodyWithConfig::read_to_vec(body.into_with_config().limit(64 << 20))?;
-    Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+    Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
 }
 
-pub fn try_get(sandbox: &Sandbox, path: &str) -> Result<Answer, ureq::Error> {
+pub fn try_get(sandbox: &Sandbox, path: &str) -> Result<Response, ureq::Error> {
     let url = format!("{}{path}", sandbox.url());
     read(agent().get(url).header("authorization", sandbox.api_key()).call())
 }
 
-pub fn try_post(sandbox: &Sandbox, path: &str, body: &str) -> Result<Answer, ureq::Error> {
+pub fn try_post(sandbox: &Sandbox, path: &str, body: &str) -> Result<Response, ureq::Error> {
     let url = format!("{}{path}", sandbox.url());
     let request = agent().post(url).header("authorization", sandbox.api_key());
     let kind = if path.starts_with("/2fa-ui") {
@@ -84,41 +85,41 @@ pub fn try_post(sandbox: &Sandbox, path: &str, body: &str) -> Result<Answer, ure
     read(request.header("content-type", kind).send(body))
 }
 
-pub fn get(sandbox: &Sandbox, path: &str) -> Answer {
+pub fn get(sandbox: &Sandbox, path: &str) -> Response {
     try_get(sandbox, path).unwrap()
 }
 
-pub fn post(sandbox: &Sandbox, path: &str, body: impl ToString) -> Answer {
+pub fn post(sandbox: &Sandbox, path: &str, body: impl ToString) -> Response {
     try_post(sandbox, path, &body.to_string()).unwrap()
 }
 
-pub fn delete(sandbox: &Sandbox, path: &str) -> Answer {
+pub fn delete(sandbox: &Sandbox, path: &str) -> Response {
     read(agent().delete(format!("{}{path}", sandbox.url())).call()).unwrap()
 }
 
-/// Starts a session for a number and returns its id.
+/// Starts a session for a phone number and returns its ID.
 pub fn start(sandbox: &Sandbox, phone: &str) -> String {
     let mut body = example();
     body["metadata"]["phone_number"] = json!(phone);
     body.as_object_mut().unwrap().remove("webhook");
-    let answer = post(sandbox, START, body);
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json()["data"]["id"].as_str().unwrap().to_owned()
+    let response = post(sandbox, START, body);
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()["data"]["id"].as_str().unwrap().to_owned()
 }
 
 pub fn lookup(id: &str) -> String {
     format!("/core/api/sessions/{id}")
 }
 
-/// The gateway's status of a session.
+/// The status of a session, from the gateway's endpoint.
 pub fn status(sandbox: &Sandbox, id: &str) -> String {
     get(sandbox, &lookup(id)).json()["data"]["status"].as_str().unwrap().to_owned()
 }
 
-/// A socket to the sandbox, for what no HTTP client does.
+/// A socket to the sandbox, for what an HTTP client cannot do.
 pub fn socket(sandbox: &Sandbox) -> TcpStream {
     let stream = TcpStream::connect(address(sandbox)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 
@@ -126,13 +127,13 @@ pub fn address(sandbox: &Sandbox) -> &str {
     sandbox.url().split_once("://").unwrap().1
 }
 
-/// A lookup of some session as it goes over the wire.
+/// The bytes of a GET for a session.
 pub fn raw_lookup(sandbox: &Sandbox, id: &str) -> String {
     let (host, key) = (address(sandbox), sandbox.api_key());
     format!("GET {} HTTP/1.1\r\nhost: {host}\r\nauthorization: {key}\r\n\r\n", lookup(id))
 }
 
-/// Sends bytes and returns all that comes back until the end, and how it ended.
+/// Sends bytes and returns all received bytes and how the connection ended.
 pub fn exchange(sandbox: &Sandbox, request: &str) -> (Vec<u8>, std::io::Result<()>) {
     let mut stream = socket(sandbox);
     stream.write_all(request.as_bytes()).unwrap();
@@ -141,10 +142,10 @@ pub fn exchange(sandbox: &Sandbox, request: &str) -> (Vec<u8>, std::io::Result<(
     (received, ended)
 }
 
-/// A server of the caller's own, for webhooks: it tells each request that arrives, and answers what it is told to.
+/// A server that receives webhooks and responds with the given statuses.
 pub struct Receiver {
     pub url: String,
-    arrived: std::sync::mpsc::Receiver<Webhook>,
+    received: std::sync::mpsc::Receiver<Webhook>,
 }
 
 pub struct Webhook {
@@ -163,20 +164,20 @@ impl Webhook {
 }
 
 impl Receiver {
-    /// Answers these statuses in turn, then 200 for good.
-    pub fn answering(statuses: &'static [u16]) -> Self {
+    /// Responds with these statuses in turn, then always with 200.
+    pub fn responding(statuses: &'static [u16]) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hook?a=b", listener.local_addr().unwrap());
-        let (tell, arrived) = std::sync::mpsc::channel();
-        // Ends with the test: the listener has nobody who would connect after that.
+        let (sender, received) = std::sync::mpsc::channel();
+        // The thread ends with the test process.
         std::thread::spawn(move || {
             let mut statuses = statuses.iter();
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let webhook = read_webhook(&mut stream);
                 let status = statuses.next().unwrap_or(&200);
-                // Told first, so that whoever waits for the answer finds the webhook here.
-                if tell.send(webhook).is_err() {
+                // Before the response, so that a test that waits for the attempt finds the webhook.
+                if sender.send(webhook).is_err() {
                     return;
                 }
                 let _ = write!(
@@ -185,36 +186,36 @@ impl Receiver {
                 );
             }
         });
-        Self { url, arrived }
+        Self { url, received }
     }
 
     pub fn next(&self) -> Webhook {
-        self.arrived.recv_timeout(PATIENCE).unwrap()
+        self.received.recv_timeout(TIMEOUT).unwrap()
     }
 
-    /// The next webhook, which the sandbox sends this much later by its clock.
+    /// The next webhook, after advancing the sandbox's clock by this many seconds.
     pub fn next_after(&self, sandbox: &Sandbox, id: &str, seconds: u64) -> Webhook {
-        sandbox.wait_for_webhook(|attempt| attempt.session_id == id, PATIENCE).unwrap();
+        sandbox.wait_for_webhook(|attempt| attempt.session_id == id, TIMEOUT).unwrap();
         sandbox.advance(Duration::from_secs(seconds));
         self.next()
     }
 
-    pub fn arrived_already(&self) -> Option<Webhook> {
-        self.arrived.try_recv().ok()
+    pub fn already_received(&self) -> Option<Webhook> {
+        self.received.try_recv().ok()
     }
 
-    /// True where nothing more has arrived by now.
-    pub fn is_quiet(&self) -> bool {
-        self.arrived.try_recv().is_err()
+    /// Whether no other webhook has been received yet.
+    pub fn is_empty(&self) -> bool {
+        self.received.try_recv().is_err()
     }
 }
 
 fn read_webhook(stream: &mut TcpStream) -> Webhook {
     let mut received = Vec::new();
-    let mut piece = [0; 4096];
+    let mut buffer = [0; 4096];
     loop {
-        let length = stream.read(&mut piece).unwrap();
-        received.extend_from_slice(&piece[..length]);
+        let length = stream.read(&mut buffer).unwrap();
+        received.extend_from_slice(&buffer[..length]);
         let text = String::from_utf8_lossy(&received).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
         let field = |name: &str| {
@@ -236,7 +237,7 @@ pub fn start_with_webhook(sandbox: &Sandbox, phone: &str, webhook: &str) -> Stri
     let mut body = example();
     body["metadata"]["phone_number"] = json!(phone);
     body["webhook"] = json!(webhook);
-    let answer = post(sandbox, START, body);
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json()["data"]["id"].as_str().unwrap().to_owned()
+    let response = post(sandbox, START, body);
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()["data"]["id"].as_str().unwrap().to_owned()
 }
