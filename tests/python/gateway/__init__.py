@@ -1,1 +1,1 @@
-"""The sandbox gateway seen from outside: by a browser, by other web pages, by whoever calls it."""
+"""Tests of the sandbox gateway with a browser, foreign web pages and HTTP clients."""

@@ -1,4 +1,4 @@
-"""A sandbox, a browser and a web server for each test that asks for one; all on loopback."""
+"""Fixtures: a sandbox, a browser and a web server, all on loopback."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from sandbox import Sandbox
 
 from gateway.web import DESKTOP, PHONE, TARGET
 
-# Not beside the sources.
+# Keeps Hypothesis' database out of the source tree.
 set_hypothesis_home_dir(TARGET / "hypothesis")
 
-# A name that leads to this machine, as one does after DNS rebinding.
+# Resolves to this machine, like a name after DNS rebinding.
 REBOUND_NAME = "rebound.example"
 _FLAGS = [
     "--no-sandbox",
@@ -35,7 +35,7 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-proxy-server",
-    # No other name is looked up: nothing here is to leave this machine.
+    # No other name is resolved, so that no request leaves this machine.
     f"--host-resolver-rules=MAP {REBOUND_NAME} 127.0.0.1, MAP * ~NOTFOUND, "
     "EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
@@ -46,7 +46,7 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture
 def start_sandbox() -> Iterator[StartSandbox]:
-    """Starts a sandbox with the options it is given."""
+    """Returns a function that starts a sandbox with the given options."""
     with ExitStack() as running:
 
         def start(*options: str) -> Sandbox:
@@ -73,7 +73,7 @@ def listener() -> Iterator[Listener]:
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     assert chromium is not None, "these tests need Debian's chromium"
-    # A slow machine is not a wrong page.
+    # A slow machine must not fail a test.
     expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
@@ -83,13 +83,16 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[OpenPage]:
-    """Opens a page with the options of a browser context; no page may be stopped by its policy."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
+    """Returns a function that opens a page; its arguments are options of the browser context.
 
-    def listen(text: str) -> None:
+    The test fails if a page violates its Content Security Policy or raises a script error.
+    """
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def check_console(text: str) -> None:
         if "Content Security Policy" in text:
-            complaints.append(text)
+            errors.append(text)
 
     def open_one(**options: Any) -> Page:
         settings: dict[str, Any] = {"viewport": DESKTOP, **options}
@@ -97,14 +100,14 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         contexts.append(context)
         context.set_default_timeout(20_000)
         page = context.new_page()
-        page.on("console", lambda message: listen(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: check_console(message.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
         return page
 
     yield open_one
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert errors == []
 
 
 @pytest.fixture(
@@ -115,6 +118,6 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     ]
 )
 def page(request: pytest.FixtureRequest, open_page: OpenPage) -> Page:
-    """A page at phone and at desktop size, with JavaScript and without."""
+    """A page at phone and desktop size, with and without JavaScript."""
     size, script = request.param
     return open_page(viewport=size, has_touch=size is PHONE, java_script_enabled=script)

@@ -1,4 +1,4 @@
-"""The dashboard at /, as its user sees it."""
+"""The dashboard at /, in a browser."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sandbox import Sandbox, direct
 from gateway.conftest import OpenPage
 from gateway.web import (
     PHONE_NUMBER,
-    dialogs_of,
+    check_appearance,
     newest_code,
-    put_on_show,
+    record_dialogs,
     start_session,
     status_of,
 )
@@ -24,7 +24,7 @@ from gateway.web import (
 
 @pytest.fixture(params=[True, False], ids=["script", "no-script"])
 def dashboard(request: pytest.FixtureRequest, open_page: OpenPage, sandbox: Sandbox) -> Page:
-    """The dashboard, in browsers with JavaScript and without."""
+    """The dashboard, with and without JavaScript."""
     page = open_page(java_script_enabled=request.param)
     page.goto(sandbox.url)
     return page
@@ -35,9 +35,7 @@ def wait_until_live(page: Page) -> None:
     expect(page.get_by_role("link", name="Refresh")).to_be_hidden()
 
 
-def test_it_shows_what_happens_while_it_happens(
-    open_page: OpenPage, sandbox: Sandbox, listener: Listener
-) -> None:
+def test_activity_is_shown_live(open_page: OpenPage, sandbox: Sandbox, listener: Listener) -> None:
     page = open_page()
     page.goto(sandbox.url)
     wait_until_live(page)
@@ -65,12 +63,12 @@ def test_it_shows_what_happens_while_it_happens(
     sandbox.call("clock", {"advance_s": 3600})
     expect(page.locator("#clock time")).not_to_have_text(now)
     sandbox.reset()
-    expect(page.locator("#session-list")).to_contain_text("No session yet")
+    expect(page.locator("#session-list")).to_contain_text("No sessions yet")
     expect(page.locator("#sms-list article")).to_have_count(0)
     assert loads == []
 
 
-def test_what_is_open_or_has_the_focus_stays_so(open_page: OpenPage, sandbox: Sandbox) -> None:
+def test_live_update_keeps_open_details_and_focus(open_page: OpenPage, sandbox: Sandbox) -> None:
     page = open_page()
     start_session(sandbox, relay_state="first")
     page.goto(sandbox.url)
@@ -85,7 +83,7 @@ def test_what_is_open_or_has_the_focus_stays_so(open_page: OpenPage, sandbox: Sa
     expect(times).to_be_focused()
 
 
-def test_without_script_a_reload_shows_what_happened(open_page: OpenPage, sandbox: Sandbox) -> None:
+def test_reload_shows_activity_without_javascript(open_page: OpenPage, sandbox: Sandbox) -> None:
     page = open_page(java_script_enabled=False)
     page.goto(sandbox.url)
     expect(page.get_by_text("Live", exact=True)).to_be_hidden()
@@ -105,7 +103,7 @@ def test_without_script_a_reload_shows_what_happened(open_page: OpenPage, sandbo
         ("cancel", "cancelled", "ended"),
     ],
 )
-def test_buttons_let_the_user_of_a_session_act(
+def test_user_action_buttons(
     button: str, status: str, step: str, dashboard: Page, sandbox: Sandbox
 ) -> None:
     session, other = start_session(sandbox, relay_state="this"), start_session(sandbox)
@@ -119,12 +117,10 @@ def test_buttons_let_the_user_of_a_session_act(
     expect(row.get_by_role("button")).to_have_count(0 if step == "ended" else 4)
 
 
-def test_the_button_resend_sends_a_webhook_again(
-    dashboard: Page, sandbox: Sandbox, listener: Listener
-) -> None:
+def test_resend_button(dashboard: Page, sandbox: Sandbox, listener: Listener) -> None:
     start_session(sandbox, webhook=listener.url + "/hook")
     first = listener.next()
-    # The attempt is listed once it was answered.
+    # An attempt is listed after its response.
     expect(dashboard.locator("#webhook-list")).to_be_visible()
     dashboard.reload()
     resend = dashboard.get_by_role("button", name="Resend webhook 1")
@@ -136,30 +132,30 @@ def test_the_button_resend_sends_a_webhook_again(
     assert [attempt["attempt"] for attempt in sandbox.call("webhooks")] == [2, 1]
 
 
-def test_buttons_arm_and_disarm_faults(dashboard: Page, sandbox: Sandbox) -> None:
+def test_arm_and_disarm_buttons(dashboard: Page, sandbox: Sandbox) -> None:
     dashboard.get_by_label("Fault", exact=True).fill("http-503")
     dashboard.get_by_label("Times").fill("2")
     dashboard.get_by_role("button", name="arm", exact=True).click()
     expect(dashboard.locator("#armed-list")).to_contain_text("http-503 \N{MULTIPLICATION SIGN} 2")
     assert sandbox.call("faults")["armed"] == [{"fault": "http-503", "times": 2}]
     for left in (1, 0):
-        with pytest.raises(urllib.error.HTTPError) as refused:
+        with pytest.raises(urllib.error.HTTPError) as error:
             start_session(sandbox)
-        refused.value.close()
-        assert refused.value.code == 503
+        error.value.close()
+        assert error.value.code == 503
         assert sum(armed["times"] for armed in sandbox.call("faults")["armed"]) == left
 
     sandbox.arm("reset")
     dashboard.reload()
     dashboard.get_by_role("button", name="disarm all").click()
-    expect(dashboard.locator("#armed-list")).to_contain_text("None is armed")
+    expect(dashboard.locator("#armed-list")).to_contain_text("No faults armed")
     assert sandbox.call("faults")["armed"] == []
 
 
-def test_a_fault_that_does_not_exist_is_named_as_such(dashboard: Page, sandbox: Sandbox) -> None:
+def test_unknown_fault_shows_an_error(dashboard: Page, sandbox: Sandbox) -> None:
     dashboard.get_by_label("Fault", exact=True).fill("no-such-fault")
     dashboard.get_by_role("button", name="arm", exact=True).click()
-    expect(dashboard.get_by_role("alert")).to_contain_text("fault must be one of those")
+    expect(dashboard.get_by_role("alert")).to_contain_text("fault must be one of the names")
     assert sandbox.call("faults")["armed"] == []
 
 
@@ -167,30 +163,28 @@ def test_a_fault_that_does_not_exist_is_named_as_such(dashboard: Page, sandbox: 
     ("button", "seconds"),
     [("+10 s", 10), ("+5 min", 300), ("+30 min", 1800), ("+10 h", 36000)],
 )
-def test_buttons_move_the_clock(
-    button: str, seconds: int, dashboard: Page, sandbox: Sandbox
-) -> None:
+def test_clock_buttons(button: str, seconds: int, dashboard: Page, sandbox: Sandbox) -> None:
     session = start_session(sandbox)
-    before = now_in(sandbox)
+    before = sandbox_time(sandbox)
     dashboard.get_by_role("button", name=button, exact=True).click()
     expect(dashboard.locator("#session-list")).to_contain_text(
         "timeout" if seconds >= 1800 else "pending"
     )
-    assert seconds <= (now_in(sandbox) - before).total_seconds() < seconds + 9
+    assert seconds <= (sandbox_time(sandbox) - before).total_seconds() < seconds + 9
     assert status_of(sandbox, session) == ("timeout" if seconds >= 1800 else "pending")
 
 
-def now_in(sandbox: Sandbox) -> datetime:
-    """The sandbox's own time, without the fractions that Python 3.10 cannot read."""
+def sandbox_time(sandbox: Sandbox) -> datetime:
+    """The time of the sandbox's clock, without the fractions that Python 3.10 cannot parse."""
     return datetime.fromisoformat(str(sandbox.call("clock")["now"])[:19])
 
 
-def test_a_button_forgets_everything(dashboard: Page, sandbox: Sandbox) -> None:
+def test_reset_button(dashboard: Page, sandbox: Sandbox) -> None:
     sandbox.user(start_session(sandbox).id, "abandon")
     sandbox.arm("reset")
     dashboard.reload()
-    dashboard.get_by_role("button", name="forget everything").click()
-    expect(dashboard.locator("#session-list")).to_contain_text("No session yet")
+    dashboard.get_by_role("button", name="Reset all data").click()
+    expect(dashboard.locator("#session-list")).to_contain_text("No sessions yet")
     for route in ("sessions", "sms", "requests", "webhooks"):
         assert sandbox.call(route) == [], route
     assert sandbox.call("faults")["armed"] == []
@@ -199,8 +193,8 @@ def test_a_button_forgets_everything(dashboard: Page, sandbox: Sandbox) -> None:
 MARKUP = "\"'></td><img src=x onerror=alert(1)><script>alert(2)</script><svg onload=alert(3)>"
 
 
-def test_markup_is_shown_as_text(dashboard: Page, sandbox: Sandbox) -> None:
-    dialogs = dialogs_of(dashboard)
+def test_markup_is_escaped(dashboard: Page, sandbox: Sandbox) -> None:
+    dialogs = record_dialogs(dashboard)
     url = f"http://127.0.0.1:1/{MARKUP.replace(' ', '/')}"
     session = start_session(
         sandbox,
@@ -210,14 +204,14 @@ def test_markup_is_shown_as_text(dashboard: Page, sandbox: Sandbox) -> None:
         redirect_success=url,
         redirect_failure=url,
     )
-    with pytest.raises(urllib.error.HTTPError) as refused:
+    with pytest.raises(urllib.error.HTTPError) as error:
         start_session(sandbox, metadata={"phone_number": MARKUP})
-    refused.value.close()
-    look_up = urllib.request.Request(sandbox.url + "/core/api/sessions/nobody")
-    look_up.add_header("user-agent", MARKUP)
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        direct.open(look_up, timeout=30)
-    refused.value.close()
+    error.value.close()
+    lookup = urllib.request.Request(sandbox.url + "/core/api/sessions/nobody")
+    lookup.add_header("user-agent", MARKUP)
+    with pytest.raises(urllib.error.HTTPError) as error:
+        direct.open(lookup, timeout=30)
+    error.value.close()
     sandbox.user(session.id, "abandon")
     dashboard.reload()
 
@@ -231,19 +225,19 @@ def test_markup_is_shown_as_text(dashboard: Page, sandbox: Sandbox) -> None:
     expect(requests.locator("summary")).to_have_count(3)
     for summary in requests.locator("summary").all():
         summary.click()
-    shown = " ".join(requests.locator("pre").all_inner_texts())
-    assert f"user-agent: {MARKUP}" in shown
-    assert shown.count("<script>alert(2)</script>") >= 7
-    # One script is the dashboard's own, in the head.
+    text = " ".join(requests.locator("pre").all_inner_texts())
+    assert f"user-agent: {MARKUP}" in text
+    assert text.count("<script>alert(2)</script>") >= 7
+    # The only script is that of the dashboard, in the head.
     assert dashboard.locator("img, svg, iframe, body script").count() == 0
     assert dashboard.locator("script").count() == 1
     assert dashboard.locator("[onerror], [onload]").count() == 0
     assert dialogs == []
 
 
-def test_markup_that_arrives_live_is_shown_as_text(open_page: OpenPage, sandbox: Sandbox) -> None:
+def test_markup_is_escaped_in_live_updates(open_page: OpenPage, sandbox: Sandbox) -> None:
     page = open_page()
-    dialogs = dialogs_of(page)
+    dialogs = record_dialogs(page)
     page.goto(sandbox.url)
     wait_until_live(page)
     start_session(sandbox, relay_state=MARKUP, locale=MARKUP)
@@ -252,12 +246,12 @@ def test_markup_that_arrives_live_is_shown_as_text(open_page: OpenPage, sandbox:
     assert dialogs == []
 
 
-def test_it_is_fit_for_everybody(open_page: OpenPage, sandbox: Sandbox, listener: Listener) -> None:
+def test_dashboard_is_accessible(open_page: OpenPage, sandbox: Sandbox, listener: Listener) -> None:
     page = open_page()
     page.goto(sandbox.url)
     wait_until_live(page)
 
-    put_on_show(page, "dashboard-empty")
+    check_appearance(page, "dashboard-empty")
     hook = listener.url + "/hook"
     for action in ("accept", "fail", "cancel", "wrong-code", "abandon"):
         session = start_session(sandbox, relay_state=f"the user will {action}", webhook=hook)
@@ -268,8 +262,8 @@ def test_it_is_fit_for_everybody(open_page: OpenPage, sandbox: Sandbox, listener
     expect(page.locator("#armed-list li")).to_have_count(2)
     expect(page.locator("#webhook-list tbody tr")).to_have_count(9)
     page.locator("#request-list summary").first.click()
-    put_on_show(page, "dashboard-busy")
+    check_appearance(page, "dashboard-busy")
     page.get_by_label("Fault", exact=True).fill("no-such-fault")
     page.get_by_role("button", name="arm", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible()
-    put_on_show(page, "dashboard-problem")
+    check_appearance(page, "dashboard-problem")

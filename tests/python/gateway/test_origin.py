@@ -1,4 +1,4 @@
-"""Web pages of other origins, which a developer's browser shows while the sandbox runs."""
+"""Web pages of other origins that are open in a browser while the sandbox runs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ FORMS: dict[str, dict[str, str]] = {
 
 @pytest.fixture
 def session(sandbox: Sandbox) -> Session:
-    """What there is to read and to change: a session, its SMS, and an armed fault."""
+    """Data to read and to change: a session, its SMS and armed faults."""
     started = start_session(sandbox, relay_state="a secret")
     sandbox.user(started.id, "abandon")
     sandbox.arm("page-unavailable")
@@ -63,7 +63,7 @@ def session(sandbox: Sandbox) -> Session:
 
 
 def state_of(sandbox: Sandbox) -> dict[str, Any]:
-    """Everything that a page might change."""
+    """All data that a page might change."""
     routes = ("sessions", "sms", "requests", "webhooks", "faults")
     return {route: sandbox.call(route) for route in routes}
 
@@ -80,17 +80,17 @@ def nothing_changes(sandbox: Sandbox, session: Session) -> Iterator[None]:
 
 @pytest.fixture
 def foreign_page(open_page: OpenPage, listener: Listener) -> Page:
-    """A page of another port: to a browser, another origin."""
+    """A page on another port, which is another origin for a browser."""
     page = open_page()
     page.goto(listener.url)
     return page
 
 
-TRY_TO_FETCH = """
+FETCH_SCRIPT = """
 async ([url, options]) => {
   try {
-    const answer = await fetch(url, options);
-    return answer.type === "opaque" ? "opaque" : "read: " + (await answer.text());
+    const response = await fetch(url, options);
+    return response.type === "opaque" ? "opaque" : "read: " + (await response.text());
   } catch (error) {
     return error.name;
   }
@@ -98,49 +98,49 @@ async ([url, options]) => {
 """
 
 
-def try_to_fetch(page: Page, url: str, **options: object) -> str:
-    return str(page.evaluate(TRY_TO_FETCH, [url, options]))
+def fetch(page: Page, url: str, **options: object) -> str:
+    return str(page.evaluate(FETCH_SCRIPT, [url, options]))
 
 
-def test_the_attempts_themselves_work(open_page: OpenPage, sandbox: Sandbox) -> None:
-    """From the sandbox's own origin each attempt does what it does not from another."""
+def test_same_requests_work_from_the_own_origin(open_page: OpenPage, sandbox: Sandbox) -> None:
+    """Shows that the requests of the other tests fail because of their origin."""
     page = open_page()
     page.goto(sandbox.url)
     session = start_session(sandbox)
-    assert session.id in try_to_fetch(page, sandbox.url + "/_sandbox/sessions")
+    assert session.id in fetch(page, sandbox.url + "/_sandbox/sessions")
     path = f"{sandbox.url}/_sandbox/sessions/{session.id}/user"
-    done = try_to_fetch(page, path, method="POST", body=json.dumps({"action": "accept"}))
+    done = fetch(page, path, method="POST", body=json.dumps({"action": "accept"}))
     assert done.startswith('read: {"status":"accepted"')
     submit_form(page, sandbox.url + "/_sandbox/dashboard", {"do": "reset"})
-    expect(page.locator("#session-list")).to_contain_text("No session yet")
+    expect(page.locator("#session-list")).to_contain_text("No sessions yet")
     assert sandbox.call("sessions") == []
 
 
 @pytest.mark.usefixtures("nothing_changes")
-def test_it_cannot_read(foreign_page: Page, sandbox: Sandbox, session: Session) -> None:
+def test_foreign_page_cannot_read(foreign_page: Page, sandbox: Sandbox, session: Session) -> None:
     for path in READS:
         url = sandbox.url + path.format(id=session.id)
-        assert try_to_fetch(foreign_page, url) == "TypeError", path
-        assert try_to_fetch(foreign_page, url, credentials="include") == "TypeError", path
+        assert fetch(foreign_page, url) == "TypeError", path
+        assert fetch(foreign_page, url, credentials="include") == "TypeError", path
         with_key = {"authorization": sandbox.api_key}
-        assert try_to_fetch(foreign_page, url, headers=with_key) == "TypeError", path
+        assert fetch(foreign_page, url, headers=with_key) == "TypeError", path
 
 
 @pytest.mark.usefixtures("nothing_changes")
-def test_it_cannot_change_anything_by_fetch(
+def test_foreign_page_cannot_change_data_with_fetch(
     foreign_page: Page, sandbox: Sandbox, session: Session
 ) -> None:
     for path, body in JSON_POSTS.items():
         url = sandbox.url + path.format(id=session.id)
         post = {"method": "POST", "body": json.dumps(body)}
-        # Sent as plain text it needs no preflight, so that it does arrive.
-        assert try_to_fetch(foreign_page, url, mode="no-cors", **post) == "opaque", path
+        # Plain text needs no preflight, so this request reaches the sandbox.
+        assert fetch(foreign_page, url, mode="no-cors", **post) == "opaque", path
         as_json = {"content-type": "application/json", "authorization": sandbox.api_key}
-        assert try_to_fetch(foreign_page, url, headers=as_json, **post) == "TypeError", path
-        assert try_to_fetch(foreign_page, url, **post) == "TypeError", path
+        assert fetch(foreign_page, url, headers=as_json, **post) == "TypeError", path
+        assert fetch(foreign_page, url, **post) == "TypeError", path
     for method in ("DELETE", "PUT", "PATCH"):
         url = sandbox.url + "/_sandbox/faults"
-        assert try_to_fetch(foreign_page, url, method=method) == "TypeError", method
+        assert fetch(foreign_page, url, method=method) == "TypeError", method
 
 
 def submit_form(page: Page, url: str, fields: dict[str, str], encoding: str = "") -> None:
@@ -164,14 +164,14 @@ def submit_form(page: Page, url: str, fields: dict[str, str], encoding: str = ""
 
 
 @pytest.mark.usefixtures("nothing_changes")
-def test_it_cannot_change_anything_by_forms(
+def test_foreign_page_cannot_change_data_with_forms(
     foreign_page: Page, sandbox: Sandbox, session: Session, listener: Listener
 ) -> None:
     for path, fields in FORMS.items():
         submit_form(foreign_page, sandbox.url + path.format(id=session.id), fields)
         expect(foreign_page.locator("body")).to_contain_text("another origin")
         foreign_page.goto(listener.url)
-    # JSON that a form can write: its name and its value with an equals sign between.
+    # A form with encoding text/plain can send JSON: its name, an equals sign and its value.
     for path, body in JSON_POSTS.items():
         name, _, value = json.dumps({**body, "x": "="}).partition("=")
         url = sandbox.url + path.format(id=session.id)
@@ -181,7 +181,7 @@ def test_it_cannot_change_anything_by_forms(
 
 
 @pytest.mark.usefixtures("nothing_changes")
-def test_it_cannot_show_a_page_in_a_frame(
+def test_foreign_page_cannot_frame_the_sandbox(
     foreign_page: Page, sandbox: Sandbox, session: Session
 ) -> None:
     for path in ("/", f"/2fa-ui/2fa/phone/{session.id}", "/_sandbox/sms"):
@@ -200,7 +200,7 @@ def test_it_cannot_show_a_page_in_a_frame(
 
 
 @pytest.mark.usefixtures("nothing_changes")
-def test_it_cannot_use_anything_as_a_script_an_image_or_a_style(
+def test_foreign_page_cannot_load_scripts_images_or_styles(
     foreign_page: Page, sandbox: Sandbox, session: Session
 ) -> None:
     for path in READS:
@@ -213,33 +213,33 @@ def test_it_cannot_use_anything_as_a_script_an_image_or_a_style(
                     const element = document.createElement(tag);
                     element.rel = "stylesheet";
                     element.onload = () => done("loaded");
-                    element.onerror = () => done("refused");
+                    element.onerror = () => done("rejected");
                     element[source] = url;
                     document.head.append(element);
                 })""",
                 [tag, source, url],
             )
-            assert outcome == "refused", f"{tag} {path}"
+            assert outcome == "rejected", f"{tag} {path}"
 
 
 @pytest.mark.usefixtures("nothing_changes")
-def test_it_cannot_listen_to_events(foreign_page: Page, sandbox: Sandbox) -> None:
+def test_foreign_page_cannot_read_events(foreign_page: Page, sandbox: Sandbox) -> None:
     outcome = foreign_page.evaluate(
         """url => new Promise((done) => {
             const events = new EventSource(url);
             events.onopen = events.onmessage = () => done("open");
-            events.onerror = () => done("refused");
+            events.onerror = () => done("rejected");
         })""",
         sandbox.url + "/_sandbox/events",
     )
-    assert outcome == "refused"
+    assert outcome == "rejected"
 
 
-def test_it_cannot_look_into_a_window_it_opened(foreign_page: Page, sandbox: Sandbox) -> None:
+def test_foreign_page_cannot_read_a_window_it_opened(foreign_page: Page, sandbox: Sandbox) -> None:
     with foreign_page.expect_popup() as opened:
         foreign_page.evaluate("url => void (window.popup = open(url))", sandbox.url)
     expect(opened.value.get_by_role("heading", name="ZignSec sandbox")).to_be_visible()
-    looked = foreign_page.evaluate(
+    result = foreign_page.evaluate(
         """() => {
             try {
                 return window.popup.document.body.innerHTML;
@@ -248,11 +248,11 @@ def test_it_cannot_look_into_a_window_it_opened(foreign_page: Page, sandbox: San
             }
         }"""
     )
-    assert looked == "SecurityError"
+    assert result == "SecurityError"
 
 
-def test_a_link_from_another_site_still_works(sandbox: Sandbox, open_page: OpenPage) -> None:
-    """A caller's own web page sends its user to the hosted page: by a link or by a redirect."""
+def test_link_from_another_site_works(sandbox: Sandbox, open_page: OpenPage) -> None:
+    """The caller's website sends its user to the hosted page by a link or a redirect."""
     session = start_session(sandbox)
     shop = Listener(f'{EMPTY_PAGE}<a href="{session.page_url}">Confirm</a>')
     try:
@@ -265,27 +265,25 @@ def test_a_link_from_another_site_still_works(sandbox: Sandbox, open_page: OpenP
 
 
 @pytest.mark.usefixtures("nothing_changes")
-def test_a_name_pointed_at_this_machine_gets_nothing(
-    open_page: OpenPage, sandbox: Sandbox, session: Session
-) -> None:
-    """DNS rebinding: to the browser, page and sandbox are of one origin."""
+def test_dns_rebinding_is_rejected(open_page: OpenPage, sandbox: Sandbox, session: Session) -> None:
+    """For the browser, the page and the sandbox have the same origin."""
     page = open_page()
     rebound = f"http://{REBOUND_NAME}:{urlsplit(sandbox.url).port}"
-    answer = page.goto(rebound + "/")
-    assert answer is not None
-    assert answer.status == 403
-    expect(page.locator("body")).to_contain_text("this Host is not the sandbox's")
+    response = page.goto(rebound + "/")
+    assert response is not None
+    assert response.status == 403
+    expect(page.locator("body")).to_contain_text("this Host header is not allowed")
     for path in READS:
-        read = try_to_fetch(page, rebound + path.format(id=session.id))
-        assert "this Host is not the sandbox's" in read, path
+        read = fetch(page, rebound + path.format(id=session.id))
+        assert "this Host header is not allowed" in read, path
     for path, body in JSON_POSTS.items():
         url = rebound + path.format(id=session.id)
-        read = try_to_fetch(page, url, method="POST", body=json.dumps(body))
-        assert "this Host is not the sandbox's" in read, path
+        read = fetch(page, url, method="POST", body=json.dumps(body))
+        assert "this Host header is not allowed" in read, path
 
 
 def status_for_host(sandbox: Sandbox, *hosts: str) -> int:
-    """The status of a request with these Host headers."""
+    """The status of the response to a request with these Host headers."""
     address = urlsplit(sandbox.url)
     assert address.hostname is not None
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
@@ -315,12 +313,12 @@ def status_for_host(sandbox: Sandbox, *hosts: str) -> int:
         "",
     ],
 )
-def test_foreign_hosts_are_refused(host: str, sandbox: Sandbox) -> None:
+def test_foreign_hosts_are_rejected(host: str, sandbox: Sandbox) -> None:
     named = host.format(port=urlsplit(sandbox.url).port)
     assert status_for_host(sandbox, named) in (400, 403)
 
 
-def test_loopback_hosts_are_not_and_two_hosts_are(sandbox: Sandbox) -> None:
+def test_loopback_hosts_are_accepted_but_not_two_host_headers(sandbox: Sandbox) -> None:
     for host in ("127.0.0.1", "localhost", "LOCALHOST:80", "a.localhost", "[::1]", "127.1.2.3"):
         assert status_for_host(sandbox, host) == 200, host
     assert status_for_host(sandbox) in (400, 403)

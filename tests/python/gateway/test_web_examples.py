@@ -1,6 +1,6 @@
-"""The web applications of examples/python, as their users run them, with users in a real browser.
+"""The web applications of examples/python, started like their README says, in a real browser.
 
-They stand on another site than the gateway does, as in life: ``localhost`` and ``127.0.0.1``.
+As in production, they and the gateway are different sites: ``localhost`` and ``127.0.0.1``.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from gateway.web import (
     PHONE_NUMBER,
     User,
     accessibility_violations,
-    other_than,
     start_session,
+    wrong_code,
 )
 
 ROOT = Path(__file__).parents[3]
 SECRET = "a-secret-of-hooks"
-TOO_LONG = 64 * 1024 + 1
+OVERSIZED = 64 * 1024 + 1
 
 
 class Service:
-    """An example in a process of its own, started as the README says, at a port of its own."""
+    """An example in a separate process and on a free port, started like the README says."""
 
     def __init__(self, example: str, sandbox: Sandbox, log: Path) -> None:
         text = (ROOT / "README.md").read_text()
@@ -51,14 +51,14 @@ class Service:
         self._log = log
         with socket.create_server(("127.0.0.1", 0)) as listening, log.open("wb") as output:
             self.url = f"http://localhost:{listening.getsockname()[1]}"
-            place = str(listening.fileno())
-            where = {
-                "gunicorn": ["--bind", f"fd://{place}", "--no-control-socket"],
-                "uvicorn": ["--fd", place],
+            fd = str(listening.fileno())
+            listen = {
+                "gunicorn": ["--bind", f"fd://{fd}", "--no-control-socket"],
+                "uvicorn": ["--fd", fd],
             }[server]
-            # It need not be waited for: the system keeps connections until it listens.
+            # No need to wait for it: the system queues connections until the server accepts.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", server, *arguments, *where],
+                [sys.executable, "-m", server, *arguments, *listen],
                 cwd=ROOT / "examples/python",
                 pass_fds=[listening.fileno()],
                 env={
@@ -66,7 +66,7 @@ class Service:
                     "PYTHONDONTWRITEBYTECODE": "1",
                     "ZIGNSEC_API_KEY": sandbox.api_key,
                     "ZIGNSEC_BASE_URL": sandbox.url,
-                    "WEBHOOK_SECRET": SECRET,
+                    "ZIGNSEC_WEBHOOK_SECRET": SECRET,
                     "PUBLIC_URL": self.url,
                     "DEMO_PHONE": PHONE_NUMBER,
                 },
@@ -75,19 +75,19 @@ class Service:
             )
 
     def post_webhook(self, body: bytes, signature: str | None) -> tuple[int, str]:
-        """What it answers to whoever knows its webhook's address."""
+        """Posts a webhook; returns the status and body of the response."""
         request = urllib.request.Request(self.url + "/webhook", body)
         if signature is not None:
             request.add_header("x-zignsec-hmac-sha256", signature)
         try:
-            with direct.open(request, timeout=30) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                return refusal.code, refusal.read().decode()
+            with direct.open(request, timeout=30) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
 
     def stop(self) -> None:
-        """Ends it as service managers do. It said nothing of bugs, secrets or phone numbers."""
+        """Stops the service; its log must not contain tracebacks, secrets or phone numbers."""
         self._process.terminate()
         self._process.wait(timeout=30)
         log = self._log.read_text()
@@ -113,20 +113,20 @@ def user(open_page: OpenPage, sandbox: Sandbox) -> User:
     return User(open_page(), sandbox)
 
 
-def signs_in(user: User, service: Service) -> None:
-    """As far as ZignSec's page."""
+def start_sign_in(user: User, service: Service) -> None:
+    """Signs in up to ZignSec's page."""
     user.page.goto(service.url)
-    user.sees("Sign in")
-    user.presses("Sign in")
-    user.sees("Confirm your phone number")
+    user.expect_heading("Sign in")
+    user.click_button("Sign in")
+    user.expect_heading("Confirm your phone number")
 
 
-def cookie_of(user: User, service: Service) -> str:
+def get_cookie(user: User, service: Service) -> str:
     (cookie,) = user.page.context.cookies(service.url)
     return cookie.get("value", "")
 
 
-def set_cookie_of(user: User, service: Service, value: str) -> None:
+def set_cookie(user: User, service: Service, value: str) -> None:
     user.page.context.add_cookies([{"name": "login", "value": value, "url": service.url}])
 
 
@@ -134,18 +134,18 @@ def newest_session(sandbox: Sandbox) -> str:
     return str(sandbox.call("sessions")[0]["id"])
 
 
-def look_ups(sandbox: Sandbox) -> int:
-    """How often the service has asked how a check stands."""
+def count_lookups(sandbox: Sandbox) -> int:
+    """The number of GET requests for a session."""
     return sum(
         (request["method"], request["path"].rpartition("/")[0]) == ("GET", "/core/api/sessions")
         for request in sandbox.requests()
     )
 
 
-def assert_is_back(user: User, service: Service, heading: str) -> None:
-    """ZignSec's page has led to the service's."""
+def assert_returned(user: User, service: Service, heading: str) -> None:
+    """Asserts that ZignSec's page redirected to the service."""
     user.page.wait_for_url(service.url + "/verdict")
-    user.sees(heading)
+    user.expect_heading(heading)
 
 
 def event(session_id: str, name: str, status: str) -> bytes:
@@ -153,217 +153,217 @@ def event(session_id: str, name: str, status: str) -> bytes:
     return json.dumps({"event": name, "id": session_id, "status": status}).encode()
 
 
-def signed(body: bytes, *, secret: str = SECRET, age: int = 0) -> str:
-    """The header of a webhook, as ZignSec's documentation has it."""
+def sign(body: bytes, *, secret: str = SECRET, age: int = 0) -> str:
+    """The signature header of a webhook, as ZignSec documents it."""
     at = str(int(time.time()) - age)
     return f"t={at},v1={hmac.new(secret.encode(), at.encode() + b'.' + body, 'sha256').hexdigest()}"
 
 
-def delivered(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
-    """The webhooks of this name that were taken."""
+def delivered_webhooks(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
+    """The webhooks of this event that the service accepted."""
     webhooks = sandbox.call("webhooks")
     return [each for each in webhooks if each["event"] == name and each["status"] == 200]
 
 
-def test_the_right_code_signs_in(user: User, service: Service, sandbox: Sandbox) -> None:
-    signs_in(user, service)
-    user.enters(user.has_a_code_sent())
-    assert_is_back(user, service, "Signed in")
-    # The login is the server's: the browser holds a word that says nothing, and ends with it.
+def test_correct_code_signs_in(user: User, service: Service, sandbox: Sandbox) -> None:
+    start_sign_in(user, service)
+    user.enter_code(user.request_code())
+    assert_returned(user, service, "Signed in")
+    # The server stores the login. The browser has a random cookie, which sign-out invalidates.
     (cookie,) = user.page.context.cookies(service.url)
     assert (cookie.get("httpOnly"), cookie.get("sameSite")) == (True, "Lax")
-    word = cookie_of(user, service)
-    assert newest_session(sandbox) not in word
+    value = get_cookie(user, service)
+    assert newest_session(sandbox) not in value
 
-    user.presses("Sign out")
-    user.sees("Sign in")
-    set_cookie_of(user, service, word)
+    user.click_button("Sign out")
+    user.expect_heading("Sign in")
+    set_cookie(user, service, value)
     user.page.goto(service.url + "/verdict")
-    user.sees("Sign in")
+    user.expect_heading("Sign in")
 
 
-def test_after_a_wrong_code_the_right_one_signs_in(
+def test_correct_code_after_a_wrong_one_signs_in(
     user: User, service: Service, sandbox: Sandbox
 ) -> None:
-    # It does without webhooks.
+    # The result does not depend on webhooks.
     sandbox.arm("webhook-lost", times=2)
-    signs_in(user, service)
-    user.enters(other_than(user.has_a_code_sent()))
-    user.sees("That code was wrong")
-    user.enters(user.has_a_code_sent())
-    assert_is_back(user, service, "Signed in")
+    start_sign_in(user, service)
+    user.enter_code(wrong_code(user.request_code()))
+    user.expect_heading("Wrong code")
+    user.enter_code(user.request_code())
+    assert_returned(user, service, "Signed in")
 
 
-def test_who_cancels_is_not_signed_in_and_may_try_again(
+def test_cancelled_user_is_not_signed_in_and_can_try_again(
     user: User, service: Service, sandbox: Sandbox
 ) -> None:
     sandbox.arm("webhook-lost", times=2)
-    signs_in(user, service)
-    user.presses("Cancel")
-    user.sees("You have cancelled")
+    start_sign_in(user, service)
+    user.click_button("Cancel")
+    user.expect_heading("You cancelled")
     user.page.get_by_role("link", name="Go back").click()
-    assert_is_back(user, service, "Not signed in")
-    expect(user.page.get_by_text("The check ended: cancelled.")).to_be_visible()
+    assert_returned(user, service, "Not signed in")
+    expect(user.page.get_by_text("Verification ended: cancelled.")).to_be_visible()
 
-    user.presses("Try again")
-    user.enters(user.has_a_code_sent())
-    assert_is_back(user, service, "Signed in")
+    user.click_button("Try again")
+    user.enter_code(user.request_code())
+    assert_returned(user, service, "Signed in")
 
 
-def test_who_has_no_right_code_is_not_signed_in(user: User, service: Service) -> None:
-    signs_in(user, service)
+def test_failed_user_is_not_signed_in(user: User, service: Service) -> None:
+    start_sign_in(user, service)
     for _ in range(3):
-        user.enters(other_than(user.has_a_code_sent()))
-    assert_is_back(user, service, "Not signed in")
-    expect(user.page.get_by_text("The check ended: failed.")).to_be_visible()
+        user.enter_code(wrong_code(user.request_code()))
+    assert_returned(user, service, "Not signed in")
+    expect(user.page.get_by_text("Verification ended: failed.")).to_be_visible()
 
 
-def test_who_is_back_too_early_is_not_signed_in(user: User, service: Service) -> None:
-    signs_in(user, service)
+def test_user_who_returns_early_is_not_signed_in(user: User, service: Service) -> None:
+    start_sign_in(user, service)
     user.page.goto(service.url + "/verdict")
-    user.sees("Not signed in yet")
-    user.page.get_by_role("link", name="See how it stands").click()
-    user.sees("Not signed in yet")
-    user.page.get_by_role("link", name="Back to the check").click()
-    user.enters(user.has_a_code_sent())
-    assert_is_back(user, service, "Signed in")
+    user.expect_heading("Not signed in yet")
+    user.page.get_by_role("link", name="Check status").click()
+    user.expect_heading("Not signed in yet")
+    user.page.get_by_role("link", name="Continue verification").click()
+    user.enter_code(user.request_code())
+    assert_returned(user, service, "Signed in")
 
 
-def test_who_does_not_come_back_is_signed_in_by_the_webhook(
+def test_webhook_signs_in_a_user_who_does_not_return(
     user: User, service: Service, sandbox: Sandbox
 ) -> None:
-    signs_in(user, service)
+    start_sign_in(user, service)
     sandbox.user(newest_session(sandbox), "accept")
-    until(lambda: delivered(sandbox, "session_finished"))
-    asked = look_ups(sandbox)
+    until(lambda: delivered_webhooks(sandbox, "session_finished"))
+    before = count_lookups(sandbox)
     user.page.goto(service.url)
-    user.sees("Signed in")
-    assert look_ups(sandbox) == asked
+    user.expect_heading("Signed in")
+    assert count_lookups(sandbox) == before
 
 
-def test_a_forged_webhook_is_refused(user: User, service: Service, sandbox: Sandbox) -> None:
-    # No other webhook is on its way.
+def test_forged_webhook_is_rejected(user: User, service: Service, sandbox: Sandbox) -> None:
+    # So that no other webhook arrives.
     sandbox.arm("webhook-lost")
-    signs_in(user, service)
+    start_sign_in(user, service)
     session = newest_session(sandbox)
     body = event(session, "session_finished", "accepted")
     for signature in (
         None,
         "",
-        signed(body, secret="another secret"),
-        signed(event(session, "session_finished", "failed")),
-        signed(body, age=600),
+        sign(body, secret="another secret"),
+        sign(event(session, "session_finished", "failed")),
+        sign(body, age=600),
     ):
         assert service.post_webhook(body, signature) == (400, "refused")
-    assert service.post_webhook(b"x" * TOO_LONG, signed(b"x" * TOO_LONG))[0] == 413
-    assert look_ups(sandbox) == 0
+    assert service.post_webhook(b"x" * OVERSIZED, sign(b"x" * OVERSIZED))[0] == 413
+    assert count_lookups(sandbox) == 0
 
-    # What is signed well is a hint and no more: how the check stands, ZignSec says when asked.
-    assert service.post_webhook(body, signed(body)) == (200, "taken")
-    assert look_ups(sandbox) == 1
+    # A valid webhook only makes the service query ZignSec for the status.
+    assert service.post_webhook(body, sign(body)) == (200, "processed")
+    assert count_lookups(sandbox) == 1
     user.page.goto(service.url)
-    user.sees("Not signed in yet")
+    user.expect_heading("Not signed in yet")
 
 
-def test_a_replayed_webhook_is_refused(user: User, service: Service, sandbox: Sandbox) -> None:
+def test_replayed_webhook_is_ignored(user: User, service: Service, sandbox: Sandbox) -> None:
     sandbox.arm("webhook-lost")
-    signs_in(user, service)
+    start_sign_in(user, service)
     body = event(newest_session(sandbox), "session_created", "pending")
-    signature = signed(body)
+    signature = sign(body)
 
-    # One that could not be confirmed was not had.
+    # A webhook whose query failed does not count as processed.
     sandbox.arm("http-404")
     assert service.post_webhook(body, signature)[0] == 502
-    assert service.post_webhook(body, signature) == (200, "taken")
-    asked = look_ups(sandbox)
-    for again in (signature, signed(body, age=1)):
-        assert service.post_webhook(body, again) == (200, "had before")
-    assert look_ups(sandbox) == asked
+    assert service.post_webhook(body, signature) == (200, "processed")
+    before = count_lookups(sandbox)
+    for again in (signature, sign(body, age=1)):
+        assert service.post_webhook(body, again) == (200, "duplicate")
+    assert count_lookups(sandbox) == before
 
-    user.enters(user.has_a_code_sent())
-    assert_is_back(user, service, "Signed in")
-    until(lambda: delivered(sandbox, "session_finished"))
-    user.presses("Sign out")
-    user.sees("Sign in")
-    (finished,) = delivered(sandbox, "session_finished")
+    user.enter_code(user.request_code())
+    assert_returned(user, service, "Signed in")
+    until(lambda: delivered_webhooks(sandbox, "session_finished"))
+    user.click_button("Sign out")
+    user.expect_heading("Sign in")
+    (finished,) = delivered_webhooks(sandbox, "session_finished")
     assert sandbox.call(f"webhooks/{finished['id']}/resend", {})["status"] == 404
     user.page.goto(service.url + "/verdict")
-    user.sees("Sign in")
+    user.expect_heading("Sign in")
 
 
-def test_another_users_session_signs_nobody_in(
+def test_session_of_another_user_does_not_sign_in(
     user: User, open_page: OpenPage, service: Service, sandbox: Sandbox
 ) -> None:
     other = User(open_page(), sandbox)
-    signs_in(other, service)
+    start_sign_in(other, service)
     session = newest_session(sandbox)
-    other.enters(other.has_a_code_sent())
-    assert_is_back(other, service, "Signed in")
+    other.enter_code(other.request_code())
+    assert_returned(other, service, "Signed in")
 
-    # In the address, to a stranger and to one whose own check goes on.
+    # In the URL, for a user without a login and for one with a running verification.
     address = f"{service.url}/verdict?" + "&".join(
         f"{name}={session}" for name in ("session_id", "session", "id", "check", "login")
     )
     user.page.goto(address)
-    user.sees("Sign in")
-    signs_in(user, service)
+    user.expect_heading("Sign in")
+    start_sign_in(user, service)
     user.page.goto(address)
-    user.sees("Not signed in yet")
+    user.expect_heading("Not signed in yet")
 
-    # In the cookie. The last word is the right one: it is the words that make the difference.
-    word = cookie_of(other, service)
-    for tampered in (session, word[:-1], word + "A", word.swapcase(), "", word):
-        set_cookie_of(user, service, tampered)
+    # In the cookie. The last value is the correct one, to show that only the value decides.
+    value = get_cookie(other, service)
+    for tampered in (session, value[:-1], value + "A", value.swapcase(), "", value):
+        set_cookie(user, service, tampered)
         user.page.goto(service.url + "/verdict")
-        user.sees("Signed in" if tampered == word else "Sign in")
+        user.expect_heading("Signed in" if tampered == value else "Sign in")
 
-    # By the webhook of a check that was opened elsewhere, with the same secret.
+    # By the webhook of a session that another service started, with the same secret.
     foreign = start_session(sandbox).id
     sandbox.user(foreign, "accept")
-    asked = look_ups(sandbox)
+    before = count_lookups(sandbox)
     body = event(foreign, "session_finished", "accepted")
-    assert service.post_webhook(body, signed(body)) == (404, "unknown")
-    assert look_ups(sandbox) == asked
+    assert service.post_webhook(body, sign(body)) == (404, "unknown")
+    assert count_lookups(sandbox) == before
     other.page.goto(service.url)
-    other.sees("Signed in")
+    other.expect_heading("Signed in")
 
 
 @pytest.mark.parametrize(("fault", "in_doubt"), [("reset", True), ("http-422", False)])
-def test_an_error_is_a_page(
+def test_error_page(
     fault: str, in_doubt: bool, user: User, service: Service, sandbox: Sandbox
 ) -> None:
     sandbox.arm(fault)
     user.page.goto(service.url)
-    with user.page.expect_response(service.url + "/sign-in") as answer:
-        user.presses("Sign in")
-    assert answer.value.status == 502
-    user.sees("Something went wrong")
-    doubt = user.page.get_by_text("A check may have been begun")
+    with user.page.expect_response(service.url + "/sign-in") as response:
+        user.click_button("Sign in")
+    assert response.value.status == 502
+    user.expect_heading("Something went wrong")
+    doubt = user.page.get_by_text("A verification may have started")
     expect(doubt).to_have_count(1 if in_doubt else 0)
     user.page.get_by_role("link", name="Try again").click()
-    user.sees("Sign in")
+    user.expect_heading("Sign in")
 
-    signs_in(user, service)
+    start_sign_in(user, service)
     sandbox.arm("http-404")
     user.page.goto(service.url + "/verdict")
-    user.sees("Something went wrong")
+    user.expect_heading("Something went wrong")
     expect(doubt).to_have_count(0)
     user.page.get_by_role("link", name="Try again").click()
-    user.sees("Not signed in yet")
+    user.expect_heading("Not signed in yet")
 
 
-def test_every_page_is_fit_for_everybody(user: User, service: Service, sandbox: Sandbox) -> None:
-    def fit(page: Page) -> None:
+def test_every_page_is_accessible(user: User, service: Service, sandbox: Sandbox) -> None:
+    def check(page: Page) -> None:
         assert accessibility_violations(page) == []
 
     user.page.goto(service.url)
-    user.sees("Sign in")
-    fit(user.page)
+    user.expect_heading("Sign in")
+    check(user.page)
     sandbox.arm("http-422")
-    user.presses("Sign in")
-    user.sees("Something went wrong")
-    fit(user.page)
-    signs_in(user, service)
+    user.click_button("Sign in")
+    user.expect_heading("Something went wrong")
+    check(user.page)
+    start_sign_in(user, service)
     headings: dict[Action, str] = {
         "abandon": "Not signed in yet",
         "cancel": "Not signed in",
@@ -372,8 +372,8 @@ def test_every_page_is_fit_for_everybody(user: User, service: Service, sandbox: 
     for action, heading in headings.items():
         sandbox.user(newest_session(sandbox), action)
         user.page.goto(service.url + "/verdict")
-        user.sees(heading)
-        fit(user.page)
+        user.expect_heading(heading)
+        check(user.page)
         if action == "cancel":
-            user.presses("Try again")
-            user.sees("Confirm your phone number")
+            user.click_button("Try again")
+            user.expect_heading("Confirm your phone number")

@@ -1,4 +1,4 @@
-"""The signature of a webhook, checked with Python's hmac over the bytes that arrived."""
+"""The signature of a webhook, verified with Python's hmac over the received bytes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from listener import Arrived, Listener
 from gateway.conftest import StartSandbox
 from gateway.web import start_session
 
-SECRET = "a secret of the tests' own, with an å"
+SECRET = "a secret with a non-ASCII å"
 
 
 def is_signed_by(secret: str, webhook: Arrived) -> bool:
-    """As ZignSec's documentation has it: HMAC-SHA256 over the time, a dot and the raw body."""
+    """Verifies HMAC-SHA256 over the time, a dot and the raw body, as ZignSec documents it."""
     signature = webhook.headers["x-zignsec-hmac-sha256"]
     parts = dict(part.split("=", 1) for part in signature.split(","))
     assert list(parts) == ["t", "v1"], signature
@@ -26,11 +26,11 @@ def is_signed_by(secret: str, webhook: Arrived) -> bool:
 
 
 @pytest.mark.parametrize("shape", ["nested", "flat"])
-def test_a_webhook_verifies_and_a_changed_byte_does_not(
+def test_signature_is_valid_unless_a_byte_changes(
     shape: str, start_sandbox: StartSandbox, listener: Listener
 ) -> None:
     sandbox = start_sandbox("--webhook-shape", shape, "--webhook-secret", SECRET)
-    # Text that another JSON writer would write in other bytes.
+    # Text that JSON libraries serialise differently.
     relay_state = 'Åsa / "x" \u2028 <&> \\ 😀'
     hook = listener.url + "/hook?for=me"
     session = start_session(sandbox, webhook=hook, relay_state=relay_state)
@@ -51,15 +51,15 @@ def test_a_webhook_verifies_and_a_changed_byte_does_not(
 
         assert is_signed_by(SECRET, webhook)
         assert not is_signed_by("another secret", webhook)
-        for place in range(len(webhook.body)):
+        for index in range(len(webhook.body)):
             changed = bytearray(webhook.body)
-            changed[place] ^= 1
+            changed[index] ^= 1
             forged = Arrived(webhook.method, webhook.path, webhook.headers, bytes(changed))
             assert not is_signed_by(SECRET, forged)
 
 
 @pytest.mark.parametrize("fault", ["webhook-bad-signature", "webhook-unsigned"])
-def test_a_fault_spoils_the_signature(
+def test_fault_invalidates_the_signature(
     fault: str, start_sandbox: StartSandbox, listener: Listener
 ) -> None:
     sandbox = start_sandbox("--webhook-secret", SECRET)

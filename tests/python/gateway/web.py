@@ -1,4 +1,4 @@
-"""What stands around the sandbox in these tests: a session, the user at its pages."""
+"""Helpers of these tests: sessions, the user of the hosted pages, and accessibility checks."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text("utf-
 
 @dataclass(frozen=True)
 class Session:
-    """A session that was started through the API, and the page of its user."""
+    """The ID of a started session and the URL of its hosted page."""
 
     id: str
     page_url: str
 
 
 def start_session(sandbox: Sandbox, **fields: object) -> Session:
-    """Starts a session as a caller does, with ``fields`` in place of the usual ones."""
+    """Starts a session through the API. ``fields`` replace or extend the default ones."""
     body = {
         "locale": "En",
         "metadata": {"phone_number": PHONE_NUMBER},
@@ -44,77 +44,77 @@ def start_session(sandbox: Sandbox, **fields: object) -> Session:
     request = urllib.request.Request(sandbox.url + START, json.dumps(body).encode())
     request.add_header("content-type", "application/json")
     request.add_header("authorization", sandbox.api_key)
-    with direct.open(request, timeout=30) as answer:
-        data = json.load(answer)["data"]
+    with direct.open(request, timeout=30) as response:
+        data = json.load(response)["data"]
     return Session(data["id"], data["redirect_url"])
 
 
 def newest_code(sandbox: Sandbox) -> str:
-    """The code in the newest SMS to the usual number, waited for."""
+    """Waits for an SMS to the default number and returns the code of the newest one."""
     newest = sandbox.call(f"sms?to={quote(PHONE_NUMBER)}&wait=20")[0]
     assert newest["code"] in newest["text"]
     return str(newest["code"])
 
 
-def other_than(code: str) -> str:
-    """A code of five digits that is not this one."""
+def wrong_code(code: str) -> str:
+    """A five-digit code that differs from this one."""
     return f"{(int(code) + 1) % 100_000:05}"
 
 
 def status_of(sandbox: Sandbox, session: Session) -> str:
-    """The status that the sandbox says a session has."""
+    """The status of a session."""
     return str(sandbox.call(f"sessions/{session.id}")["status"])
 
 
 class User:
-    """A person at the hosted pages of a session, who reads English."""
+    """The user of the English hosted pages of a session."""
 
     def __init__(self, page: Page, sandbox: Sandbox) -> None:
         self.page = page
         self._sandbox = sandbox
 
-    def sees(self, heading: str) -> None:
+    def expect_heading(self, heading: str) -> None:
         """Waits for the page with this heading."""
         expect(self.page.get_by_role("heading", level=1)).to_have_text(heading)
 
-    def presses(self, name: str) -> None:
-        """Presses the button with this name."""
+    def click_button(self, name: str) -> None:
+        """Clicks the button with this name."""
         self.button(name).click()
 
     def button(self, name: str) -> Locator:
         """The button with this name."""
         return self.page.get_by_role("button", name=name, exact=True)
 
-    def has_a_code_sent(self) -> str:
-        """Presses the button that sends one, and reads it from the SMS."""
+    def request_code(self) -> str:
+        """Requests a code and returns it from the SMS."""
         self.page.get_by_role("button", name=re.compile("^Send (a new )?code$")).click()
-        self.sees("Enter your code")
+        self.expect_heading("Enter your code")
         return newest_code(self._sandbox)
 
-    def enters(self, code: str) -> None:
-        """Types a code and sends it."""
+    def enter_code(self, code: str) -> None:
+        """Enters a code and submits it."""
         self.page.get_by_label("Code", exact=True).fill(code)
-        self.presses("Verify")
+        self.click_button("Verify")
 
 
-def dialogs_of(page: Page) -> list[str]:
-    """What the page's scripts say in dialogs, from now on."""
-    said: list[str] = []
+def record_dialogs(page: Page) -> list[str]:
+    """Returns a list that receives the messages of the page's dialogs."""
+    messages: list[str] = []
 
-    def note(dialog: Dialog) -> None:
-        said.append(dialog.message)
+    def record(dialog: Dialog) -> None:
+        messages.append(dialog.message)
         dialog.dismiss()
 
-    page.on("dialog", note)
-    return said
+    page.on("dialog", record)
+    return messages
 
 
 def accessibility_violations(page: Page) -> list[str]:
-    """What axe-core has to say against a page, by every rule it has."""
+    """The violations that axe-core finds in a page, with all its rules."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(_AXE)
     found: dict[str, Any] = page.evaluate("axe.run({resultTypes: ['violations']})")
-    assert found["passes"], "axe-core looked at nothing"
+    assert found["passes"], "axe-core checked nothing"
     return [
         f"{violation['id']}: {violation['help']}: {node['html']}"
         for violation in found["violations"]
@@ -122,8 +122,8 @@ def accessibility_violations(page: Page) -> list[str]:
     ]
 
 
-def put_on_show(page: Page, name: str) -> None:
-    """Keeps pictures of a page at both sizes, light and dark, and holds each against axe-core."""
+def check_appearance(page: Page, name: str) -> None:
+    """Takes screenshots at both sizes and themes and checks each with axe-core."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for theme in THEMES:
         page.emulate_media(color_scheme=theme)

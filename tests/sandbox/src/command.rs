@@ -9,8 +9,8 @@ use crate::options::Arguments;
 use crate::sandbox::Sandbox;
 
 /// Simulates ZignSec's phone two-factor gateway locally, for development and tests. It is not the
-/// real gateway: it sends no SMS, verifies nobody and stores nothing on disk. `/_sandbox/health`
-/// returns 200 as soon as it is ready.
+/// real gateway: it sends no SMS, does not verify anyone and stores nothing on disk.
+/// `/_sandbox/health` returns 200 as soon as it is ready.
 #[derive(Parser)]
 #[command(name = "zignsec-sandbox", version, after_help = AFTER_HELP)]
 pub struct Command {

@@ -92,7 +92,7 @@ pub(crate) struct Options {
     pub(crate) seed: Option<u64>,
 }
 
-/// The status of a session whose user entered the right code.
+/// The status of a session whose user entered the correct code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 #[non_exhaustive]
 pub enum SuccessStatus {

@@ -1,7 +1,7 @@
 //! One session: the state machine that the gateway's documentation describes.
 //!
 //! ```text
-//!             send            right code
+//!             send           correct code
 //!   Ready ------------> CodeSent ------------> Accepted        redirect to redirect_success
 //!                 ^       | | malformed: show the form again
 //!                 | send  | | expired: send a new one

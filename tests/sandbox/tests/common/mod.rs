@@ -29,7 +29,7 @@ pub fn example() -> Value {
     })
 }
 
-/// An HTTP client that follows no redirect and takes every status for an response.
+/// An HTTP client that follows no redirects and returns error statuses as responses.
 pub fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
