@@ -97,10 +97,10 @@ def test_reload_shows_activity_without_javascript(open_page: OpenPage, sandbox: 
 @pytest.mark.parametrize(
     ("button", "status", "step"),
     [
-        ("accept", "accepted", "ended"),
-        ("wrong code", "pending", "wrong-code"),
-        ("fail", "failed", "ended"),
-        ("cancel", "cancelled", "ended"),
+        ("Accept", "accepted", "ended"),
+        ("Wrong code", "pending", "wrong-code"),
+        ("Fail", "failed", "ended"),
+        ("Cancel", "cancelled", "ended"),
     ],
 )
 def test_user_action_buttons(
@@ -135,7 +135,7 @@ def test_resend_button(dashboard: Page, sandbox: Sandbox, listener: Listener) ->
 def test_arm_and_disarm_buttons(dashboard: Page, sandbox: Sandbox) -> None:
     dashboard.get_by_label("Fault", exact=True).fill("http-503")
     dashboard.get_by_label("Times").fill("2")
-    dashboard.get_by_role("button", name="arm", exact=True).click()
+    dashboard.get_by_role("button", name="Arm", exact=True).click()
     expect(dashboard.locator("#armed-list")).to_contain_text("http-503 \N{MULTIPLICATION SIGN} 2")
     assert sandbox.call("faults")["armed"] == [{"fault": "http-503", "times": 2}]
     for left in (1, 0):
@@ -147,14 +147,14 @@ def test_arm_and_disarm_buttons(dashboard: Page, sandbox: Sandbox) -> None:
 
     sandbox.arm("reset")
     dashboard.reload()
-    dashboard.get_by_role("button", name="disarm all").click()
+    dashboard.get_by_role("button", name="Disarm all").click()
     expect(dashboard.locator("#armed-list")).to_contain_text("No faults armed")
     assert sandbox.call("faults")["armed"] == []
 
 
 def test_unknown_fault_shows_an_error(dashboard: Page, sandbox: Sandbox) -> None:
     dashboard.get_by_label("Fault", exact=True).fill("no-such-fault")
-    dashboard.get_by_role("button", name="arm", exact=True).click()
+    dashboard.get_by_role("button", name="Arm", exact=True).click()
     expect(dashboard.get_by_role("alert")).to_contain_text("fault must be one of the names")
     assert sandbox.call("faults")["armed"] == []
 
@@ -264,6 +264,6 @@ def test_dashboard_is_accessible(open_page: OpenPage, sandbox: Sandbox, listener
     page.locator("#request-list summary").first.click()
     check_appearance(page, "dashboard-busy")
     page.get_by_label("Fault", exact=True).fill("no-such-fault")
-    page.get_by_role("button", name="arm", exact=True).click()
+    page.get_by_role("button", name="Arm", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible()
     check_appearance(page, "dashboard-problem")
