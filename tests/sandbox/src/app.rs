@@ -25,9 +25,8 @@ use crate::webhooks::{CREATED, Event, FINISHED, WebhookAttempt, WebhookLog};
 
 /// One sandbox.
 ///
-/// Everything that changes is behind the one lock `state`, which only the methods in this file
-/// take. A method that holds it calls no other method that takes it, so there is no lock order to
-/// get wrong.
+/// Everything that changes is behind the one lock `state`, so there is no lock order. Only methods
+/// in this file take it, and no code of other files runs while it is held: callers get copies.
 pub(crate) struct App {
     pub(crate) options: Options,
     pub(crate) base_url: String,
@@ -139,20 +138,29 @@ impl App {
         (id, url)
     }
 
-    /// Calls `work` with one session and the current time. The state is locked meanwhile, so
-    /// `work` must not use `App`.
-    pub(crate) fn session<T>(
-        &self,
-        id: &str,
-        work: impl FnOnce(&mut Session, Timestamp) -> T,
-    ) -> Result<T, Problem> {
-        self.session_and_random(id, |session, now, _| work(session, now))
+    /// A copy of one session, as it is now.
+    pub(crate) fn session(&self, id: &str) -> Result<Session, Problem> {
+        self.update_session(id, |session, _, _| session.clone())
     }
 
-    fn session_and_random<T>(
+    /// Counts a GET for a session and returns a copy of the session.
+    pub(crate) fn look_up(&self, id: &str) -> Result<Session, Problem> {
+        self.update_session(id, |session, _, _| {
+            session.lookups += 1;
+            let behaviour = behaviour_of(session.phone_number());
+            if let (Behaviour::ExpiresAtSecondLookup, 2..) = (behaviour, session.lookups) {
+                session.expire();
+            }
+            session.clone()
+        })
+    }
+
+    /// Calls `update` with one session and the current time. `update` must not use `self`, because
+    /// the state is locked.
+    fn update_session<T>(
         &self,
         id: &str,
-        work: impl FnOnce(&mut Session, Timestamp, &mut Random) -> T,
+        update: impl FnOnce(&mut Session, Timestamp, &mut Random) -> T,
     ) -> Result<T, Problem> {
         let mut state = self.state.lock();
         let AppState { sessions, armed, random, .. } = &mut *state;
@@ -160,7 +168,7 @@ impl App {
         let (now, before, had_ended) =
             (self.clock.now(), session.state.clone(), session.has_ended());
         session.expire_if_due(now);
-        let result = work(session, now, random);
+        let result = update(session, now, random);
         if !had_ended && session.has_ended() {
             self.emit_webhook(session, FINISHED, armed, random);
         }
@@ -173,7 +181,7 @@ impl App {
     }
 
     pub(crate) fn session_view(&self, id: &str) -> Result<SessionView, Problem> {
-        self.session(id, |session, _| session.view(&self.base_url))
+        Ok(self.session(id)?.view(&self.base_url))
     }
 
     /// Every session, newest first.
@@ -220,7 +228,7 @@ impl App {
     /// Sends the user of a session a new code. Returns false if the session has ended.
     pub(crate) fn send_code(&self, id: &str) -> Result<bool, Problem> {
         let mut magic_fault = None;
-        let sms = self.session_and_random(id, |session, now, random| {
+        let sms = self.update_session(id, |session, now, random| {
             let behaviour = behaviour_of(session.phone_number());
             let code = if let Behaviour::KnownCode = behaviour {
                 KNOWN_CODE.to_owned()
@@ -259,12 +267,12 @@ impl App {
     }
 
     pub(crate) fn enter_code(&self, id: &str, code: &str) -> Result<CodeResult, Problem> {
-        self.session(id, |session, now| session.enter_code(code, now))
+        self.update_session(id, |session, now, _| session.enter_code(code, now))
     }
 
     /// Returns false if the session had ended already.
     pub(crate) fn cancel(&self, id: &str) -> Result<bool, Problem> {
-        self.session(id, |session, _| session.cancel())
+        self.update_session(id, |session, _, _| session.cancel())
     }
 
     /// Moves the clock forward.

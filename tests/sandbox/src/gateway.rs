@@ -19,7 +19,6 @@ use crate::faults::Fault;
 use crate::magic::{Behaviour, behaviour_of};
 use crate::problem::Problem;
 use crate::request::StartRequest;
-use crate::session::Session;
 
 pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
     vec![
@@ -73,31 +72,21 @@ async fn get_session(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let found =
-        check_key(&app, &headers).and_then(|()| app.session(&id, |session, _| look_up(session)));
-    match found {
-        Ok((fault, data)) => (fault, Json(Envelope { data })).into_response(),
-        Err(problem) => problem.response(app.options.error_shape),
-    }
-}
-
-fn look_up(session: &mut Session) -> (InjectedFault, FetchedSession) {
-    session.lookups += 1;
-    let behaviour = behaviour_of(session.phone_number());
-    if let (Behaviour::ExpiresAtSecondLookup, 2..) = (behaviour, session.lookups) {
-        session.expire();
-    }
-    let fault = match behaviour {
+    let session = match check_key(&app, &headers).and_then(|()| app.look_up(&id)) {
+        Ok(session) => session,
+        Err(problem) => return problem.response(app.options.error_shape),
+    };
+    let fault = match behaviour_of(session.phone_number()) {
         Behaviour::EveryRequest(fault) => Some(fault.clone()),
         _ => None,
     };
     let data = FetchedSession {
-        request_data: session.request.clone(),
-        id: session.id.clone(),
         phone_number: session.phone_number().to_owned(),
         status: session.status(),
+        id: session.id,
+        request_data: session.request,
     };
-    (InjectedFault(fault), data)
+    (InjectedFault(fault), Json(Envelope { data })).into_response()
 }
 
 /// The longest time that the response to the POST waits for the receiver of the first webhook.

@@ -93,10 +93,10 @@ async fn enter(
     let code = form.map(|Form(form)| form.code).unwrap_or_default();
     match app.enter_code(&id, &code) {
         Ok(CodeResult::Correct) => {
-            redirect_to_caller(&app, &id, |session| session.request.redirect_success.clone())
+            redirect_to_caller(&app, &id, |session| &session.request.redirect_success)
         }
         Ok(CodeResult::OutOfAttempts) => {
-            redirect_to_caller(&app, &id, |session| session.request.redirect_failure.clone())
+            redirect_to_caller(&app, &id, |session| &session.request.redirect_failure)
         }
         Ok(CodeResult::Wrong | CodeResult::NoCode | CodeResult::Ended) => redirect_to_page(&id),
         Ok(result @ (CodeResult::Malformed | CodeResult::Expired)) => {
@@ -109,7 +109,7 @@ async fn enter(
 async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
     match (app.cancel(&id), app.options.cancel) {
         (Ok(true), CancelDestination::Redirect) => {
-            redirect_to_caller(&app, &id, |session| session.request.redirect_failure.clone())
+            redirect_to_caller(&app, &id, |session| &session.request.redirect_failure)
         }
         (Ok(_), _) => redirect_to_page(&id),
         (Err(problem), _) => not_found(&problem),
@@ -125,9 +125,9 @@ fn redirect_to_page(id: &str) -> Response {
     see_other(&path(id))
 }
 
-fn redirect_to_caller(app: &App, id: &str, url: impl FnOnce(&Session) -> String) -> Response {
-    match app.session(id, |session, _| url(session)) {
-        Ok(url) => see_other(&url),
+fn redirect_to_caller(app: &App, id: &str, url: fn(&Session) -> &str) -> Response {
+    match app.session(id) {
+        Ok(session) => see_other(url(&session)),
         Err(problem) => not_found(&problem),
     }
 }
@@ -166,7 +166,7 @@ enum Screen<'a> {
 }
 
 fn page(app: &App, id: &str, status: StatusCode, result: Option<CodeResult>) -> Response {
-    let rendered = app.session(id, |session, _| Page::new(session, result).render());
+    let rendered = app.session(id).map(|session| Page::new(&session, result).render());
     match rendered {
         Ok(Ok(html)) => html_response(status, html),
         Ok(Err(error)) => {

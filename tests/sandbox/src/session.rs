@@ -30,6 +30,7 @@ pub(crate) const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
 pub(crate) const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 /// A session and its state.
+#[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) id: String,
     pub(crate) request: StartRequest,

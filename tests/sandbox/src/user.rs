@@ -57,7 +57,7 @@ impl Action {
 const MAX_CODES: usize = 3;
 
 pub(crate) async fn act(app: &Arc<App>, id: &str, action: Action) -> Result<Outcome, Problem> {
-    if app.session(id, |session, _| session.has_ended())? {
+    if app.session(id)?.has_ended() {
         return Err(Problem::conflict("the session has already ended"));
     }
     let user = User { app, id };
@@ -74,7 +74,7 @@ pub(crate) async fn act(app: &Arc<App>, id: &str, action: Action) -> Result<Outc
             None
         }
     };
-    let status = app.session(id, |session, _| session.status())?.to_owned();
+    let status = app.session(id)?.status().to_owned();
     Ok(Outcome { status, location })
 }
 
@@ -91,7 +91,7 @@ impl User<'_> {
                 Problem::conflict("no SMS was delivered, so there is no code to enter")
             })?;
             let location = self.enter(&code).await?;
-            if self.app.session(self.id, |session, _| session.has_ended())? {
+            if self.app.session(self.id)?.has_ended() {
                 return Ok(location);
             }
         }
@@ -99,7 +99,7 @@ impl User<'_> {
     }
 
     async fn fail(&self) -> Result<Option<String>, Problem> {
-        let attempts = self.app.session(self.id, |session, _| session.attempts_left())?;
+        let attempts = self.app.session(self.id)?.attempts_left();
         let attempts = attempts.ok_or_else(|| {
             Problem::conflict("with --max-attempts 0, wrong codes do not fail a session")
         })?;
