@@ -6,6 +6,16 @@ const refreshLink = document.getElementById("refresh");
 let busy = false;
 let stale = false;
 
+// Returns null if the request fails: the user has left the page, or the sandbox has stopped.
+async function fetchPage() {
+  try {
+    const response = await fetch("/");
+    return await response.text();
+  } catch {
+    return null;
+  }
+}
+
 async function refresh() {
   if (busy) {
     stale = true;
@@ -13,8 +23,9 @@ async function refresh() {
   }
   busy = true;
   try {
-    const response = await fetch("/");
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    const html = await fetchPage();
+    if (html === null) return;
+    const fresh = new DOMParser().parseFromString(html, "text/html");
     for (const old of document.querySelectorAll("[data-live]")) {
       const list = fresh.getElementById(old.id);
       // A list that contains the focus stays: the user may be about to use it.
