@@ -353,6 +353,8 @@ fn parse_trailers(input: &[u8]) -> Result<Status<(usize, ())>, &'static str> {
 mod tests {
     use super::*;
     use crate::transport::mock_stream;
+    use crate::transport::tls::TlsConfig;
+    use crate::url::BaseUrl;
 
     const OK: &str = "HTTP/1.1 200 OK\r\n";
 
@@ -365,6 +367,36 @@ mod tests {
 
     fn read_after_ok(rest: &str) -> Result<(String, bool), TransportError> {
         read(&[OK, rest])
+    }
+
+    #[test]
+    fn a_request_is_encoded_byte_for_byte() {
+        let config = Config {
+            base_url: BaseUrl::parse("http://127.0.0.1:8466/base/").unwrap(),
+            user_agent: "agent/1".to_owned(),
+            proxy: None,
+            tls: TlsConfig { roots: Box::new(|| unreachable!()), client_cert: None },
+        };
+        let get = Request {
+            method: "GET",
+            path: "path/id",
+            key_header: "authorization",
+            key: "key",
+            csrf_token: None,
+            body: None,
+        };
+        let post = Request { method: "POST", csrf_token: Some("a b"), body: Some("{}"), ..get };
+        assert_eq!(
+            *encode(&config, &get),
+            "GET /base/path/id HTTP/1.1\r\nhost: 127.0.0.1:8466\r\naccept: application/json\r\n\
+             user-agent: agent/1\r\nauthorization: key\r\n\r\n"
+        );
+        assert_eq!(
+            *encode(&config, &post),
+            "POST /base/path/id HTTP/1.1\r\nhost: 127.0.0.1:8466\r\naccept: application/json\r\n\
+             user-agent: agent/1\r\nauthorization: key\r\nx-csrf-token: a b\r\n\
+             content-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 /// An HTTP request, without what the [`Config`](super::Config) adds.
+#[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub(crate) method: &'static str,
     /// The path after the base URL, without a leading slash.
