@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Builds and installs the C library: install.sh DESTDIR PREFIX LIBDIR. Nothing that is installed
+# contains an absolute path, so the installed tree can be moved.
+destdir=$1 prefix=$2 libdir=$3
+. "$(dirname "$0")/../../tests/common.sh"
+
+packaging=ffi-c/packaging
+"$packaging/build.sh" shared
+"$packaging/build.sh" static
+
+into=$destdir$libdir
+include=$destdir$prefix/include
+install -d "$include" "$into/pkgconfig" "$into/cmake/zignsec"
+install -m 644 include/zignsec.h include/zignsec.hpp "$include"
+install -m 755 "$target/release/libzignsec.so" "$into/libzignsec.so.$version"
+ln -sf "libzignsec.so.$version" "$into/libzignsec.so.$soversion"
+ln -sf "libzignsec.so.$soversion" "$into/libzignsec.so"
+install -m 644 "$target/release-static/libzignsec.a" "$into/libzignsec.a"
+
+# configure FILE FOLDER: fills in a template.
+configure() {
+    sed -e "s|@VERSION@|$version|" -e "s|@SOVERSION@|$soversion|" \
+        -e "s|@LIB_TO_PREFIX@|$(realpath -m "--relative-to=$libdir" "$prefix")|" \
+        -e "s|@NATIVE_STATIC_LIBS@|$(cat "$target/release-static/native-static-libs")|" \
+        "$packaging/$1.in" >"$2/$1"
+}
+configure zignsec.pc "$into/pkgconfig"
+configure zignsec-config.cmake "$into/cmake/zignsec"
+configure zignsec-config-version.cmake "$into/cmake/zignsec"
+echo "installed libzignsec $version into $into and $include"
