@@ -11,15 +11,6 @@ FUZZ_SECONDS := 60
 PREFIX := /usr/local
 LIBDIR = $(PREFIX)/lib
 DIST :=
-# Make's own defaults, which differ from those of the scripts, must not hide the caller's choice.
-ifeq ($(origin CC),default)
-CC := cc
-endif
-ifeq ($(origin CXX),default)
-CXX := c++
-endif
-export CC CXX
-
 .PHONY: help
 help:
 	@echo 'make demo            runs all steps of a phone check against the sandbox, with a scripted user'

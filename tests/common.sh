@@ -21,6 +21,7 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 # The version in the name of the shared library: while the major version is 0, each minor version may
 # change the ABI. ffi-c/build.rs uses the same rule.
 soversion=${version%.*}
+# Not exported: if CC appears or changes, cargo builds the C code of its packages again.
 : "${CC:=cc}" "${CXX:=c++}"
 
 export ZIGNSEC_TEST_SANDBOX=$target/debug/zignsec-sandbox
@@ -30,8 +31,7 @@ export ZIGNSEC_TEST_PANIC_EXTENSION=$target/panic/debug/lib_zignsec.so
 # The caller's own settings must not reach a test.
 unset ZIGNSEC_API_KEY ZIGNSEC_SECONDARY_API_KEY ZIGNSEC_BASE_URL ZIGNSEC_ENVIRONMENT
 
-# Paths below the target directory and the remap option are arguments of cargo in all release builds:
-# what is shipped does not contain the path of the builder's Cargo home.
+# For all release builds: what is shipped does not contain the path of the builder's Cargo home.
 # shellcheck disable=SC2034
 release_flags=(--config
     "build.rustflags=[\"--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo\"]")

@@ -11,4 +11,4 @@ test=(cargo test --workspace --exclude zignsec-py --lib --)
 for filter in "${filters[@]}"; do
     grep -q "^$filter.*: test$" "$target/fuzzed" || { echo "no test is named $filter" >&2; exit 1; }
 done
-BOLERO_RANDOM_TEST_TIME_MS=${seconds}000 "${test[@]}" "${filters[@]}"
+BOLERO_RANDOM_TEST_TIME_MS=${seconds}000 "${test[@]}" --quiet "${filters[@]}"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes Debian packages of a release archive: build ARCHIVE FOLDER
+# Builds the Debian packages of a release archive: build.sh ARCHIVE FOLDER
 set -eu
 umask 022
 here=$(cd "$(dirname "$0")" && pwd)
@@ -19,18 +19,19 @@ multiarch=$(dpkg-architecture -qDEB_HOST_MULTIARCH)
 architecture=$(dpkg --print-architecture)
 libdir=usr/lib/$multiarch
 
-# What libzignsec-dev and the library's own package hold.
+# The files of the two packages.
 mkdir -p "$library/$libdir" "libzignsec-dev/$libdir" libzignsec-dev/usr
 mv archive/lib/libzignsec.so.* "$library/$libdir"
 chmod 644 "$library/$libdir/libzignsec.so.$version"
 mv archive/lib/* "libzignsec-dev/$libdir"
 mv archive/include libzignsec-dev/usr
-# The libraries lie one folder deeper than in the archive.
+# The libraries are one folder deeper than in the archive.
+# shellcheck disable=SC2016 # ${prefix} is a variable of pkg-config
 sed -i 's|^prefix=.*|prefix=/usr|; s|^libdir=.*|libdir=${prefix}/lib/'"$multiarch"'|' \
     "libzignsec-dev/$libdir/pkgconfig/zignsec.pc"
 sed -i 's|/../include"|/../../include"|' "libzignsec-dev/$libdir/cmake/zignsec/zignsec-config.cmake"
 
-# What dpkg's own tools read.
+# The files that dpkg's tools read.
 sed "s/@SOVERSION@/$soversion/" "$here/control" >debian/control
 sed -e "s/@VERSION@/$version/" -e "s/@DATE@/$(date -Rud "@$SOURCE_DATE_EPOCH")/" \
     "$here/changelog.in" >debian/changelog
@@ -45,7 +46,7 @@ for package in "$library" libzignsec-dev; do
     gzip -9nc debian/changelog >"$doc/changelog.Debian.gz"
 done
 
-# What the library offers and what it needs.
+# The symbols that the library exports, and the packages that it needs.
 dpkg-gensymbols -c4 -q -p"$library" -v"$version" -P"$library" -O"$library/DEBIAN/symbols"
 echo "libzignsec $soversion $library (>= $version)" >"$library/DEBIAN/shlibs"
 echo 'activate-noawait ldconfig' >"$library/DEBIAN/triggers"
