@@ -10,7 +10,8 @@
 #include <string>
 
 static bool show_progress(const zignsec::Session &session, std::chrono::milliseconds elapsed) {
-    std::cout << "  " << session.status_text() << " after " << elapsed.count() << " ms" << std::endl;
+    std::cout << "  " << session.status_text() << " after " << elapsed.count() << " ms"
+              << std::endl;
     return true; // go on waiting
 }
 

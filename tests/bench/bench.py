@@ -1,9 +1,10 @@
 """`make bench`: what calls cost with this library and with others, as ratios with their spread.
 
-In each round everything is measured, in a new order. What is compared is measured one right after
-the other, since a machine's mood changes within seconds, and more than once, of which the best
-counts: moods only ever slow things down. A ratio is one of two measurements of the same round; what
-is told is the median of the rounds, with the lowest and the highest.
+Each round measures everything, in a new random order. Measurements that are compared with each other
+run directly one after the other, because the speed of a machine changes within seconds. Each is
+repeated and the best result counts, because disturbances only make a measurement slower. A ratio is
+computed from two measurements of the same round. The report shows the median of all rounds, with the
+lowest and the highest.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from programs import (
     LIBCURL,
     NATIVE,
     PYTHON,
-    ROOT,
+    TARGET,
     Server,
     run,
     serving,
@@ -43,19 +44,19 @@ from programs import (
 CASES = [f"{scheme} {method}" for scheme in ("http", "https") for method in ("get", "post")]
 THREADS = (1, 2, 8, 64)
 IDLE = (0, 100, 1000)
-SHARED = ("floor", CORE, "ureq", "reqwest")
+THREADED = ("floor", CORE, "ureq", "reqwest")
 IMPORTS = ("zignsec", "pycurl", "http.client", "urllib3", "aiohttp", "httpx", "requests")
 ZIGNSEC = "Python: zignsec"
 
-# By the name of what was measured: one value for each round, in their order.
+# One value for each round, in order; the key is the name of the measurement.
 Values = dict[tuple[str, ...], list[float]]
-Seen = dict[tuple[str, ...], float]
-Measure = Callable[[], Seen]
+Results = dict[tuple[str, ...], float]
+Measure = Callable[[], Results]
 
 
 @dataclass
 class Effort:
-    """How much is measured."""
+    """The number and the length of the measurements."""
 
     rounds: int
     calls: int
@@ -88,7 +89,7 @@ class Spread:
 
 @dataclass
 class Row:
-    """A figure beside its target; without one it is there to be known."""
+    """A figure and its target; a figure without a target is information only."""
 
     what: str
     figure: Spread
@@ -113,8 +114,8 @@ class Row:
 
 
 class Cores:
-    """Where what is measured runs. Client and server take turns, and share a core: on two, most of
-    the time of a call is what one core takes to wake the other."""
+    """The CPU cores of a measurement. Client and server take turns and share one core: on two cores,
+    most of the time of a call would be the time that one core needs to wake the other."""
 
     def __init__(self) -> None:
         self.all = sorted(os.sched_getaffinity(0))
@@ -126,21 +127,21 @@ class Cores:
 
 
 def wall_ms(command: list[str]) -> float:
-    """How long a process takes, from its start to its end."""
+    """The duration of a process, from its start to its end."""
     silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-    begun = time.perf_counter()
+    started = time.perf_counter()
     child = os.posix_spawnp(command[0], command, ENVIRONMENT, file_actions=silent)
     _, status = os.waitpid(child, 0)
-    took = time.perf_counter() - begun
+    elapsed = time.perf_counter() - started
     if status != 0:
         raise RuntimeError(" ".join(command))
-    return took * 1000
+    return elapsed * 1000
 
 
 class Bench:
     def __init__(self, server: Server, open_server: Server, effort: Effort, cores: Cores) -> None:
         self.server = server
-        # On all cores: several threads ask more of it than one core can do.
+        # On all cores, because several threads send more requests than one core can answer.
         self.open_server = open_server
         self.effort = effort
         self.alone = cores.pinned(cores.one)
@@ -155,25 +156,25 @@ class Bench:
             print(f"round {number + 1} of {self.effort.rounds}", file=sys.stderr)
 
     def compare(self, measurements: list[Measure]) -> None:
-        """Makes measurements in any order, and keeps the best of what is of one name."""
+        """Runs measurements in random order, and keeps the best value of each name."""
         random.shuffle(measurements)
-        seen: Values = defaultdict(list)
+        results: Values = defaultdict(list)
         for measure in measurements:
             for name, value in measure().items():
-                seen[name].append(value)
-        for name, values in seen.items():
+                results[name].append(value)
+        for name, values in results.items():
             best = max if name[0] == "threads" else min
             self.values[name].append(best(values))
 
     def comparisons(self) -> list[list[Measure]]:
-        def each(measure: Callable[..., Seen], *cases: tuple[object, ...]) -> list[Measure]:
+        def each(measure: Callable[..., Results], *cases: tuple[object, ...]) -> list[Measure]:
             return [partial(measure, *case) for case in cases]
 
         programs = [*NATIVE, *IN_PYTHON]
         return [
             *[each(self.calls, *((program, case) for program in NATIVE)) for case in CASES],
             *[each(self.calls, *((program, case) for program in IN_PYTHON)) for case in CASES],
-            *[each(self.threads, *((program, count) for program in SHARED)) for count in THREADS],
+            *[each(self.threads, *((program, count) for program in THREADED)) for count in THREADS],
             each(self.cold, *((program,) for program in programs)),
             each(self.bare, *self.bare_processes()),
             each(self.idle, *((count,) for count in IDLE)),
@@ -181,18 +182,18 @@ class Bench:
             each(self.wait, ()),
         ]
 
-    def calls(self, program: str, case: str) -> Seen:
+    def calls(self, program: str, case: str) -> Results:
         scheme, method = case.split()
         is_python = program in IN_PYTHON
         count = self.effort.calls_in_python if is_python else self.effort.calls
         command = self.server.command(program, scheme, "calls", method, count // 10, count)
-        seen = run([*self.alone, *command])
+        results = run([*self.alone, *command])
         return {
-            ("wall", program, case): seen["wall_ns"] / 1000,
-            ("cpu", program, case): seen["cpu_ns"] / 1000,
+            ("wall", program, case): results["wall_ns"] / 1000,
+            ("cpu", program, case): results["cpu_ns"] / 1000,
         }
 
-    def cold(self, program: str) -> Seen:
+    def cold(self, program: str) -> Results:
         command = self.server.command(program, "https", "calls", "get", 1, 0)
         return {
             ("peak", program): run(command)["peak_kib"] / 1024,
@@ -206,28 +207,28 @@ class Bench:
             *((name, [str(PYTHON), "-I", "-c", f"import {name}"]) for name in IMPORTS),
         ]
 
-    def bare(self, name: str, command: list[str]) -> Seen:
+    def bare(self, name: str, command: list[str]) -> Results:
         return {("bare", name): wall_ms([*self.alone, *command])}
 
-    def threads(self, program: str, count: int) -> Seen:
+    def threads(self, program: str, count: int) -> Results:
         milliseconds = round(self.effort.seconds * 1000)
-        seen = run(self.open_server.command(program, "http", "threads", count, milliseconds))
-        return {("threads", program, str(count)): seen["calls_per_s"]}
+        results = run(self.open_server.command(program, "http", "threads", count, milliseconds))
+        return {("threads", program, str(count)): results["calls_per_s"]}
 
-    def idle(self, count: int) -> Seen:
+    def idle(self, count: int) -> Results:
         command = self.server.command(CORE, "http", "idle", count, self.effort.calls)
         return {("idle", str(count)): run([*self.alone, *command])["wall_ns"] / 1000}
 
-    def memory(self, program: str) -> Seen:
-        seen = run(self.open_server.command(program, "https", "memory", 5, 50))
-        return {("memory", program): seen["kib_per_connection"]}
+    def memory(self, program: str) -> Results:
+        results = run(self.open_server.command(program, "https", "memory", 5, 50))
+        return {("memory", program): results["kib_per_connection"]}
 
-    def wait(self) -> Seen:
+    def wait(self) -> Results:
         before = self.open_server.connections()
-        seen = run(self.open_server.command(CORE, "https", "wait", 1000, 64))
+        results = run(self.open_server.command(CORE, "https", "wait", 1000, 64))
         return {
-            ("wait", "s"): seen["wall_s"],
-            ("wait", "polls"): seen["polls"],
+            ("wait", "s"): results["wall_s"],
+            ("wait", "polls"): results["polls"],
             ("wait", "connections"): self.open_server.connections() - before,
         }
 
@@ -260,10 +261,10 @@ class Bench:
 
 def sizes() -> list[Row]:
     stripped = BUILT / "stripped"
-    library = ROOT / "target/release/libzignsec.so"
+    library = TARGET / "release/libzignsec.so"
     subprocess.run(["strip", "--strip-unneeded", "-o", stripped, library], check=True)
     wheel = max(
-        (ROOT / "target/wheels").glob("zignsec-*.whl"), key=lambda file: file.stat().st_mtime
+        (TARGET / "wheels").glob("zignsec-*.whl"), key=lambda file: file.stat().st_mtime
     )
 
     def megabytes(file: Path) -> Spread:
@@ -275,10 +276,10 @@ def sizes() -> list[Row]:
     ]
 
 
-def against(
+def compared(
     bench: Bench, title: str, of: str, to: str, limits: dict[str, float | None]
 ) -> list[Row]:
-    """One client beside another, for each case: limits by what is measured."""
+    """The ratio of one client to another, for each case, with the limit of each measurement."""
     return [
         Row(
             f"{title}, {case}, {what}",
@@ -292,20 +293,20 @@ def against(
 
 
 def targets(bench: Bench, system_calls: dict[str, dict[str, float]]) -> list[Row]:
-    rows = against(
+    rows = compared(
         bench, "core to the floor", CORE, "floor", {"wall": 1.3, "cpu": 1.45, "instructions": 3.5}
     )
     for name in ("send", "receive", "peek"):
         count = Spread.of([round(system_calls[CORE].get(name, 0), 1)])
         rows.append(Row(f"core, {name} a call", count, "", at_most=1))
-    rows += against(
+    rows += compared(
         bench,
         "C ABI to libcurl + cJSON",
         C_ABI,
         LIBCURL,
         {"wall": 0.7, "cpu": 0.6, "instructions": 0.45},
     )
-    rows += against(bench, "C ABI to core", C_ABI, CORE, {"instructions": 1.02, "cpu": None})
+    rows += compared(bench, "C ABI to core", C_ABI, CORE, {"instructions": 1.02, "cpu": None})
     for other, least in (("pycurl", 2.2), ("httpx", 25), ("requests", 40)):
         for case in CASES:
             figure = bench.ratio(("cpu", f"Python: {other}", case), ("cpu", ZIGNSEC, case))
@@ -328,7 +329,7 @@ def targets(bench: Bench, system_calls: dict[str, dict[str, float]]) -> list[Row
 
 
 def clients(bench: Bench) -> list[Row]:
-    """Everybody, to the floor."""
+    """All clients, as ratios to the floor."""
     rows = [
         Row(f"{program}, {case}, {what}", bench.ratio((what, program, case), (what, "floor", case)))
         for what in ("wall", "cpu")
@@ -353,7 +354,7 @@ def clients(bench: Bench) -> list[Row]:
     for name, _ in bench.bare_processes():
         what = f"import {name}" if name in IMPORTS else f"bare {name}"
         rows.append(Row(what, bench.spread("bare", name), "ms"))
-    for program in SHARED:
+    for program in THREADED:
         for count in THREADS:
             calls_per_s = bench.spread("threads", program, str(count))
             rows.append(Row(f"{program}, {count} threads", calls_per_s, "calls/s", digits=0))
@@ -384,9 +385,8 @@ def as_table(rows: list[Row]) -> str:
 def as_report(cores: Cores, effort: Effort, parts: dict[str, str]) -> str:
     head = (
         f"{platform.system()} {platform.release()}, {platform.machine()}, {len(cores.all)} cores; "
-        f"{counts.compiler()}. Client and server share core {cores.one[0]}, but where several "
-        f"threads call at once: those use all cores. {effort.rounds} shuffled rounds: median "
-        "(lowest to highest)."
+        f"{counts.compiler()}. Client and server share core {cores.one[0]}; measurements with several "
+        f"threads use all cores. {effort.rounds} shuffled rounds: median (lowest to highest)."
     )
     return "\n\n".join([head, *(f"## {title}\n\n{text}" for title, text in parts.items())]) + "\n"
 
@@ -404,18 +404,18 @@ def main() -> None:
         bench.rounds()
         bench.instructions()
         system_calls = bench.system_calls()
-    traced = "\n".join(
+    traces = "\n".join(
         f"- {program}: " + ", ".join(f"{count:g} {name}" for name, count in calls.items())
         for program, calls in system_calls.items()
     )
-    aims, everybody = targets(bench, system_calls), clients(bench)
+    target_rows, all_rows = targets(bench, system_calls), clients(bench)
     report = as_report(
         cores,
         effort,
         {
-            "Targets": as_table(aims),
-            "Everything measured": as_table(everybody),
-            "System calls of an HTTPS POST": traced,
+            "Targets": as_table(target_rows),
+            "Everything measured": as_table(all_rows),
+            "System calls of an HTTPS POST": traces,
         },
     )
     (BUILT / "table.md").write_text(report)
@@ -423,7 +423,7 @@ def main() -> None:
     (BUILT / "values.json").write_text(json.dumps(values, indent=1) + "\n")
     plot.draw(bench.values, CASES, BUILT / "plot.svg")
     print(report)
-    print(f"Also in {BUILT.relative_to(ROOT)}: table.md, plot.svg, values.json")
+    print(f"Also written to {BUILT}: table.md, plot.svg, values.json")
 
 
 if __name__ == "__main__":

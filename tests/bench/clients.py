@@ -1,7 +1,7 @@
-"""Python's clients, measured: clients.py CLIENT URL CA_FILE calls get|post WARM_UP COUNT
+"""Measures an HTTP client for Python: clients.py CLIENT URL CA_FILE calls get|post WARM_UP COUNT
 
-What a measurement is, and what it prints, is as in src/measure.rs. Each client is imported only
-where it is the one that is measured.
+The measurement and its output are the same as in src/measure.rs. A client is imported only if it is
+the one to measure.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ POST_HEADERS = {**GET_HEADERS, "content-type": "application/json"}
 
 
 class Client(Protocol):
-    """It raises where an answer is not the expected one."""
+    """Raises an exception if a response is not the expected one."""
 
     def __init__(self, url: str, ca_file: str) -> None: ...
     def get(self) -> Any: ...
@@ -58,10 +58,10 @@ def check_looked_up(id: str, status: str, phone_number: str | None) -> None:
 
 
 class OverHttp:
-    """What a program does itself that brings an HTTP client: write JSON, read JSON, check."""
+    """The work of a program that uses a plain HTTP client: write JSON, read JSON, check."""
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Any:
-        """Tells the status and the body."""
+        """Returns the status and the body."""
         raise NotImplementedError
 
     def __init__(self) -> None:
@@ -132,8 +132,8 @@ class Pycurl(OverHttp):
             curl.setopt(names.HTTPGET, 1)
         else:
             curl.setopt(names.POSTFIELDS, body)
-        answer = curl.perform_rb()
-        return curl.getinfo(names.RESPONSE_CODE), answer
+        response = curl.perform_rb()
+        return curl.getinfo(names.RESPONSE_CODE), response
 
 
 class HttpClient(OverHttp):
@@ -203,7 +203,7 @@ class Httpx(OverHttp):
 
 
 class Aiohttp(OverHttp):
-    """Its calls are awaited, one after the other."""
+    """Its calls are awaited one after the other."""
 
     def __init__(self, url: str, ca_file: str) -> None:
         import ssl
@@ -251,31 +251,31 @@ CLIENTS: dict[str, Callable[[str, str], Any]] = {
 }
 
 
-def calls(call: Callable[[], object], warm_up: int, count: int) -> str:
+def measure(call: Callable[[], object], warm_up: int, count: int) -> str:
     for _ in range(warm_up):
         call()
     times = []
     cpu = time.process_time_ns()
     for _ in range(count):
-        begun = time.perf_counter_ns()
+        started = time.perf_counter_ns()
         call()
-        times.append(time.perf_counter_ns() - begun)
-    return seen(times, time.process_time_ns() - cpu)
+        times.append(time.perf_counter_ns() - started)
+    return results(times, time.process_time_ns() - cpu)
 
 
-async def awaited(call: Callable[[], Awaitable[object]], warm_up: int, count: int) -> str:
+async def measure_async(call: Callable[[], Awaitable[object]], warm_up: int, count: int) -> str:
     for _ in range(warm_up):
         await call()
     times = []
     cpu = time.process_time_ns()
     for _ in range(count):
-        begun = time.perf_counter_ns()
+        started = time.perf_counter_ns()
         await call()
-        times.append(time.perf_counter_ns() - begun)
-    return seen(times, time.process_time_ns() - cpu)
+        times.append(time.perf_counter_ns() - started)
+    return results(times, time.process_time_ns() - cpu)
 
 
-def seen(times: list[int], cpu: int) -> str:
+def results(times: list[int], cpu: int) -> str:
     if not times:
         return f'{{"peak_kib": {peak_kib()}}}'
     times.sort()
@@ -283,7 +283,7 @@ def seen(times: list[int], cpu: int) -> str:
 
 
 def peak_kib() -> int:
-    # No module of its own for this: what is imported counts.
+    # Without an import, because imports count in the measurement.
     with open("/proc/self/status") as status:  # noqa: PTH123
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
@@ -294,16 +294,16 @@ def main() -> None:
     client = CLIENTS[name](url, ca_file)
     call = client.get if method == "get" else client.post
     if name != "aiohttp":
-        print(calls(call, int(warm_up), int(count)))
+        print(measure(call, int(warm_up), int(count)))
         return
 
     import asyncio
 
-    async def measured() -> None:
-        print(await awaited(call, int(warm_up), int(count)))
+    async def main_async() -> None:
+        print(await measure_async(call, int(warm_up), int(count)))
         await client.close()
 
-    asyncio.run(measured())
+    asyncio.run(main_async())
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What a call on an open connection takes, in numbers that do not depend on the machine's mood:
+"""The cost of a call on an open connection, in numbers that do not depend on the load of the machine:
 instructions (callgrind), allocations (memcheck), system calls (strace) and connections.
 
 `counts.py check` compares the C library, as it is shipped, with counts.json; `counts.py write`
-writes that file. Each number is the difference between two runs of the same program that differ in
-nothing but the number of their calls.
+writes that file. Each number is the difference between two runs of the same program that differ only
+in the number of calls.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from programs import C_ABI, ENVIRONMENT, Server, serving
 
 RECORDED = Path(__file__).with_name("counts.json")
 CASES = [(scheme, method) for scheme in ("http", "https") for method in ("get", "post")]
-# The caller's own memory management, now and then.
-NOT_COUNTED = {"brk", "mmap", "munmap", "madvise", "mremap"}
+# Memory management of the C library, which happens only now and then.
+IGNORED_SYSTEM_CALLS = {"brk", "mmap", "munmap", "madvise", "mremap"}
 
 
-def observed(tool: list[str], command: list[str]) -> str:
-    """What a tool says of a program."""
+def run_under(tool: list[str], command: list[str]) -> str:
+    """Runs a program under a tool and returns what the tool wrote to standard error."""
     ran = subprocess.run([*tool, *command], env=ENVIRONMENT, capture_output=True, text=True)
     if ran.returncode != 0:
         raise RuntimeError(f"{' '.join([*tool, *command])}\n{ran.stdout}{ran.stderr}")
@@ -43,14 +43,14 @@ def number(pattern: str, text: str) -> int:
 
 def instructions(server: Server, program: str, scheme: str, method: str, calls: int) -> int:
     tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    said = observed(tool, server.command(program, scheme, "calls", method, calls, 0))
-    return number(r"Collected : (\d+)", said)
+    output = run_under(tool, server.command(program, scheme, "calls", method, calls, 0))
+    return number(r"Collected : (\d+)", output)
 
 
 def allocations(server: Server, program: str, scheme: str, method: str, calls: int) -> int:
     tool = ["valgrind", "--tool=memcheck", "--leak-check=no", "--undef-value-errors=no"]
-    said = observed(tool, server.command(program, scheme, "calls", method, calls, 0))
-    return number(r"total heap usage: ([\d,]+) allocs", said)
+    output = run_under(tool, server.command(program, scheme, "calls", method, calls, 0))
+    return number(r"total heap usage: ([\d,]+) allocs", output)
 
 
 def system_calls(
@@ -58,20 +58,20 @@ def system_calls(
 ) -> Counter[str]:
     with tempfile.NamedTemporaryFile("r", prefix="zignsec-trace-") as trace:
         tool = ["strace", "--follow-forks", "--quiet=all", "--output", trace.name]
-        observed(tool, server.command(program, scheme, "calls", method, calls, 0))
+        run_under(tool, server.command(program, scheme, "calls", method, calls, 0))
         return Counter(filter(None, map(system_call, trace)))
 
 
 def system_call(line: str) -> str | None:
-    """The name that a line of a trace is counted under, if it is."""
+    """The name under which a line of a trace is counted; None if it is not counted."""
     found = re.match(r"(?:\d+ +)?(\w+)\(", line)
-    if found is None or found[1] in NOT_COUNTED:
+    if found is None or found[1] in IGNORED_SYSTEM_CALLS:
         return None
     name = found[1]
     if name == "recvfrom":
         if "MSG_PEEK" in line:
             return "peek"
-        # A turn in which nothing came yet.
+        # No data had arrived yet.
         return None if "EAGAIN" in line else "receive"
     return "send" if name == "sendto" else name
 
@@ -95,7 +95,7 @@ def system_calls_per_call(
     return {name: count / (many - few) for name, count in sorted(counted.items()) if count}
 
 
-def of_library(server: Server, scheme: str, method: str) -> dict[str, Any]:
+def library_counts(server: Server, scheme: str, method: str) -> dict[str, Any]:
     before = server.connections()
     counted = per_call(instructions, server, C_ABI, scheme, method)
     return {
@@ -115,33 +115,33 @@ def compiler() -> str:
 def measured() -> dict[str, Any]:
     with serving([]) as server:
         calls = {
-            f"{scheme} {method}": of_library(server, scheme, method) for scheme, method in CASES
+            f"{scheme} {method}": library_counts(server, scheme, method) for scheme, method in CASES
         }
     return {"compiler": compiler(), "calls": calls}
 
 
 def differences(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What is not as it was. Another compiler makes another number of instructions of the same
-    source, in either direction: there, only what no compiler would do counts."""
+    """The counts that differ from the recorded ones. Another compiler version generates more or fewer
+    instructions from the same source, so the tolerance is larger then."""
     same_compiler = recorded["compiler"] == now["compiler"]
     tolerated = 0.05 if same_compiler else 0.25
     found = []
     for case, then in recorded["calls"].items():
-        seen = now["calls"][case]
-        change = seen["instructions"] / then["instructions"] - 1
+        current = now["calls"][case]
+        change = current["instructions"] / then["instructions"] - 1
         if abs(change) > tolerated:
             found.append(
-                f"{case}: {seen['instructions']} instructions, {change:+.1%} on "
-                f"{then['instructions']}; at most {tolerated:.0%} either way"
+                f"{case}: {current['instructions']} instructions, {change:+.1%} from "
+                f"{then['instructions']}; {tolerated:.0%} is allowed"
             )
         for what in ("connections", "allocations"):
-            if abs(seen[what] - then[what]) >= 0.5:
-                found.append(f"{case}: {seen[what]} {what}, not {then[what]}")
-        names = {*seen["system calls"], *then["system calls"]}
+            if abs(current[what] - then[what]) >= 0.5:
+                found.append(f"{case}: {current[what]} {what}, not {then[what]}")
+        names = {*current["system calls"], *then["system calls"]}
         for name in sorted(names):
-            counts = [each["system calls"].get(name, 0) for each in (seen, then)]
+            counts = [each["system calls"].get(name, 0) for each in (current, then)]
             if abs(counts[0] - counts[1]) >= 0.05:
-                found.append(f"{case}: {counts[0]} times {name} a call, not {counts[1]}")
+                found.append(f"{case}: {counts[0]} times {name} per call, not {counts[1]}")
     return found
 
 
@@ -155,7 +155,7 @@ def main() -> int:
     for difference in found:
         print(difference)
     if found:
-        print("If that is meant to be so: make counts")
+        print("If this change is intended, run: make counts")
     return 1 if found else 0
 
 

@@ -1,4 +1,4 @@
-"""The programs that are measured, and the server that answers them."""
+"""The programs that are measured, and the server that they call."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-BUILT = ROOT / "target/bench"
-YARDSTICKS = BUILT / "build/release"
+# tests/common.sh sets it to the target directory that cargo reports.
+TARGET = Path(os.environ["CARGO_TARGET_DIR"])
+BUILT = TARGET / "bench"
+RUST_PROGRAMS = BUILT / "build/release"
 CLIENTS_PY = Path(__file__).with_name("clients.py")
 PYTHON = BUILT / "venv/bin/python"
 
@@ -23,12 +24,12 @@ CORE = "core"
 C_ABI = "C ABI"
 LIBCURL = "libcurl + cJSON"
 NATIVE: dict[str, list[str]] = {
-    "floor": [str(YARDSTICKS / "floor")],
-    CORE: [str(ROOT / "target/release/zignsec-bench-core")],
+    "floor": [str(RUST_PROGRAMS / "floor")],
+    CORE: [str(TARGET / "release/zignsec-bench-core")],
     C_ABI: [str(BUILT / "c/zignsec")],
     LIBCURL: [str(BUILT / "c/libcurl")],
-    "ureq": [str(YARDSTICKS / "ureq")],
-    "reqwest": [str(YARDSTICKS / "reqwest")],
+    "ureq": [str(RUST_PROGRAMS / "ureq")],
+    "reqwest": [str(RUST_PROGRAMS / "reqwest")],
 }
 IN_PYTHON: dict[str, list[str]] = {
     f"Python: {name}": [str(PYTHON), "-I", str(CLIENTS_PY), name]
@@ -36,7 +37,7 @@ IN_PYTHON: dict[str, list[str]] = {
 }
 PROGRAMS = NATIVE | IN_PYTHON
 
-# Settings of the caller's, such as certificate files and proxies, are no part of a measurement.
+# The caller's settings, such as certificate files and proxies, must not affect a measurement.
 ENVIRONMENT = {
     name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")
 }
@@ -44,29 +45,29 @@ ENVIRONMENT = {
 
 @dataclass
 class Server:
-    """Where the server is."""
+    """The addresses of the server."""
 
     urls: dict[str, str]
     ca_file: str
     connections_url: str
-    asked: int = 0
+    queries: int = 0
 
     def connections(self) -> int:
-        """How many connections were made to it so far, without those of this question."""
-        self.asked += 1
-        with urllib.request.urlopen(self.connections_url) as answer:
-            return int(answer.read()) - self.asked
+        """The number of connections accepted so far, without those of this method."""
+        self.queries += 1
+        with urllib.request.urlopen(self.connections_url) as response:
+            return int(response.read()) - self.queries
 
     def command(self, program: str, scheme: str, *measurement: object) -> list[str]:
         return [*PROGRAMS[program], self.urls[scheme], self.ca_file, *map(str, measurement)]
 
 
 @contextmanager
-def serving(on: list[str]) -> Iterator[Server]:
-    """A server, started by a command such as taskset's."""
+def serving(prefix: list[str]) -> Iterator[Server]:
+    """Runs the server, with a prefix for its command such as taskset's."""
     with tempfile.TemporaryDirectory(prefix="zignsec-bench-") as folder:
         process = subprocess.Popen(
-            [*on, str(YARDSTICKS / "server"), folder],
+            [*prefix, str(RUST_PROGRAMS / "server"), folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -86,9 +87,9 @@ def serving(on: list[str]) -> Iterator[Server]:
 
 
 def run(command: list[str]) -> dict[str, Any]:
-    """Runs a program to its good end and reads what it saw."""
+    """Runs a program, which must succeed, and returns the results that it prints."""
     ran = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True)
     if ran.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}\n{ran.stdout}{ran.stderr}")
-    seen: dict[str, Any] = json.loads(ran.stdout)
-    return seen
+    results: dict[str, Any] = json.loads(ran.stdout)
+    return results

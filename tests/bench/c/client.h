@@ -1,6 +1,6 @@
 /*
- * A client that is measured, for measure.c. It ends the program where an answer is not the expected
- * one.
+ * The interface of a client that measure.c measures. The functions end the program if a response is not
+ * the expected one.
  */
 #ifndef BENCH_CLIENT_H
 #define BENCH_CLIENT_H
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As a program sets it up at its start. `url` is http:// or https://, address and port. */
+/* Sets the client up as a program does when it starts. `url` is http:// or https://, address and port. */
 void client_open(const char *url, const char *ca_file);
 void client_get(const char *id);
 void client_post(void);
@@ -25,7 +25,7 @@ void client_close(void);
 #define RELAY_STATE "Tulasi_V5_SMS"
 #define WEBHOOK "https://webhook.site/zignsec"
 
-/* Ends the program unless `is_true`. */
+/* Ends the program if `is_true` is 0. */
 static inline void expect(int is_true, const char *what) {
     if (!is_true) {
         fprintf(stderr, "failed: %s\n", what);
@@ -43,9 +43,9 @@ static inline void check_started(const char *id, const char *status, const char 
     expect(redirect_url != NULL && strstr(redirect_url, STARTED_ID) != NULL, "redirect_url");
 }
 
-static inline void check_looked_up(const char *asked, const char *id, const char *status,
+static inline void check_looked_up(const char *requested, const char *id, const char *status,
                                    const char *phone_number) {
-    expect_text(id, asked);
+    expect_text(id, requested);
     expect_text(status, "accepted");
     expect_text(phone_number, PHONE_NUMBER);
 }

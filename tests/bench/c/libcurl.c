@@ -12,7 +12,7 @@ struct text {
 static CURL *curl;
 static struct curl_slist *get_headers, *post_headers;
 static char base_url[256];
-static struct text answer;
+static struct text response;
 
 static size_t append(char *bytes, size_t size, size_t count, void *user_data) {
     struct text *text = user_data;
@@ -45,18 +45,18 @@ void client_open(const char *url, const char *ca_file) {
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &response);
 }
 
-/* Sends what is set up. The answer's `data`, with its whole. */
+/* Sends the request. Returns `data` of the response, and the whole response to free. */
 static cJSON *perform(cJSON **whole) {
-    answer.length = 0;
+    response.length = 0;
     const CURLcode code = curl_easy_perform(curl);
     expect(code == CURLE_OK, curl_easy_strerror(code));
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     expect(status == 200, "200");
-    *whole = cJSON_ParseWithLength(answer.bytes, answer.length);
+    *whole = cJSON_ParseWithLength(response.bytes, response.length);
     expect(*whole != NULL, "JSON");
     return cJSON_GetObjectItemCaseSensitive(*whole, "data");
 }
@@ -108,5 +108,5 @@ void client_close(void) {
     curl_slist_free_all(post_headers);
     curl_easy_cleanup(curl);
     curl_global_cleanup();
-    free(answer.bytes);
+    free(response.bytes);
 }

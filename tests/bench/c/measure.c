@@ -1,6 +1,6 @@
 /*
- * The measurement of a client in C: PROGRAM URL CA_FILE calls get|post WARM_UP COUNT
- * What it is, and what it prints, is as in src/measure.rs.
+ * Measures a client in C: PROGRAM URL CA_FILE calls get|post WARM_UP COUNT
+ * The measurement and its output are the same as in src/measure.rs.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -56,9 +56,9 @@ int main(int argc, char **argv) {
     expect(times != NULL, "memory");
     const uint64_t cpu = now(CLOCK_PROCESS_CPUTIME_ID);
     for (unsigned long i = 0; i < count; i++) {
-        const uint64_t begun = now(CLOCK_MONOTONIC);
+        const uint64_t started = now(CLOCK_MONOTONIC);
         call(method);
-        times[i] = now(CLOCK_MONOTONIC) - begun;
+        times[i] = now(CLOCK_MONOTONIC) - started;
     }
     const uint64_t cpu_ns = (now(CLOCK_PROCESS_CPUTIME_ID) - cpu) / count;
     qsort(times, count, sizeof *times, ascending);

@@ -44,4 +44,6 @@ void client_post(void) {
     zs_session_free(session);
 }
 
-void client_close(void) { zs_client_free(client); }
+void client_close(void) {
+    zs_client_free(client);
+}

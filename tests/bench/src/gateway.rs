@@ -1,33 +1,33 @@
-//! The calls of the gateway's page, its answers, and what a program reads of them.
+//! The requests and responses of the gateway's documentation, and how a program reads them.
 
 use serde::{Deserialize, Serialize};
 
-/// The API key that is sent. Nobody looks at it.
+/// The API key that is sent. The server does not check it.
 pub const KEY: &str = "bench-key";
-/// The name that clients send as `user-agent`, as long as the library's own.
+/// The `user-agent` that clients send; it has the length of the library's own.
 pub const USER_AGENT: &str = "zignsec/0.1.0";
-/// Where a session is opened.
+/// The path that starts a session.
 pub const START_PATH: &str = "/core/api/sessions/two_factor_auth/phone";
-/// Where a session is looked up, in front of its id.
+/// The path of a lookup, without the session's id.
 pub const SESSION_PATH: &str = "/core/api/sessions/";
-/// The session of the page's lookup.
+/// The id of the session in the documented lookup.
 pub const ID: &str = "55c20771-9d75-4241-8e0f-94d3a37671ca";
-/// The session that the page's POST opens.
+/// The id of the session in the documented POST.
 pub const STARTED_ID: &str = "b653e2c9-0138-434e-99c9-c9333cfb1129";
-/// The user's number.
+/// The user's phone number.
 pub const PHONE_NUMBER: &str = "+46703339954";
-/// Where a user who passed is sent.
+/// The URL for a user who was verified.
 pub const REDIRECT_SUCCESS: &str = "https://my_success_url.com";
-/// Where any other user is sent.
+/// The URL for any other user.
 pub const REDIRECT_FAILURE: &str = "https://my_failure_url.com";
-/// The caller's own text.
+/// The caller's text.
 pub const RELAY_STATE: &str = "Tulasi_V5_SMS";
-/// Where the gateway reports changes.
+/// The URL for webhooks.
 pub const WEBHOOK: &str = "https://webhook.site/zignsec";
-/// What the page's POST is answered.
+/// The response to the POST.
 pub const STARTED: &str = r#"{"data":{"id":"b653e2c9-0138-434e-99c9-c9333cfb1129","redirect_url":"https://test-gateway.zignsec.com/2fa-ui/2fa/phone/b653e2c9-0138-434e-99c9-c9333cfb1129","status":"pending"}}"#;
 
-/// What a lookup is answered.
+/// The response to a lookup.
 #[must_use]
 pub fn session(id: &str, status: &str) -> String {
     format!(
@@ -35,7 +35,7 @@ pub fn session(id: &str, status: &str) -> String {
     )
 }
 
-/// What the page posts, as a program puts it together that brings its own client.
+/// The body of the POST, as a program without this library builds it.
 ///
 /// # Panics
 ///
@@ -68,7 +68,7 @@ pub fn start() -> Vec<u8> {
     .expect("text")
 }
 
-/// A session as a program reads it that brings its own client.
+/// A session, as a program without this library reads it.
 #[derive(Deserialize)]
 pub struct Session {
     id: String,
@@ -99,16 +99,16 @@ struct Envelope {
 }
 
 impl Session {
-    /// Reads an answer.
+    /// Reads a response.
     ///
     /// # Panics
     ///
-    /// Where it is not a session.
+    /// If it is not a session.
     #[must_use]
     pub fn parse(status: u16, body: &[u8]) -> Self {
         assert_eq!(status, 200);
         let Envelope { data } = serde_json::from_slice(body).expect("a session");
-        // The whole of it is what a program is handed.
+        // The library returns all fields, so all of them must be read here too.
         if let Some(request) = &data.request_data {
             std::hint::black_box((&request.locale, &request.relay_state, &request.webhook));
             std::hint::black_box((&request.redirect_success, &request.redirect_failure));
@@ -117,32 +117,32 @@ impl Session {
         data
     }
 
-    /// Checks the answer to a POST.
+    /// Checks the response to a POST.
     pub fn check_started(&self) {
         check_started(&self.id, &self.status, self.redirect_url.as_deref());
     }
 
-    /// Checks the answer to a lookup.
+    /// Checks the response to a lookup.
     pub fn check_looked_up(&self, id: &str) {
         check_looked_up(id, &self.id, &self.status, self.phone_number.as_deref());
     }
 }
 
-/// Checks the answer to a POST.
+/// Checks the response to a POST.
 ///
 /// # Panics
 ///
-/// Where it is not what the page shows.
+/// If it is not the documented one.
 pub fn check_started(id: &str, status: &str, redirect_url: Option<&str>) {
     assert_eq!((id, status), (STARTED_ID, "pending"));
     assert!(redirect_url.is_some_and(|url| url.ends_with(STARTED_ID)));
 }
 
-/// Checks the answer to a lookup.
+/// Checks the response to a lookup.
 ///
 /// # Panics
 ///
-/// Where it is not what the page shows.
-pub fn check_looked_up(asked: &str, id: &str, status: &str, phone_number: Option<&str>) {
-    assert_eq!((id, status, phone_number), (asked, "accepted", Some(PHONE_NUMBER)));
+/// If it is not the documented one.
+pub fn check_looked_up(requested: &str, id: &str, status: &str, phone_number: Option<&str>) {
+    assert_eq!((id, status, phone_number), (requested, "accepted", Some(PHONE_NUMBER)));
 }

@@ -1,4 +1,4 @@
-//! What every client that is measured has in common: the same calls, the same checks, the same clock.
+//! The part that all measured clients share: the same calls, the same checks and the same clock.
 
 pub mod gateway;
 mod measure;

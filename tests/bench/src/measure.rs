@@ -1,4 +1,4 @@
-//! The measurements: each is one run of a client's program, which prints what it saw as JSON.
+//! The measurements. Each is one run of a client's program, which prints the results as JSON.
 
 use std::env;
 use std::path::PathBuf;
@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 use crate::gateway;
 use crate::process::{cpu_ns, peak_kib, resident_kib};
 
-/// Where the server is.
+/// The address of the server.
 #[derive(Clone)]
 pub struct Target {
     /// `http://` or `https://`, address and port.
     pub url: String,
-    /// Whom to trust.
+    /// The PEM file with the certificate authority to trust.
     pub ca_file: PathBuf,
 }
 
@@ -38,22 +38,22 @@ impl Target {
     ///
     /// # Panics
     ///
-    /// Where there is none.
+    /// If the file cannot be read.
     #[must_use]
     pub fn ca_pem(&self) -> Vec<u8> {
         std::fs::read(&self.ca_file).expect("the server's CA")
     }
 }
 
-/// A client that is measured. It panics where an answer is not the expected one.
+/// A client to measure. Its methods panic if a response is not the expected one.
 pub trait Client: Send + Sized {
-    /// As a program sets it up at its start.
+    /// Sets the client up as a program does when it starts.
     fn new(target: &Target) -> Self;
-    /// For another thread: the same client where threads can share one.
+    /// Returns a client for another thread; the same client if threads can share it.
     fn for_another_thread(&self) -> Self;
     /// Looks a session up.
     fn get(&mut self, id: &str);
-    /// Opens a session.
+    /// Starts a session.
     fn post(&mut self);
 }
 
@@ -80,7 +80,7 @@ pub fn run<C: Client>() {
         panic!("usage: URL CA_FILE MEASUREMENT...");
     };
     let target = Target { url: url.to_owned(), ca_file: ca_file.into() };
-    let seen = match *measurement {
+    let results = match *measurement {
         ["calls", method, warm_up, count] => {
             let client = &mut C::new(&target);
             calls(client, self::method(method), number(warm_up), number(count))
@@ -94,7 +94,7 @@ pub fn run<C: Client>() {
         ["memory", waves, connections] => memory::<C>(&target, number(waves), number(connections)),
         _ => panic!("no such measurement: {measurement:?}"),
     };
-    println!("{seen}");
+    println!("{results}");
 }
 
 fn method(name: &str) -> Method {
@@ -109,8 +109,8 @@ fn number(text: &str) -> usize {
     text.parse().expect("a number")
 }
 
-/// One call after the other. Those of the warm-up are not timed: where nothing else is, what it took
-/// to make them can be counted from outside.
+/// Makes calls one after the other. The warm-up is not timed. With a count of 0 there is only the
+/// warm-up, and a tool such as strace can count what the calls need.
 fn calls(client: &mut impl Client, method: Method, warm_up: usize, count: usize) -> Value {
     for _ in 0..warm_up {
         method.call(client);
@@ -121,21 +121,21 @@ fn calls(client: &mut impl Client, method: Method, warm_up: usize, count: usize)
     let mut times = Vec::with_capacity(count);
     let cpu = cpu_ns();
     for _ in 0..count {
-        let begun = Instant::now();
+        let started = Instant::now();
         method.call(client);
-        times.push(begun.elapsed());
+        times.push(started.elapsed());
     }
     let cpu = (cpu_ns() - cpu) / count as u64;
     times.sort_unstable();
     json!({ "wall_ns": times[count / 2].as_nanos(), "cpu_ns": cpu })
 }
 
-/// As many calls as go into the time, from several threads.
+/// Counts the calls that several threads make within a time.
 fn threads_at_once<C: Client>(target: &Target, threads: usize, length: Duration) -> Value {
     let first = C::new(target);
     let (ready, made, over) =
         (Barrier::new(threads + 1), AtomicU64::new(0), AtomicBool::new(false));
-    let took = thread::scope(|scope| {
+    let elapsed = thread::scope(|scope| {
         for _ in 0..threads {
             let mut client = first.for_another_thread();
             let (ready, made, over) = (&ready, &made, &over);
@@ -151,17 +151,17 @@ fn threads_at_once<C: Client>(target: &Target, threads: usize, length: Duration)
             });
         }
         ready.wait();
-        let begun = Instant::now();
+        let started = Instant::now();
         thread::sleep(length);
         over.store(true, Ordering::Relaxed);
-        begun
+        started
     })
     .elapsed();
-    json!({ "calls_per_s": made.into_inner() as f64 / took.as_secs_f64() })
+    json!({ "calls_per_s": made.into_inner() as f64 / elapsed.as_secs_f64() })
 }
 
-/// Leaves so many connections open in a client: the server answers none of these calls before it
-/// has all of them.
+/// Opens that many connections in a client: the server answers these calls only when all of them have
+/// arrived.
 fn open<C: Client>(client: &C, connections: usize) {
     thread::scope(|scope| {
         for number in 0..connections {
@@ -175,7 +175,7 @@ fn open<C: Client>(client: &C, connections: usize) {
     });
 }
 
-/// Calls on a client that has idle connections.
+/// Measures calls on a client that has idle connections.
 fn idle<C: Client>(target: &Target, connections: usize, count: usize) -> Value {
     let mut client = C::new(target);
     if connections > 0 {
@@ -184,8 +184,8 @@ fn idle<C: Client>(target: &Target, connections: usize, count: usize) -> Value {
     calls(&mut client, Method::Get, 10, count)
 }
 
-/// What a further connection adds to the resident memory. Each wave is a client of its own, kept; the
-/// first one pays for what threads and the allocator keep.
+/// Measures the resident memory of one more connection. Each wave is a new client that is kept; the
+/// first wave also contains what threads and the allocator keep, and is subtracted.
 fn memory<C: Client>(target: &Target, waves: usize, connections: usize) -> Value {
     let mut clients = Vec::new();
     let mut resident = Vec::new();

@@ -1,5 +1,5 @@
-//! The floor: what the calls cost with nothing between them and a socket, or a TLS connection. It
-//! has no timeouts, no pool, no retries, and trusts the server to keep its connection open.
+//! The floor, a lower bound: the calls are written directly to a socket or a TLS connection. There are
+//! no timeouts, no connection pool and no retries, and the server must keep the connection open.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -57,7 +57,7 @@ fn exchange(stream: &mut (impl Read + Write), request: &[u8], buffer: &mut [u8])
     let mut filled = 0;
     loop {
         let count = stream.read(&mut buffer[filled..]).expect("an open connection");
-        assert_ne!(count, 0, "the server left");
+        assert_ne!(count, 0, "the server closed the connection");
         filled += count;
         let mut headers = [httparse::EMPTY_HEADER; 16];
         let mut head = httparse::Response::new(&mut headers);

@@ -1,4 +1,4 @@
-//! reqwest's blocking client as it comes.
+//! reqwest's blocking client with its default options.
 
 use reqwest::Certificate;
 use reqwest::blocking::{RequestBuilder, Response};
@@ -20,7 +20,7 @@ fn send(request: RequestBuilder) -> Response {
         .header("authorization", KEY)
         .header("accept", "application/json")
         .send()
-        .expect("an answer")
+        .expect("a response")
 }
 
 fn read(response: Response) -> Session {

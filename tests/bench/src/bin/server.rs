@@ -1,8 +1,9 @@
-//! A gateway with nothing to do: the documented answers, at once, over HTTP and HTTPS on loopback.
+//! A minimal gateway that sends the documented responses immediately, over HTTP and HTTPS on loopback.
 //!
-//! `server FOLDER` writes its CA to `FOLDER/ca.pem`, prints where it is, and ends with its standard
-//! input. `held-N-...` as a session's id keeps the answer back until N such calls have come;
-//! `wait-N-...` is pending N times, then accepted. `GET /connections` counts those made so far.
+//! `server FOLDER` writes its CA certificate to `FOLDER/ca.pem`, prints its URLs, and exits at the end
+//! of its standard input. A lookup of the session `held-N-...` is answered when N such requests have
+//! arrived; the session `wait-N-...` is pending N times, then accepted. `GET /connections` returns the
+//! number of connections so far.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -32,13 +33,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let connections = format!("{http}/connections");
     println!(
         "{}",
-        serde_json::json!({ "http": http, "https": format!("https{}", &https[4..]), "ca_file": ca_file, "connections": connections })
+        serde_json::json!({
+            "http": http,
+            "https": format!("https{}", &https[4..]),
+            "ca_file": ca_file,
+            "connections": connections,
+        })
     );
     io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(())
 }
 
-/// A certificate for loopback, from an authority made on the spot.
+/// Creates a certificate for loopback, from a new authority.
 fn tls(ca_file: &Path) -> Result<Arc<ServerConfig>, Box<dyn std::error::Error>> {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "zignsec bench: trust it nowhere else");
@@ -58,7 +64,7 @@ fn tls(ca_file: &Path) -> Result<Arc<ServerConfig>, Box<dyn std::error::Error>> 
     Ok(Arc::new(config))
 }
 
-/// Serves each connection on a thread of its own. Tells the URL.
+/// Serves each connection on its own thread. Returns the URL.
 fn listen<S: Read + Write>(
     world: &Arc<World>,
     stream: impl Fn(TcpStream) -> S + Send + Sync + 'static,
@@ -73,7 +79,7 @@ fn listen<S: Read + Write>(
             let (world, stream) = (world.clone(), stream.clone());
             let serve = move || {
                 let _ = socket.set_nodelay(true);
-                // That a client leaves is how a connection ends.
+                // A connection ends when the client closes it.
                 let _ = world.serve(stream(socket));
             };
             thread::Builder::new().stack_size(256 * 1024).spawn(serve).expect("a thread");
@@ -84,13 +90,13 @@ fn listen<S: Read + Write>(
 
 struct World {
     connections: AtomicUsize,
-    /// How many have come of the calls that wait for each other.
+    /// The number of held requests that have arrived, by the number that must arrive.
     held: Mutex<HashMap<String, usize>>,
-    all_came: Condvar,
-    /// How often a session was looked up.
+    all_arrived: Condvar,
+    /// The number of lookups of each session.
     looked_up: Mutex<HashMap<String, usize>>,
-    looked_up_answer: Vec<u8>,
-    started_answer: Vec<u8>,
+    lookup_response: Vec<u8>,
+    start_response: Vec<u8>,
 }
 
 impl Default for World {
@@ -98,16 +104,16 @@ impl Default for World {
         Self {
             connections: AtomicUsize::default(),
             held: Mutex::default(),
-            all_came: Condvar::new(),
+            all_arrived: Condvar::new(),
             looked_up: Mutex::default(),
-            looked_up_answer: answer(&gateway::session(gateway::ID, "accepted")),
-            started_answer: answer(gateway::STARTED),
+            lookup_response: response(&gateway::session(gateway::ID, "accepted")),
+            start_response: response(gateway::STARTED),
         }
     }
 }
 
-/// With the headers that a web framework adds.
-fn answer(body: &str) -> Vec<u8> {
+/// A response with the headers that a web framework adds.
+fn response(body: &str) -> Vec<u8> {
     format!(
         "HTTP/1.1 200 OK\r\ncache-control: max-age=0, private, must-revalidate\r\n\
          content-length: {}\r\ncontent-type: application/json; charset=utf-8\r\n\
@@ -129,49 +135,49 @@ impl World {
             }
             let Some(path) = whole_request(&buffer[..filled]) else { continue };
             let dynamic;
-            let answer = if path == gateway::START_PATH {
-                &self.started_answer
+            let response = if path == gateway::START_PATH {
+                &self.start_response
             } else if path.strip_prefix(gateway::SESSION_PATH) == Some(gateway::ID) {
-                &self.looked_up_answer
+                &self.lookup_response
             } else {
-                dynamic = self.answer_to(path);
+                dynamic = self.response_to(path);
                 &dynamic
             };
-            stream.write_all(answer)?;
+            stream.write_all(response)?;
             stream.flush()?;
             filled = 0;
         }
     }
 
-    fn answer_to(&self, path: &str) -> Vec<u8> {
+    fn response_to(&self, path: &str) -> Vec<u8> {
         let Some(id) = path.strip_prefix(gateway::SESSION_PATH) else {
-            return answer(&self.connections.load(Ordering::Relaxed).to_string());
+            return response(&self.connections.load(Ordering::Relaxed).to_string());
         };
         let mut parts = id.split('-');
         let (kind, number) = (parts.next(), parts.next().and_then(|number| number.parse().ok()));
         match (kind, number) {
             (Some("held"), Some(count)) => {
                 self.hold(count);
-                answer(&gateway::session(id, "accepted"))
+                response(&gateway::session(id, "accepted"))
             }
             (Some("wait"), Some(count)) => {
                 let status = if self.look_up(id) > count { "accepted" } else { "pending" };
-                answer(&gateway::session(id, status))
+                response(&gateway::session(id, status))
             }
-            _ => answer(&gateway::session(id, "accepted")),
+            _ => response(&gateway::session(id, "accepted")),
         }
     }
 
-    /// Returns when a multiple of `count` calls is here.
+    /// Returns when a multiple of `count` requests has arrived.
     fn hold(&self, count: usize) {
         let mut held = self.held.lock().expect("no panics");
         let name = count.to_string();
         let mine = held.entry(name.clone()).or_default();
         let end = *mine / count * count + count;
         *mine += 1;
-        self.all_came.notify_all();
+        self.all_arrived.notify_all();
         while held[&name] < end {
-            held = self.all_came.wait(held).expect("no panics");
+            held = self.all_arrived.wait(held).expect("no panics");
         }
     }
 
@@ -183,7 +189,7 @@ impl World {
     }
 }
 
-/// The path, once head and body are complete.
+/// The path, if head and body are complete.
 fn whole_request(bytes: &[u8]) -> Option<&str> {
     const LENGTH: &[u8] = b"content-length: ";
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;

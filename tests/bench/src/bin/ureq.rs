@@ -1,4 +1,4 @@
-//! ureq as it comes, with a time limit.
+//! ureq with its default options and a time limit.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ impl Client for Ureq {
 
     fn get(&mut self, id: &str) {
         let url = format!("{}{SESSION_PATH}{id}", self.url);
-        let response = self.agent.get(url).header("authorization", KEY).call().expect("an answer");
+        let response = self.agent.get(url).header("authorization", KEY).call().expect("a response");
         read(response).check_looked_up(id);
     }
 
@@ -53,7 +53,7 @@ impl Client for Ureq {
             .header("authorization", KEY)
             .header("content-type", "application/json")
             .send(&start())
-            .expect("an answer");
+            .expect("a response");
         read(response).check_started();
     }
 }
