@@ -1,5 +1,5 @@
 /*
- * Puts one user through the phone check: phone_2fa +46701740605
+ * Verifies one user by phone: phone_2fa +46701740605
  *
  * The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT.
  */

@@ -1,4 +1,4 @@
-"""Prints the licences of what is linked into the C library."""
+"""Prints the licences of the packages that are linked into the C library."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import subprocess
 from pathlib import Path
 
 STANDARD_LIBRARY = """\
-The standard library of Rust is linked in too: MIT OR Apache-2.0, copyright The Rust Project
-Contributors. The text of both licences is beside this file."""
+The standard library of Rust is also linked in: MIT OR Apache-2.0, copyright The Rust Project
+Contributors. The text of both licences is in the same folder as this file."""
 
 
 def cargo(*arguments: str) -> str:
     return subprocess.run(["cargo", *arguments], check=True, capture_output=True, text=True).stdout
 
 
-def linked() -> set[tuple[str, str]]:
-    """Names and versions of the crates, but for macros, which leave nothing of themselves."""
+def linked_crates() -> set[tuple[str, str]]:
+    """Names and versions of the crates, except procedural macros, which are not linked in."""
     tree = cargo(
         *("tree", "--locked", "-p", "zignsec-c", "--edges", "normal,no-proc-macro"),
         *("--prefix", "none", "--no-dedupe", "--format", "{p}"),
@@ -25,23 +25,23 @@ def linked() -> set[tuple[str, str]]:
     return {(name, version.removeprefix("v")) for name, version in pairs}
 
 
-def texts(crate: Path) -> list[Path]:
-    """The licence as files: where a crate offers MIT, that; else all that it has."""
+def licence_files(crate: Path) -> list[Path]:
+    """The licence files of a crate: the MIT licence if the crate offers it, else all of them."""
     files = sorted(crate.glob("LICENSE*")) + sorted(crate.glob("COPYING*"))
     return [file for file in files if file.name.startswith("LICENSE-MIT")] or files
 
 
 def main() -> None:
-    crates = linked()
+    crates = linked_crates()
     metadata = json.loads(cargo("metadata", "--locked", "--format-version", "1"))
     print(STANDARD_LIBRARY)
     for package in sorted(metadata["packages"], key=lambda package: package["name"]):
-        # What has no source is of this repository.
+        # A package without a source belongs to this repository.
         if package["source"] is None or (package["name"], package["version"]) not in crates:
             continue
-        files = texts(Path(package["manifest_path"]).parent)
+        files = licence_files(Path(package["manifest_path"]).parent)
         if not files:
-            raise SystemExit(f"{package['name']} comes without the text of its licence")
+            raise SystemExit(f"{package['name']} contains no licence file")
         print(f"\n{'-' * 80}\n{package['name']} {package['version']}: {package['license']}\n")
         print("\n\n".join(file.read_text().strip() for file in files))
 

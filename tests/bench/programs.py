@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# tests/common.sh sets it to the target directory that cargo reports.
-TARGET = Path(os.environ["CARGO_TARGET_DIR"])
+ROOT = Path(__file__).parents[2]
+# tests/common.sh sets the variable to the directory that cargo reports.
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 BUILT = TARGET / "bench"
 RUST_PROGRAMS = BUILT / "build/release"
 CLIENTS_PY = Path(__file__).with_name("clients.py")

@@ -1,4 +1,4 @@
-"""What the tests share: the library as `make install` leaves it and as a release archive has it."""
+"""Fixtures: the library as `make install` installs it, and as the release archive contains it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools import RELEASE, make
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prefix that holds nothing but the library."""
+    """A prefix that contains only the library."""
     prefix = tmp_path_factory.mktemp("installed")
     make("install", f"PREFIX={prefix}")
     return prefix
@@ -19,7 +19,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The release archive, elsewhere than where it was made."""
+    """The release archive, unpacked into another folder than it was built in."""
     folder = tmp_path_factory.mktemp("unpacked")
     subprocess.run(["tar", "-xf", RELEASE, "-C", folder, "--strip-components", "1"], check=True)
     return folder
@@ -27,7 +27,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["installed", "unpacked"])
 def tree(request: pytest.FixtureRequest) -> Path:
-    """Each of them."""
+    """The installed library, then the unpacked archive."""
     path = request.getfixturevalue(request.param)
     assert isinstance(path, Path)
     return path

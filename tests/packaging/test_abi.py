@@ -1,4 +1,4 @@
-"""The ABI is the one that was committed, or one that programs built against it can use."""
+"""The ABI is compatible with the committed description."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from abi import DESCRIPTION, HEADER, described, differences
 from tools import SONAME
 
 
-def test_the_description_is_of_this_version() -> None:
+def test_the_description_is_that_of_this_version() -> None:
     assert f"soname='{SONAME}'" in DESCRIPTION.read_text(), "run `make abi`"
 
 
-def test_no_program_breaks(tmp_path: Path) -> None:
+def test_the_abi_is_compatible(tmp_path: Path) -> None:
     assert differences(described(tmp_path, HEADER)) == ""
 
 
@@ -39,34 +39,34 @@ def test_no_program_breaks(tmp_path: Path) -> None:
         pytest.param(" * A client: ", " * The client: ", id="another comment"),
     ],
 )
-def test_a_compatible_change_is_passed_over(tmp_path: Path, old: str, new: str) -> None:
+def test_a_compatible_change_is_accepted(tmp_path: Path, old: str, new: str) -> None:
     assert HEADER.count(old) == 1
     assert differences(described(tmp_path, HEADER.replace(old, new))) == ""
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "reported"),
     [
         pytest.param(
-            "uint32_t zs_version_number(void);", "", "Removed function", id="a function gone"
+            "uint32_t zs_version_number(void);", "", "Removed function", id="a removed function"
         ),
         pytest.param(
             "int64_t zs_error_retry_after_ms(",
             "int32_t zs_error_retry_after_ms(",
             "return type changed",
-            id="another result",
+            id="another return type",
         ),
         pytest.param(
             "const char *zs_status_name(int32_t status);",
             "const char *zs_status_name(int64_t status);",
             "parameter 1 of type",
-            id="another argument",
+            id="another parameter type",
         ),
         pytest.param(
             "    const char *api_key;",
             "    void *more; const char *api_key;",
             "data member insertion",
-            id="an option in between",
+            id="an option inserted before others",
         ),
         pytest.param(
             "    uint32_t timeout_ms;\n    /**\n     * How many",
@@ -80,7 +80,7 @@ def test_a_compatible_change_is_passed_over(tmp_path: Path, old: str, new: str) 
             "offset changed",
             id="a wider option and a new one",
         ),
-        pytest.param("    const char *user_agent;", "", "deletion", id="an option gone"),
+        pytest.param("    const char *user_agent;", "", "deletion", id="a removed option"),
         pytest.param(
             "ZS_ERROR_TLS = 11,", "ZS_ERROR_TLS = 15,", "from value '11'", id="another number"
         ),
@@ -98,9 +98,11 @@ def test_a_compatible_change_is_passed_over(tmp_path: Path, old: str, new: str) 
         ),
     ],
 )
-def test_an_incompatible_change_is_told(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_an_incompatible_change_is_reported(
+    tmp_path: Path, old: str, new: str, reported: str
+) -> None:
     assert HEADER.count(old) == 1
-    assert told in differences(described(tmp_path, HEADER.replace(old, new)))
+    assert reported in differences(described(tmp_path, HEADER.replace(old, new)))
 
 
 def test_another_name_is_another_abi(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is installed serves projects outside the repository, that know it by pkg-config or CMake."""
+"""Projects outside the repository use the installed library through pkg-config or CMake."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ def files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
 
 
-def test_the_files(installed: Path) -> None:
+def test_the_installed_files(installed: Path) -> None:
     assert files(installed) == sorted(FILES)
     lib = installed / "lib"
     assert (lib / "libzignsec.so").readlink() == Path(SONAME)
     assert (lib / SONAME).readlink() == Path(f"libzignsec.so.{VERSION}")
 
 
-def test_a_staged_library_in_a_folder_of_its_own(tmp_path: Path) -> None:
+def test_destdir_and_libdir(tmp_path: Path) -> None:
     make("install", f"DESTDIR={tmp_path}", "PREFIX=/opt/zs", "LIBDIR=/opt/zs/lib/x86_64-linux-gnu")
     staged = tmp_path / "opt/zs"
     assert files(tmp_path) == sorted(
         f"opt/zs/{file}".replace("/lib/", "/lib/x86_64-linux-gnu/") for file in FILES
     )
-    found = staged / "lib/x86_64-linux-gnu"
-    assert Path(pkg_config(found, "--variable=includedir")).resolve() == staged / "include"
-    assert Path(pkg_config(found, "--variable=libdir")).resolve() == found
+    lib = staged / "lib/x86_64-linux-gnu"
+    assert Path(pkg_config(lib, "--variable=includedir")).resolve() == staged / "include"
+    assert Path(pkg_config(lib, "--variable=libdir")).resolve() == lib
     build_with_cmake(tmp_path / "project", staged, "C", "static")
 
 
@@ -58,7 +58,7 @@ def pkg_config(lib: Path, *options: str) -> str:
 
 
 def start_project(folder: Path, language: str) -> tuple[str, str]:
-    """Copies an example away from the repository."""
+    """Copies an example to a folder outside the repository."""
     compiler, standard, source = LANGUAGES[language]
     folder.mkdir(exist_ok=True)
     shutil.copy(source, folder)
@@ -68,12 +68,12 @@ def start_project(folder: Path, language: str) -> tuple[str, str]:
 def build_with_pkg_config(folder: Path, tree: Path, language: str, linkage: str) -> Path:
     compiler, standard = start_project(folder, language)
     flags = ["--static"] if linkage == "static" else []
-    found = pkg_config(tree / "lib", "--cflags", "--libs", *flags)
+    options = pkg_config(tree / "lib", "--cflags", "--libs", *flags)
     if linkage == "static":
-        # Linkers take the shared library where both are there.
-        found = found.replace("-lzignsec", "-l:libzignsec.a")
+        # If both libraries are installed, linkers use the shared one.
+        options = options.replace("-lzignsec", "-l:libzignsec.a")
     (source,) = folder.glob("phone_2fa.*")
-    run(compiler, standard, source, "-o", folder / "phone_2fa", *found.split())
+    run(compiler, standard, source, "-o", folder / "phone_2fa", *options.split())
     return folder / "phone_2fa"
 
 
@@ -93,12 +93,12 @@ def test_a_project_builds_and_runs(
     tmp_path: Path, tree: Path, build: Build, language: str, linkage: str
 ) -> None:
     program = build(tmp_path, tree, language, linkage)
-    asked = [name for name in needed(program) if "zignsec" in name]
+    libraries = [name for name in needed(program) if "zignsec" in name]
     if linkage == "shared":
-        assert asked == [SONAME]
+        assert libraries == [SONAME]
         demo(program, env={"LD_LIBRARY_PATH": str(tree / "lib")})
     else:
-        assert asked == []
+        assert libraries == []
         demo(program)
 
 
@@ -116,7 +116,7 @@ def test_a_project_builds_and_runs(
         ("999.0", False),
     ],
 )
-def test_cmake_takes_the_versions_of_the_same_abi(
+def test_cmake_accepts_the_versions_of_the_same_abi(
     tmp_path: Path, installed: Path, wanted: str, *, accepted: bool
 ) -> None:
     (tmp_path / "CMakeLists.txt").write_text(
@@ -124,31 +124,32 @@ def test_cmake_takes_the_versions_of_the_same_abi(
         "find_package(zignsec ${WANTED} REQUIRED)\n"
     )
     options = [f"-DCMAKE_PREFIX_PATH={installed}", f"-DWANTED={wanted}"]
-    ran = subprocess.run(
+    completed = subprocess.run(
         ["cmake", "-B", tmp_path / "build", *options, tmp_path],
         env=clean_environment(),
         capture_output=True,
         text=True,
     )
-    assert (ran.returncode == 0) == accepted, ran.stderr
-    assert accepted or "were considered but not accepted" in ran.stderr
+    assert (completed.returncode == 0) == accepted, completed.stderr
+    assert accepted or "were considered but not accepted" in completed.stderr
 
 
-def test_the_version_is_one(installed: Path) -> None:
+def test_the_version_is_the_same_everywhere(installed: Path) -> None:
     assert pkg_config(installed / "lib", "--modversion") == VERSION
     header = (installed / "include/zignsec.h").read_text()
     parts = re.findall(r"#define ZS_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", header)
     assert ".".join(parts) == VERSION
 
 
-def test_the_static_library_names_what_the_compiler_says_it_needs(
+def test_the_static_library_lists_the_system_libraries_that_the_compiler_reports(
     tmp_path: Path, installed: Path
 ) -> None:
-    """Asked of an empty library: what the standard library needs is the end of the list."""
+    """For an empty library the compiler reports what the standard library needs; the list ends with
+    that."""
     (tmp_path / "empty.rs").touch()
     options = ["--crate-type=staticlib", "--print=native-static-libs"]
     printed = run("rustc", *options, "empty.rs", cwd=tmp_path)
-    asked = re.findall(r"native-static-libs: (.*)", printed)[0].split()
+    reported = re.findall(r"native-static-libs: (.*)", printed)[0].split()
     file = (installed / "lib/pkgconfig/zignsec.pc").read_text()
-    told = re.findall(r"Libs.private: (.*)", file)[0].split()
-    assert told[-len(asked) :] == asked
+    listed = re.findall(r"Libs.private: (.*)", file)[0].split()
+    assert listed[-len(reported) :] == reported

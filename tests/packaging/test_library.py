@@ -1,4 +1,4 @@
-"""What the libraries are like as files."""
+"""Properties of the library files: symbols, dependencies, hardening, size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tools import ROOT, SONAME, SYMBOLS, exported, make, needed, readelf, run
+from tools import ROOT, SONAME, SYMBOLS, TARGET, exported, make, needed, readelf, run
 
 LIMIT = 2_000_000
 SYSTEM = {"libc.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
@@ -24,20 +24,20 @@ def test_the_exported_symbols_are_those_of_the_committed_list(library: Path) -> 
     assert all(name.startswith("zs_") for name in listed)
 
 
-def test_the_library_bears_its_name_and_stays_loaded(library: Path) -> None:
+def test_the_soname_and_the_nodelete_flag(library: Path) -> None:
     dynamic = readelf("--dynamic", library)
     assert re.findall(r"\(SONAME\).*\[(.*)\]", dynamic) == [SONAME]
     assert "NODELETE" in dynamic
 
 
-def test_the_library_needs_the_system_alone(library: Path) -> None:
+def test_the_library_needs_only_system_libraries(library: Path) -> None:
     assert set(needed(library)) <= SYSTEM
     assert "RPATH" not in readelf("--dynamic", library)
     assert "RUNPATH" not in readelf("--dynamic", library)
 
 
-def test_nothing_can_be_rewritten_after_loading(library: Path) -> None:
-    """Full RELRO: every symbol is bound at the start, and the table of them is read-only after."""
+def test_relocations_are_read_only_after_loading(library: Path) -> None:
+    """Full RELRO: all symbols are bound at load time, and their table is read-only afterwards."""
     dynamic = readelf("--dynamic", library)
     assert re.search(r"\(FLAGS_1\).*\bNOW\b", dynamic)
     assert "TEXTREL" not in dynamic
@@ -55,18 +55,19 @@ def test_the_size() -> None:
     assert 0 < size < LIMIT
 
 
-def test_no_path_of_this_machine_is_in_it(unpacked: Path) -> None:
+def test_the_libraries_contain_no_path_of_this_machine(unpacked: Path) -> None:
     cargo_home = os.environ.get("CARGO_HOME", f"{Path.home()}/.cargo")
     for file in ("libzignsec.so", "libzignsec.a", "pkgconfig/zignsec.pc"):
         content = (unpacked / "lib" / file).read_bytes()
         assert str(ROOT).encode() not in content, file
+        assert str(TARGET).encode() not in content, file
         assert cargo_home.encode() not in content, file
 
 
 OTHER_LIBRARY = """
 use std::collections::HashMap;
 
-/// Brings as much of the standard library along as it can: threads, a map, formatting, a panic.
+/// Uses much of the standard library: threads, a map, formatting and a panic.
 #[unsafe(no_mangle)]
 pub extern "C" fn other_answer() -> i32 {
     let counted = std::thread::spawn(|| HashMap::from([("the answer".to_owned(), 41)]));
@@ -93,14 +94,14 @@ int main(void) {
 """
 
 
-def test_the_static_library_links_beside_another_of_rust(tmp_path: Path, installed: Path) -> None:
+def test_the_static_library_links_with_another_rust_library(tmp_path: Path, installed: Path) -> None:
     (tmp_path / "other.rs").write_text(OTHER_LIBRARY)
     (tmp_path / "program.c").write_text(PROGRAM)
     run("rustc", "--edition=2024", "-O", "--crate-type=staticlib", "other.rs", cwd=tmp_path)
     env = {"PKG_CONFIG_LIBDIR": str(installed / "lib/pkgconfig")}
     flags = run("pkg-config", "--cflags", "--libs", "--static", "zignsec", env=env)
     libraries = flags.replace("-lzignsec", "-l:libzignsec.a").split()
-    # Each may be the one whose copy of the standard library is found first.
+    # The linker uses the standard library of the one that comes first.
     for order in (["libother.a", *libraries], [*libraries[:-1], "libother.a", *libraries]):
         run("cc", "program.c", *order, "-o", "program", cwd=tmp_path)
         printed = run(tmp_path / "program", env={"RUST_BACKTRACE": "0"})

@@ -1,4 +1,4 @@
-"""The release archive and the Debian packages of it."""
+"""The release archive and the Debian packages that are built from it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 from network import needs, program
-from tools import DIST, RELEASE, ROOT, SONAME, SOVERSION, VERSION, demo, make, run
+from tools import DIST, RELEASE, ROOT, SONAME, SOVERSION, TARGET, VERSION, demo, make, run
 
-DEBIAN_ROOT = ROOT / "target/debian-root"
+DEBIAN_ROOT = TARGET / "debian-root"
 BUILD_TOOLS = "gcc,g++,libc6-dev,make,cmake,pkg-config"
 PACKAGES = [f"libzignsec{SOVERSION}", "libzignsec-dev"]
 
 
-def test_the_archive_holds_what_a_release_is_made_of() -> None:
+def test_the_files_of_the_archive() -> None:
     with tarfile.open(RELEASE) as archive:
         members = archive.getmembers()
         top = RELEASE.name.removesuffix(".tar.gz")
@@ -55,15 +55,15 @@ def test_the_checksum_is_that_of_the_archive() -> None:
     assert digest == hashlib.sha256(RELEASE.read_bytes()).hexdigest()
 
 
-def test_packing_again_gives_the_same_bytes(tmp_path: Path) -> None:
-    before = {file.name: digest(file) for file in packed(DIST)}
+def test_a_second_build_gives_the_same_bytes(tmp_path: Path) -> None:
+    before = {file.name: digest(file) for file in release_files(DIST)}
     assert len(before) == 1 + len(PACKAGES)
-    # Elsewhere, in another time zone and language.
+    # In another folder, time zone and language.
     make("deb", f"DIST={tmp_path}", env={"TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8"})
-    assert {file.name: digest(file) for file in packed(tmp_path)} == before
+    assert {file.name: digest(file) for file in release_files(tmp_path)} == before
 
 
-def packed(folder: Path) -> list[Path]:
+def release_files(folder: Path) -> list[Path]:
     return [*folder.glob(f"libzignsec*{VERSION}*.tar.gz"), *folder.glob(f"*_{VERSION}-1_*.deb")]
 
 
@@ -76,7 +76,7 @@ def debian_packages() -> list[Path]:
 
 
 @pytest.mark.timeout(300)
-def test_the_packages_please_lintian() -> None:
+def test_lintian_reports_nothing() -> None:
     lintian = program("lintian")
     run(lintian, "--fail-on", "error,warning", *debian_packages())
 
@@ -93,7 +93,7 @@ def chroot(*command: str | Path) -> str:
 
 @pytest.fixture(scope="module")
 def clean_root() -> Iterator[Path]:
-    """A Debian with compilers for C and C++ and without Rust, kept for the next run."""
+    """A Debian system with compilers for C and C++ but without Rust; kept for the next run."""
     debootstrap = program("debootstrap")
     root = subprocess.run(as_root("true"), capture_output=True).returncode == 0
     needs("root, for a chroot", found=root)
@@ -110,7 +110,7 @@ def clean_root() -> Iterator[Path]:
 
 
 def debian() -> tuple[str, str]:
-    """The release and the mirror that this machine has its packages from."""
+    """The release of this machine and the mirror of its packages."""
     listed = run("apt-get", "indextargets", "--format", "$(ORIGIN) $(CODENAME) $(REPO_URI)")
     release = re.findall(r"^VERSION_CODENAME=(.*)", Path("/etc/os-release").read_text(), re.M)[0]
     mirrors = re.findall(rf"^Debian {release} (\S+)$", listed, re.M)
@@ -143,7 +143,7 @@ done
 
 
 @pytest.mark.timeout(900)
-def test_the_packages_serve_in_a_clean_root(clean_root: Path, tmp_path: Path) -> None:
+def test_the_packages_work_in_a_clean_system(clean_root: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"
     for language, example in (("C", "c/phone_2fa.c"), ("CXX", "cpp/phone_2fa.cpp")):
         (project / language).mkdir(parents=True)
@@ -159,8 +159,8 @@ def test_the_packages_serve_in_a_clean_root(clean_root: Path, tmp_path: Path) ->
     programs = sorted(clean_root.glob("project/C*-*-*"))
     assert len(programs) == 8
     for built in programs:
-        asked = SONAME in run("readelf", "--dynamic", built)
-        assert asked == ("-shared-" in built.name), built.name
+        is_shared = SONAME in run("readelf", "--dynamic", built)
+        assert is_shared == ("-shared-" in built.name), built.name
         demo(*as_root("chroot", clean_root, f"/project/{built.name}"))
 
     chroot("dpkg", "--purge", *reversed(PACKAGES))

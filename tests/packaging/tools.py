@@ -1,4 +1,4 @@
-"""Programs that the tests run, and what they read of the files that those leave."""
+"""Programs that the tests run, and functions that read the files which the build produces."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ ROOT = Path(__file__).parents[2]
 VERSION = re.findall(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[0]
 SOVERSION = VERSION.rpartition(".")[0]
 SONAME = f"libzignsec.so.{SOVERSION}"
-DIST = ROOT / "target/dist"
-RELEASE = next(DIST.glob(f"libzignsec-{VERSION}-*.tar.gz"), DIST / "the release archive")
+# tests/common.sh sets the variable to the directory that cargo reports.
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+LIBRARY = TARGET / "release/libzignsec.so"
+DIST = TARGET / "dist"
+RELEASE = next(DIST.glob(f"libzignsec-{VERSION}-*.tar.gz"), DIST / "no release archive, run `make dist`")
 SYMBOLS = ROOT / "ffi-c/packaging/debian/libzignsec.symbols"
 PHONE = "+46703339954"
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
-    """Runs a program to its good end and gives what it printed."""
-    ran = subprocess.run(
+    """Runs a program, which must succeed, and returns what it printed."""
+    completed = subprocess.run(
         command,
         cwd=cwd,
         env={**clean_environment(), **(env or {})},
@@ -27,28 +30,28 @@ def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | Non
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert ran.returncode == 0, f"{' '.join(map(str, command))}\n{ran.stdout}"
-    return ran.stdout
+    assert completed.returncode == 0, f"{' '.join(map(str, command))}\n{completed.stdout}"
+    return completed.stdout
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without what leads a build elsewhere, such as the options of a `make` around,
+    """The environment without the variables that change a build, such as those of an enclosing `make`,
     and without certificate files, which a chroot does not have."""
-    leads = re.compile(
+    ignored = re.compile(
         r"MAKE|MFLAGS|PREFIX|DESTDIR|LIBDIR|PKG_CONFIG|CMAKE|LD_|C.*FLAGS|SOURCE_DATE"
         r"|SSL_CERT|.*_CA_BUNDLE"
     )
-    return {name: value for name, value in os.environ.items() if not leads.match(name)}
+    return {name: value for name, value in os.environ.items() if not ignored.match(name)}
 
 
 def make(*arguments: str, env: dict[str, str] | None = None) -> str:
-    """Runs the Makefile."""
+    """Runs a target of the Makefile."""
     return run("make", "--no-print-directory", "-C", ROOT, *arguments, env=env)
 
 
 def demo(*program: str | Path, env: dict[str, str] | None = None) -> None:
-    """Runs a program of examples/ against a sandbox, with the scripted user as its user."""
-    printed = run(ROOT / "target/debug/examples/demo", *program, PHONE, env=env)
+    """Runs a program of examples/ against a sandbox with a scripted user."""
+    printed = run(TARGET / "debug/examples/demo", *program, PHONE, env=env)
     assert "is verified" in printed, printed
 
 
@@ -57,7 +60,7 @@ def readelf(option: str, file: Path) -> str:
 
 
 def needed(file: Path) -> list[str]:
-    """The shared libraries that a program or library asks for."""
+    """The shared libraries that a program or a library needs."""
     return re.findall(r"\(NEEDED\).*\[(.*)\]", readelf("--dynamic", file))
 
 
