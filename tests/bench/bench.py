@@ -263,9 +263,7 @@ def sizes() -> list[Row]:
     stripped = BUILT / "stripped"
     library = TARGET / "release/libzignsec.so"
     subprocess.run(["strip", "--strip-unneeded", "-o", stripped, library], check=True)
-    wheel = max(
-        (TARGET / "wheels").glob("zignsec-*.whl"), key=lambda file: file.stat().st_mtime
-    )
+    wheel = max((TARGET / "wheels").glob("zignsec-*.whl"), key=lambda file: file.stat().st_mtime)
 
     def megabytes(file: Path) -> Spread:
         return Spread.of([file.stat().st_size / 1e6])

@@ -34,7 +34,9 @@ def draw(values: Values, cases: list[str], file: Path) -> None:
             axis.set_xscale("log")
             axis.set_xlim(left=0.9, right=axis.get_xlim()[1] * 2)
             axis.set_title(f"{case}: {what}", fontsize=10)
-    figure.suptitle("A call on an open connection, relative to a raw socket (median, lowest to highest)")
+    figure.suptitle(
+        "A call on an open connection, relative to a raw socket (median, lowest to highest)"
+    )
     figure.tight_layout()
     figure.savefig(file)
 

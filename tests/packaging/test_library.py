@@ -94,7 +94,9 @@ int main(void) {
 """
 
 
-def test_the_static_library_links_with_another_rust_library(tmp_path: Path, installed: Path) -> None:
+def test_the_static_library_links_with_another_rust_library(
+    tmp_path: Path, installed: Path
+) -> None:
     (tmp_path / "other.rs").write_text(OTHER_LIBRARY)
     (tmp_path / "program.c").write_text(PROGRAM)
     run("rustc", "--edition=2024", "-O", "--crate-type=staticlib", "other.rs", cwd=tmp_path)

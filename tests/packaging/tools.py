@@ -15,7 +15,9 @@ SONAME = f"libzignsec.so.{SOVERSION}"
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 LIBRARY = TARGET / "release/libzignsec.so"
 DIST = TARGET / "dist"
-RELEASE = next(DIST.glob(f"libzignsec-{VERSION}-*.tar.gz"), DIST / "no release archive, run `make dist`")
+RELEASE = next(
+    DIST.glob(f"libzignsec-{VERSION}-*.tar.gz"), DIST / "no release archive, run `make dist`"
+)
 SYMBOLS = ROOT / "ffi-c/packaging/debian/libzignsec.symbols"
 PHONE = "+46703339954"
 
