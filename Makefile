@@ -1,5 +1,6 @@
 # The commands of the project. Each is one line here; the programs are scripts beside the tests
-# (tests/) and beside the packaging (ffi-c/packaging/). They find Cargo's target directory themselves.
+# (tests/) and beside the packaging (ffi-c/packaging/). They find Cargo's target directory
+# themselves.
 
 SHELL := bash
 .DEFAULT_GOAL := help
@@ -13,13 +14,13 @@ LIBDIR = $(PREFIX)/lib
 DIST :=
 .PHONY: help
 help:
-	@echo 'make demo            runs all steps of a phone check against the sandbox, with a scripted user'
+	@echo 'make demo            runs all steps against the sandbox, with a scripted user'
 	@echo 'make demo BROWSER=1  the same, with you as the user, in your own browser'
 	@echo 'make check           format, lints, unit tests, the C contract and the demo: 2 minutes'
 	@echo 'make test            all tests, 25 minutes; tests whose tools are missing are skipped and'
 	@echo '                     listed; with ZIGNSEC_TEST_ALL=1 a missing tool is an error'
 	@echo 'make examples        builds and runs each program of examples/ as its README says'
-	@echo 'make test-...        one part of make test: lint, rust, fuzz, headers, c, cpp, memory, demo,'
+	@echo 'make test-...        one part of make test: lint, rust, fuzz, headers, c, cpp, demo, memory,'
 	@echo '                     python, gateway, packaging, counts, secrets'
 	@echo 'make test-fuzz FUZZ_SECONDS=600'
 	@echo '                     the parsers of untrusted input on random data, for 600 seconds each'
@@ -28,13 +29,13 @@ help:
 	@echo 'make counts          writes the cost of a call that make test compares with'
 	@echo 'make header          writes include/zignsec.h and include/zignsec.cdef'
 	@echo 'make abi             writes the ABI description that make test compares with'
-	@echo 'make install         installs the C library; PREFIX (/usr/local), LIBDIR and DESTDIR are supported'
+	@echo 'make install         installs the C library; also supports PREFIX=, LIBDIR= and DESTDIR='
 	@echo 'make dist            builds a release archive of the C library, in target/dist'
 	@echo 'make deb             builds the archive and Debian packages of it, in target/dist'
 	@echo 'make size            prints the size of the shared library'
-	@echo 'make wheel           builds the Python wheels of the library and the sandbox, in target/wheels'
-	@echo 'make target-dir      prints the directory that is called target here: Cargo may be configured'
-	@echo '                     to use another one, for example with CARGO_TARGET_DIR'
+	@echo 'make wheel           builds the wheels of the library and the sandbox, in target/wheels'
+	@echo 'make target-dir      prints the path of target, which Cargo may be configured to place'
+	@echo '                     elsewhere, for example with CARGO_TARGET_DIR'
 
 .PHONY: demo examples target-dir
 demo:
@@ -47,10 +48,11 @@ target-dir:
 .PHONY: check test
 check:
 	@tests/check.sh
-test: plan clear-logs test-lint test-rust test-fuzz test-headers test-c test-cpp test-demo test-memory \
-	test-python test-gateway examples test-packaging test-counts test-secrets
+test: plan clear-logs test-lint test-rust test-fuzz test-headers test-c test-cpp test-demo \
+	test-memory test-python test-gateway examples test-packaging test-counts test-secrets
 
-.PHONY: plan clear-logs test-lint test-rust test-fuzz test-headers test-c test-cpp test-demo test-memory
+.PHONY: plan clear-logs test-lint test-rust test-fuzz test-headers test-c test-cpp test-demo \
+	test-memory
 plan:
 	@tests/plan.sh test
 clear-logs:

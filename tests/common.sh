@@ -7,8 +7,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
 # Cargo's target directory, as cargo itself reports it: CARGO_TARGET_DIR, CARGO_BUILD_TARGET_DIR and
-# build.target-dir in a configuration file are all respected. Everything that is built or written goes
-# below it. Exported as an absolute path for the programs that the scripts start.
+# build.target-dir in a configuration file are all respected. Everything that is built or written
+# goes below it. Exported as an absolute path for the programs that the scripts start.
 target=$(cargo metadata --format-version 1 --no-deps |
     sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
 [ -n "$target" ] || { echo "cargo metadata reports no target directory" >&2; exit 1; }
@@ -18,8 +18,8 @@ venv=$target/venv
 # shellcheck disable=SC2034 # used by scripts that source this file
 python=$venv/bin/python
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
-# The version in the name of the shared library: while the major version is 0, each minor version may
-# change the ABI. ffi-c/build.rs uses the same rule.
+# The version in the name of the shared library: while the major version is 0, each minor version
+# may change the ABI. ffi-c/build.rs uses the same rule.
 soversion=${version%.*}
 # Not exported: if CC appears or changes, cargo builds the C code of its packages again.
 : "${CC:=cc}" "${CXX:=c++}"
@@ -61,7 +61,7 @@ describe() {
         memory) echo "memory checks (C, Valgrind and the sanitizers of GCC)" ;;
         python) echo "Python and the examples (Python 3.10 or later with venv)" ;;
         browser) echo "the gateway in a browser (Python 3.10 or later with venv, and Chromium)" ;;
-        packaging) echo "packaging (Python 3.10 or later with venv, C++, CMake, abidiff, dpkg-dev)" ;;
+        packaging) echo "packaging (Python 3.10 or later with venv, C++, CMake, abidiff and dpkg-dev)" ;;
         counts) echo "the cost of a call (Python 3.10 or later with venv, C, Valgrind, strace)" ;;
     esac
 }

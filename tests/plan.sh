@@ -39,7 +39,7 @@ fi
 for each in "${missing[@]}"; do echo "skipped: $each"; done
 if [ ${#missing[@]} -gt 0 ]; then
     if [ -n "${ZIGNSEC_TEST_ALL:-}" ]; then
-        echo "ZIGNSEC_TEST_ALL is set, and tools are missing. .ci/run lists the Debian packages." >&2
+        echo "ZIGNSEC_TEST_ALL is set and tools are missing; .ci/run lists the packages." >&2
         exit 1
     fi
     echo "To install all tools on Debian, see .ci/run."

@@ -1,9 +1,9 @@
 /*
- * The program of `make demo`: starts a phone check, waits for its end, and prints everything that the
- * gateway returns for the session: demo +46701740605
+ * The program of `make demo`: starts a phone check, waits for its end, and prints everything that
+ * the gateway returns for the session: demo +46701740605
  *
- * The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT,
- * and the URL that handles webhooks, such as webhook.c, from WEBHOOK_URL.
+ * The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or
+ * ZIGNSEC_ENVIRONMENT, and the URL that handles webhooks, such as webhook.c, from WEBHOOK_URL.
  */
 #include <zignsec.h>
 

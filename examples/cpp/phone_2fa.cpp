@@ -1,7 +1,8 @@
 /*
  * Verifies one user by phone: phone_2fa +46701740605
  *
- * The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or ZIGNSEC_ENVIRONMENT.
+ * The API key is read from ZIGNSEC_API_KEY, the gateway from ZIGNSEC_BASE_URL or
+ * ZIGNSEC_ENVIRONMENT.
  */
 #include <zignsec.hpp>
 

@@ -1,10 +1,10 @@
 """`make bench`: what calls cost with this library and with others, as ratios with their spread.
 
-Each round measures everything, in a new random order. Measurements that are compared with each other
-run directly one after the other, because the speed of a machine changes within seconds. Each is
-repeated and the best result counts, because disturbances only make a measurement slower. A ratio is
-computed from two measurements of the same round. The report shows the median of all rounds, with the
-lowest and the highest.
+Each round measures everything, in a new random order. Measurements that are compared with each
+other run directly one after the other, because the speed of a machine changes within seconds. Each
+is repeated and the best result counts, because disturbances only make a measurement slower. A ratio
+is computed from two measurements of the same round. The report shows the median of all rounds, with
+the lowest and the highest.
 """
 
 from __future__ import annotations
@@ -114,8 +114,8 @@ class Row:
 
 
 class Cores:
-    """The CPU cores of a measurement. Client and server take turns and share one core: on two cores,
-    most of the time of a call would be the time that one core needs to wake the other."""
+    """The CPU cores of a measurement. Client and server take turns and share one core: with two
+    cores, most of the time of a call would be the time that one needs to wake the other."""
 
     def __init__(self) -> None:
         self.all = sorted(os.sched_getaffinity(0))
@@ -383,8 +383,9 @@ def as_table(rows: list[Row]) -> str:
 def as_report(cores: Cores, effort: Effort, parts: dict[str, str]) -> str:
     head = (
         f"{platform.system()} {platform.release()}, {platform.machine()}, {len(cores.all)} cores; "
-        f"{counts.compiler()}. Client and server share core {cores.one[0]}; measurements with several "
-        f"threads use all cores. {effort.rounds} shuffled rounds: median (lowest to highest)."
+        f"{counts.compiler()}. Client and server share core {cores.one[0]}; measurements with "
+        f"several threads use all cores. {effort.rounds} shuffled rounds: median (lowest to "
+        "highest)."
     )
     return "\n\n".join([head, *(f"## {title}\n\n{text}" for title, text in parts.items())]) + "\n"
 

@@ -1,9 +1,9 @@
-"""The cost of a call on an open connection, in numbers that do not depend on the load of the machine:
-instructions (callgrind), allocations (memcheck), system calls (strace) and connections.
+"""The cost of a call on an open connection, in numbers that do not depend on the load of the
+machine: instructions (callgrind), allocations (memcheck), system calls (strace) and connections.
 
 `counts.py check` compares the C library, as it is shipped, with counts.json; `counts.py write`
-writes that file. Each number is the difference between two runs of the same program that differ only
-in the number of calls.
+writes that file. Each number is the difference between two runs of the same program that differ
+only in the number of calls.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def measured() -> dict[str, Any]:
 
 
 def differences(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """The counts that differ from the recorded ones. Another compiler version generates more or fewer
-    instructions from the same source, so the tolerance is larger then."""
+    """The counts that differ from the recorded ones. Another version of the compiler generates more
+    or fewer instructions from the same source, so the tolerance is larger then."""
     same_compiler = recorded["compiler"] == now["compiler"]
     tolerated = 0.05 if same_compiler else 0.25
     found = []

@@ -1,4 +1,4 @@
-"""The plot of `make bench`: CPU time and wall time of a call for every client, relative to the floor."""
+"""The plot of `make bench`: CPU and wall time of a call for every client, relative to the floor."""
 
 from __future__ import annotations
 

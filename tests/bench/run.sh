@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Measures what calls cost.
 #   run.sh compare [--quick]  beside other HTTP clients, into target/bench
-#   run.sh check              counts instructions, allocations and system calls of a call, and compares
-#                             them with counts.json
+#   run.sh check              counts instructions, allocations and system calls of a call, and
+#                             compares them with counts.json
 #   run.sh write              writes counts.json
 . "$(dirname "$0")/../common.sh"
 bench=tests/bench
@@ -33,8 +33,8 @@ build_server() {
 compare() {
     if ! has counts || ! printf '#include <curl/curl.h>\n#include <cjson/cJSON.h>\n' |
         "$CC" -E - >/dev/null 2>&1; then
-        echo "make bench needs Python 3.10 or later, a C compiler, Valgrind, strace and the headers" \
-            "of libcurl and cJSON: apt install python3-venv gcc valgrind strace pkg-config" \
+        echo "make bench needs Python 3.10 or later, a C compiler, Valgrind, strace and the" \
+            "headers of libcurl and cJSON: apt install python3-venv gcc valgrind strace pkg-config" \
             "libcurl4-openssl-dev libcjson-dev" >&2
         exit 1
     fi

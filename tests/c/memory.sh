@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks memory and threads with the sanitizers, memcheck and helgrind: the library as it is shipped,
-# used by C programs.
+# Checks memory and threads with the sanitizers, memcheck and helgrind: the library as it is
+# shipped, used by C programs.
 . "$(dirname "$0")/../common.sh"
 require memory
 step "memory and threads" "about 3 minutes, and 2 more to build the release library"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compiles the headers alone, included twice, with every number that is compiled into programs, in all
-# C and C++ standards with two compilers; and checks that every item in them is documented.
+# Compiles the headers alone, included twice, with every number that is compiled into programs, in
+# all C and C++ standards with two compilers; and checks that every item in them is documented.
 . "$(dirname "$0")/../common.sh"
 step "headers" "a few seconds"
 

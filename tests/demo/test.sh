@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the demo and requires each line that it must print: what the lookup returned, and the webhooks
-# that were verified. Also requires that a webhook with a wrong signature is refused.
+# Runs the demo and requires each line that it must print: what the lookup returned, and the
+# webhooks that were verified. Also requires that a webhook with a wrong signature is refused.
 . "$(dirname "$0")/../common.sh"
 if ! "$CC" --version >/dev/null 2>&1; then
     skip c

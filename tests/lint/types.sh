@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the types of all Python code with mypy and pyright, of the virtual environment of the tests,
-# in which the wheel is installed.
+# Checks the types of all Python code with mypy and pyright, of the virtual environment of the
+# tests, in which the wheel is installed.
 . "$(dirname "$0")/../common.sh"
 tools=tests/python/pyproject.toml
 

@@ -37,8 +37,8 @@ def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | Non
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without the variables that change a build, such as those of an enclosing `make`,
-    and without certificate files, which a chroot does not have."""
+    """The environment without the variables that change a build, such as those of an enclosing
+    `make`, and without certificate files, which a chroot does not have."""
     ignored = re.compile(
         r"MAKE|MFLAGS|PREFIX|DESTDIR|LIBDIR|PKG_CONFIG|CMAKE|LD_|C.*FLAGS|SOURCE_DATE"
         r"|SSL_CERT|.*_CA_BUNDLE"

@@ -3,8 +3,8 @@
 #
 # gateway: the sandbox in a real browser, against its OpenAPI description, its webhooks, and the web
 # applications of examples/python. examples: each program of examples/, with a scripted user; a
-# language that is not installed is skipped and listed. packaging: the installed library, the release
-# archive, the Debian packages and the wheels.
+# language that is not installed is skipped and listed. packaging: the installed library, the
+# release archive, the Debian packages and the wheels.
 . "$(dirname "$0")/../common.sh"
 folder=tests/python/$1
 options=(-q)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the wheels: wheels.sh zignsec|sandbox|all; or wheels.sh installed, which builds the wheel of
-# the library and a debug wheel of the sandbox and installs both for the tests.
+# Builds the wheels: wheels.sh zignsec|sandbox|all; or wheels.sh installed, which builds the wheel
+# of the library and a debug wheel of the sandbox and installs both for the tests.
 . "$(dirname "$0")/../common.sh"
 tests/python/venv.sh
 maturin=("$venv/bin/maturin" build --locked)

@@ -56,5 +56,6 @@ for package in "$library" libzignsec-dev; do
     (cd "$package" && find usr -type f | LC_ALL=C sort | xargs md5sum >DEBIAN/md5sums)
     dpkg-gencontrol -p"$package" -P"$package" "-Tdebian/$package.substvars"
     find "$package" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
-    dpkg-deb --root-owner-group -Zxz --build "$package" "$into/${package}_$version-1_$architecture.deb"
+    dpkg-deb --root-owner-group -Zxz --build "$package" \
+        "$into/${package}_$version-1_$architecture.deb"
 done

@@ -1,6 +1,6 @@
 /*
- * The interface of a client that measure.c measures. The functions end the program if a response is not
- * the expected one.
+ * The interface of a client that measure.c measures. The functions end the program if a response is
+ * not the expected one.
  */
 #ifndef BENCH_CLIENT_H
 #define BENCH_CLIENT_H
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sets the client up as a program does when it starts. `url` is http:// or https://, address and port. */
+/* Sets the client up as a program does at its start. `url` is http:// or https://, address, port. */
 void client_open(const char *url, const char *ca_file);
 void client_get(const char *id);
 void client_post(void);

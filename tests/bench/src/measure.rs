@@ -160,8 +160,8 @@ fn threads_at_once<C: Client>(target: &Target, threads: usize, length: Duration)
     json!({ "calls_per_s": made.into_inner() as f64 / elapsed.as_secs_f64() })
 }
 
-/// Opens that many connections in a client: the server answers these calls only when all of them have
-/// arrived.
+/// Opens that many connections in a client: the server answers these calls only when all of them
+/// have arrived.
 fn open<C: Client>(client: &C, connections: usize) {
     thread::scope(|scope| {
         for number in 0..connections {

@@ -1,11 +1,12 @@
 //! Runs a program against a sandbox and plays the user:
 //! `demo [--browser] [--webhook PROGRAM] PROGRAM [ARG]...`
 //!
-//! The program reads the sandbox's address and key from `ZIGNSEC_BASE_URL` and `ZIGNSEC_API_KEY`. After
-//! its first lookup of the session, the scripted user opens the session's page, requests the code and
-//! types it. With `--browser`, a person does that. With `--webhook`, `WEBHOOK_URL` is an address on
-//! loopback, and each webhook that arrives there is passed to a CGI program, whose messages are printed
-//! at the end. The exit status is that of the program, or an error if a webhook was refused.
+//! The program reads the sandbox's address and key from `ZIGNSEC_BASE_URL` and `ZIGNSEC_API_KEY`.
+//! After its first lookup of the session, the scripted user opens the session's page, requests the
+//! code and types it. With `--browser`, a person does that. With `--webhook`, `WEBHOOK_URL` is an
+//! address on loopback, and each webhook that arrives there is passed to a CGI program, whose
+//! messages are printed at the end. The exit status is that of the program, or an error if a
+//! webhook was refused.
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -130,7 +131,8 @@ impl Receiver {
     }
 }
 
-/// Answers one request as the CGI program says, and returns what the program wrote to standard error.
+/// Answers one request as the CGI program says, and returns what the program wrote to standard
+/// error.
 fn handle(mut stream: TcpStream, program: &str, secret: &str) -> io::Result<String> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut command = Command::new(program);

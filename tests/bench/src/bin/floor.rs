@@ -1,5 +1,6 @@
-//! The floor, a lower bound: the calls are written directly to a socket or a TLS connection. There are
-//! no timeouts, no connection pool and no retries, and the server must keep the connection open.
+//! The floor, a lower bound: the calls are written directly to a socket or a TLS connection. There
+//! are no timeouts, no connection pool and no retries, and the server must keep the connection
+//! open.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

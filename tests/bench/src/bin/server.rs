@@ -1,9 +1,10 @@
-//! A minimal gateway that sends the documented responses immediately, over HTTP and HTTPS on loopback.
+//! A minimal gateway that sends the documented responses immediately, over HTTP and HTTPS on
+//! loopback.
 //!
-//! `server FOLDER` writes its CA certificate to `FOLDER/ca.pem`, prints its URLs, and exits at the end
-//! of its standard input. A lookup of the session `held-N-...` is answered when N such requests have
-//! arrived; the session `wait-N-...` is pending N times, then accepted. `GET /connections` returns the
-//! number of connections so far.
+//! `server FOLDER` writes its CA certificate to `FOLDER/ca.pem`, prints its URLs, and exits at the
+//! end of its standard input. A lookup of the session `held-N-...` is answered when N such requests
+//! have arrived; the session `wait-N-...` is pending N times, then accepted. `GET /connections`
+//! returns the number of connections so far.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
