@@ -370,11 +370,11 @@ def clients(bench: Bench) -> list[Row]:
 
 
 def as_table(rows: list[Row]) -> str:
-    words = {True: "yes", False: "**no**", None: ""}
+    labels = {True: "yes", False: "**no**", None: ""}
     lines = ["| what | figure | | target | met |", "|---|---|---|---|---|"]
     lines += [
         f"| {row.what} | {row.figure.shown(row.digits)} | {row.unit} | {row.target} | "
-        f"{words[row.is_met]} |"
+        f"{labels[row.is_met]} |"
         for row in rows
     ]
     return "\n".join(lines)
