@@ -5,7 +5,7 @@
 seconds=${1:-60}
 step "random input" "at least $seconds seconds"
 
-filters=(properties::http properties::answer properties::webhook_header properties::retry_after)
+filters=(properties::http properties::response properties::webhook_header properties::retry_after)
 test=(cargo test --workspace --exclude zignsec-py --lib --)
 "${test[@]}" --list "${filters[@]}" >"$target/fuzzed"
 for filter in "${filters[@]}"; do
