@@ -8,7 +8,7 @@ if [ -x "$venv/bin/ruff" ]; then
     tests/lint/python.sh
 fi
 tests/lint/shell.sh
-step "unit tests" "about 30 seconds"
+step "unit tests" "about 10 seconds"
 cargo test -p zignsec -p zignsec-c -p zignsec-sandbox --lib -- --quiet
 tests/c/run.sh contract layout
 tests/demo/test.sh
