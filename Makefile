@@ -33,7 +33,8 @@ help:
 	@echo 'make dist            builds a release archive of the C library, in target/dist'
 	@echo 'make deb             builds the archive and Debian packages of it, in target/dist'
 	@echo 'make size            prints the size of the shared library'
-	@echo 'make wheel           builds the wheels of the library and the sandbox, in target/wheels'
+	@echo 'make wheel           builds the wheels of the library and the sandbox, in target/wheels;'
+	@echo '                     make wheel-zignsec builds that of the library alone'
 	@echo 'make target-dir      prints the path of target, which Cargo may be configured to place'
 	@echo '                     elsewhere, for example with CARGO_TARGET_DIR'
 
@@ -100,7 +101,7 @@ abi:
 	@ffi-c/packaging/build.sh shared
 	@. tests/common.sh && python3 tests/packaging/abi.py
 
-.PHONY: install dist deb size wheel
+.PHONY: install dist deb size wheel wheel-zignsec
 install:
 	@ffi-c/packaging/install.sh '$(DESTDIR)' '$(PREFIX)' '$(LIBDIR)'
 dist:
@@ -111,3 +112,5 @@ size:
 	@ffi-c/packaging/build.sh size
 wheel:
 	@tests/python/wheels.sh all
+wheel-zignsec:
+	@tests/python/wheels.sh zignsec

@@ -74,7 +74,7 @@ impl Phone2faRequest {
         self
     }
 
-    /// Any text of yours, which the session carries. Empty means none.
+    /// A text that the session carries, such as your own identifier. Empty means none.
     #[must_use]
     pub fn relay_state(mut self, relay_state: impl Into<String>) -> Self {
         self.relay_state = non_empty(relay_state.into());

@@ -14,7 +14,7 @@
 static int32_t show_progress(const zs_session *session, uint32_t elapsed_ms, void *user_data) {
     (void)user_data;
     printf("  %s after %" PRIu32 " ms\n", zs_session_status_text(session), elapsed_ms);
-    return 0; /* go on waiting */
+    return 0; /* continue waiting */
 }
 
 static void show(const char *name, const char *value) {

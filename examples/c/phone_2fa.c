@@ -12,7 +12,7 @@
 static int32_t show_progress(const zs_session *session, uint32_t elapsed_ms, void *user_data) {
     (void)user_data;
     printf("  %s after %" PRIu32 " ms\n", zs_session_status_text(session), elapsed_ms);
-    return 0; /* go on waiting */
+    return 0; /* continue waiting */
 }
 
 int main(int argc, char **argv) {
@@ -50,11 +50,7 @@ int main(int argc, char **argv) {
         }
     }
     if (error != NULL) {
-        fprintf(stderr, "%s: %s\n", zs_result_name(zs_error_result(error)),
-                zs_error_message(error));
-        if (zs_error_in_doubt(error)) {
-            fprintf(stderr, "a session may have been opened all the same\n");
-        }
+        fprintf(stderr, "%s: %s\n", zs_error_result_name(error), zs_error_message(error));
     }
 
     zs_error_free(error);

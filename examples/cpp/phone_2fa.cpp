@@ -13,7 +13,7 @@
 static bool show_progress(const zignsec::Session &session, std::chrono::milliseconds elapsed) {
     std::cout << "  " << session.status_text() << " after " << elapsed.count() << " ms"
               << std::endl;
-    return true; // go on waiting
+    return true; // continue waiting
 }
 
 static bool check(const std::string &phone_number) {
@@ -48,9 +48,6 @@ int main(int argc, char **argv) {
         return check(argv[1]) ? 0 : 1;
     } catch (const zignsec::Error &error) {
         std::cerr << zs_result_name(error.result()) << ": " << error.what() << '\n';
-        if (error.in_doubt()) {
-            std::cerr << "a session may have been opened all the same\n";
-        }
         return 1;
     }
 }

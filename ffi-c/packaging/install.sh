@@ -11,7 +11,7 @@ packaging=ffi-c/packaging
 into=$destdir$libdir
 include=$destdir$prefix/include
 install -d "$include" "$into/pkgconfig" "$into/cmake/zignsec"
-install -m 644 include/zignsec.h include/zignsec.hpp "$include"
+install -m 644 include/zignsec.h include/zignsec.hpp include/zignsec.cdef "$include"
 install -m 755 "$target/release/libzignsec.so" "$into/libzignsec.so.$version"
 ln -sf "libzignsec.so.$version" "$into/libzignsec.so.$soversion"
 ln -sf "libzignsec.so.$soversion" "$into/libzignsec.so"

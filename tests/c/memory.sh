@@ -17,7 +17,7 @@ compile() {
         -o "$target/c/$output" "${link_debug[@]}" "${test_libraries[@]}"
 }
 
-for name in contract leaks threads waiting; do
+for name in contract old_caller leaks threads waiting; do
     echo "tests/c/$name.c, with the sanitizers"
     compile "$name" "$name"
     compile "$name-sanitized" "$name" -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tools import ROOT, SONAME, SOVERSION, SYMBOLS, VERSION, exported, run
+from tools import LIBRARY, ROOT, SONAME, SOVERSION, SYMBOLS, VERSION, exported, run
 
 DESCRIPTION = Path(__file__).with_name("zignsec.abi")
 HEADER = (ROOT / "include/zignsec.h").read_text()
@@ -86,8 +86,7 @@ def write_symbols() -> None:
     head = f"{SONAME} libzignsec{SOVERSION} #MINVER#\n* Build-Depends-Package: libzignsec-dev\n"
     old = SYMBOLS.read_text() if SYMBOLS.exists() else ""
     since = dict(re.findall(r"^ (\S+)@Base (\S+)$", old, re.M)) if old.startswith(head) else {}
-    library = ROOT / "target/release/libzignsec.so"
-    lines = [f" {name}@Base {since.get(name, VERSION)}\n" for name in exported(library)]
+    lines = [f" {name}@Base {since.get(name, VERSION)}\n" for name in exported(LIBRARY)]
     SYMBOLS.write_text(head + "".join(lines))
 
 

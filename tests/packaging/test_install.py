@@ -19,6 +19,7 @@ LANGUAGES = {
 FILES = [
     "include/zignsec.h",
     "include/zignsec.hpp",
+    "include/zignsec.cdef",
     "lib/cmake/zignsec/zignsec-config-version.cmake",
     "lib/cmake/zignsec/zignsec-config.cmake",
     "lib/libzignsec.a",

@@ -36,6 +36,7 @@ def test_the_files_of_the_archive() -> None:
         "README.md",
         "include/zignsec.h",
         "include/zignsec.hpp",
+        "include/zignsec.cdef",
         "lib/cmake/zignsec/zignsec-config-version.cmake",
         "lib/cmake/zignsec/zignsec-config.cmake",
         "lib/libzignsec.a",

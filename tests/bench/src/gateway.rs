@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The API key that is sent. The server does not check it.
 pub const KEY: &str = "bench-key";
-/// The `user-agent` that clients send; it has the length of the library's own.
+/// The `user-agent` that clients send; it is as long as the user agent of the library.
 pub const USER_AGENT: &str = "zignsec/0.1.0";
 /// The path that starts a session.
 pub const START_PATH: &str = "/core/api/sessions/two_factor_auth/phone";

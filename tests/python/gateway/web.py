@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import urllib.request
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from playwright.sync_api import Dialog, Locator, Page, ViewportSize, expect
 from sandbox import Sandbox, direct
 
 PHONE_NUMBER = "+46703339954"
-TARGET = Path(__file__).parents[3] / "target"
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", Path(__file__).parents[3] / "target"))
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
