@@ -24,7 +24,7 @@
 
 namespace zignsec {
 
-/** The status of a session; see zs_status. Only Session::is_verified() is the verdict. */
+/** The status of a session; see zs_status. Trust only Session::is_verified(). */
 enum class SessionStatus : std::int32_t {
     unknown = ZS_STATUS_UNKNOWN,
     created = ZS_STATUS_CREATED,
@@ -130,7 +130,7 @@ inline void check(zs_result result, zs_error *error) {
     }
 }
 
-/** A string for C. One that contains NUL is refused, because C would read only a part of it. */
+/** A string for C. A string that contains NUL is rejected, because C would read only a part of it. */
 inline const char *c_string(const char *name, const std::string &text,
                             zs_result refusal = ZS_ERROR_INVALID_ARGUMENT) {
     if (text.find('\0') != std::string::npos) {
@@ -226,7 +226,7 @@ class Session {
     }
     /** Whether the session is final. */
     [[nodiscard]] bool is_final() const { return zs_session_is_final(get()) != 0; }
-    /** The verdict; see zs_session_is_verified(). */
+    /** Whether the user is verified; see zs_session_is_verified(). */
     [[nodiscard]] bool is_verified() const { return zs_session_is_verified(get()) != 0; }
     /** The URL to redirect the user to. The gateway returns it when the session is started. */
     [[nodiscard]] std::optional<std::string_view> redirect_url() const {
@@ -300,7 +300,7 @@ class Borrowed {
     Session session_;
 };
 
-/** Calls on_poll from C, which no exception may pass through. */
+/** Calls on_poll from C. Exceptions are stored, because they must not pass through C. */
 class OnPoll {
   public:
     explicit OnPoll(const WaitOptions &options) noexcept : options_(options) {}
@@ -463,8 +463,8 @@ class WebhookEvent {
     [[nodiscard]] std::string_view name() const {
         return detail::view(zs_webhook_event_name(get()));
     }
-    /** A notification only; see zs_webhook_event_status(). Session::is_verified() is the verdict.
-     */
+    /** A notification only; see zs_webhook_event_status(). Call Client::get_session() for the
+     *  result. */
     [[nodiscard]] SessionStatus status() const {
         return static_cast<SessionStatus>(zs_webhook_event_status(get()));
     }

@@ -22,7 +22,7 @@ use crate::transport::{
 };
 use crate::wait::{self, Wait, WaitOptions};
 
-/// A client of the gateway, with its settings, keys and open connections.
+/// A client of the gateway, with its options, API keys and open connections.
 ///
 /// Create one and keep it: it reuses connections. Threads can share it, by reference or in an
 /// [`Arc`](std::sync::Arc). Its `Debug` output does not contain the key.

@@ -189,7 +189,7 @@ fn decode_session(fields: &SessionFields<'_>, json: &str) -> Result<Session, Dec
     let redirect_url = string(&fields.redirect_url)?;
     if redirect_url.is_some_and(|url| !is_safe_to_open(url)) {
         return Err(DecodeError::Rule(
-            "has a redirect_url that is not an absolute https URL without control characters",
+            "has an invalid redirect_url: it must be an absolute https URL (http only to loopback) without control characters",
         ));
     }
     let result_agrees = match result_status(&fields.result)? {

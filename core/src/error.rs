@@ -13,7 +13,7 @@ use std::time::Duration;
 pub enum ErrorKind {
     /// An argument is invalid. Nothing was sent.
     InvalidArgument = 1,
-    /// A setting of the client is missing or invalid: no key, an unreadable file, plain http to a
+    /// An option of the client is missing or invalid: no key, an unreadable file, plain http to a
     /// host that is not loopback. Nothing was sent.
     Configuration = 2,
     /// The client was closed. Nothing was sent. Only clients of language bindings can be closed.
@@ -28,7 +28,7 @@ pub enum ErrorKind {
     Io = 13,
     /// The response is invalid: not HTTP, too large, not JSON, or without an id.
     Protocol = 14,
-    /// The gateway refused the request: 400, 409, 422, or a 4xx not listed here.
+    /// The gateway rejected the request: 400, 409, 422, or a 4xx not listed here.
     InvalidRequest = 20,
     /// 401: the gateway does not accept the API key.
     Authentication = 21,
@@ -77,9 +77,11 @@ impl ErrorKind {
         match self {
             Self::Connect => Some("check the base URL, the network and the proxy"),
             Self::Timeout => Some("try again, or raise the time limits"),
-            Self::Authentication => Some("check the API key and the environment it is for"),
+            Self::Authentication => Some(
+                "check the API key, and that it belongs to this environment (test or production)",
+            ),
             Self::Permission => Some("ask ZignSec whether the key may use phone 2FA"),
-            Self::NotFound => Some("check the session id and the environment"),
+            Self::NotFound => Some("check the session ID and the environment (test or production)"),
             Self::RateLimited => Some("wait before the next call"),
             Self::Server => Some("try again later"),
             Self::UnexpectedStatus => Some("check the base URL"),

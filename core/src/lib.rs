@@ -1,4 +1,4 @@
-//! Client for ZignSec's phone two-factor authentication. A check takes three steps:
+//! Client for ZignSec's phone two-factor authentication. A verification takes three steps:
 //!
 //! 1. [`Client::start_phone_2fa`] starts a session and returns its
 //!    [`redirect_url`](Session::redirect_url).

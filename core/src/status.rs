@@ -20,7 +20,7 @@ pub enum SessionStatus {
     Accepted = 3,
     /// Completed successfully.
     Finished = 4,
-    /// Final: the user failed the check.
+    /// Final: the user was not verified.
     Failed = 5,
     /// Final: cancelled by the user. Also `canceled`.
     Cancelled = 6,

@@ -160,8 +160,9 @@ pub struct zs_client(Client);
 /// The client of the process. It has no lock that a fork could leave locked in the child.
 static DEFAULT: OnceBox<zs_client> = OnceBox::new();
 
-/// Creates a client. All options are checked; nothing is sent. Environment variables are read here
-/// and never again.
+/// Creates a client. All options are checked; nothing is sent. Environment variables are read
+/// here; SSL_CERT_FILE and SSL_CERT_DIR also when the certificates of the system are loaded, at
+/// the first TLS connection.
 ///
 /// @param options          The options. NULL: all defaults, with the API key from ZIGNSEC_API_KEY.
 /// @param[out] out_client  The new client. Free it with zs_client_free().
@@ -229,7 +230,8 @@ pub extern "C" fn zs_client_dup(
 /// Returns immediately, before the calls end. It may be called from any thread and from a signal
 /// handler: it takes no lock and allocates nothing.
 ///
-/// @param client  A client, or NULL.
+/// @param client  A client, or NULL. It must not be freed during the call, also not by the code
+///                that a signal interrupts.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_client_cancel(client: Option<&zs_client>) {
     if let Some(client) = client {
@@ -261,7 +263,7 @@ pub extern "C" fn zs_start_phone_2fa(
     })
 }
 
-/// Step 3: returns the current state of a session; zs_session_is_verified() is the verdict. Blocks,
+/// Step 3: returns the current state of a session. Trust only its zs_session_is_verified(). Blocks,
 /// at most for the timeout of the client.
 ///
 /// @param client            A client.
@@ -299,7 +301,7 @@ pub extern "C" fn zs_get_session(
 /// @param options           How to wait. NULL: all defaults.
 /// @param[out] out_session  The final session. Free it with zs_session_free().
 /// @param[out] out_error    The error. Free it with zs_error_free(). May be NULL.
-/// @return ZS_OK for any final session, verified or not: zs_session_is_verified() is the verdict;
+/// @return ZS_OK for any final session, verified or not: check zs_session_is_verified();
 ///         ZS_ERROR_WAIT_TIMEOUT if the session was not final in time, with the last status in the
 ///         message; ZS_ERROR_CANCELLED if on_poll or zs_client_cancel() ended the wait;
 ///         ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; any other zs_result of

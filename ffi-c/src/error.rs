@@ -108,7 +108,7 @@ pub extern "C" fn zs_error_retry_after_ms(error: Option<&zs_error>) -> i64 {
     error.map_or(-1, |error| error.retry_after_ms)
 }
 
-/// The number of attempts that were started: 0 if the call was refused before anything was sent.
+/// The number of attempts that were started, for zs_wait_for_session() those of all polls: 0 if the call was rejected before anything was sent.
 ///
 /// @param error  An error, or NULL.
 #[unsafe(no_mangle)]
@@ -116,8 +116,8 @@ pub extern "C" fn zs_error_attempts(error: Option<&zs_error>) -> u32 {
     error.map_or(0, |error| error.attempts)
 }
 
-/// Whether the gateway may have created a session although the call failed. It can be 1 for
-/// zs_start_phone_2fa() only. Calling it again may then create a second session; the user receives
+/// Whether the gateway may have created a session although the call failed. Only an error of
+/// zs_start_phone_2fa() can return 1. A second call of it may then create a second session; the user receives
 /// nothing before they open the page of a session.
 ///
 /// @param error  An error, or NULL.

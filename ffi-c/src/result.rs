@@ -15,8 +15,8 @@ pub enum zs_result {
     /// The client cannot be created: no API key, an unreadable file, plain http to a host that is
     /// not loopback. Nothing was sent.
     ZS_ERROR_CONFIGURATION = 2,
-    /// The client was closed. Nothing was sent. Functions of this header never return it: C has no
-    /// call that closes a client and keeps it.
+    /// The client was closed. Nothing was sent. The functions of this header never return it,
+    /// because C has no function that closes a client without freeing it.
     ZS_ERROR_CLOSED = 3,
     /// Name resolution, TCP or the proxy failed. Nothing was sent.
     ZS_ERROR_CONNECT = 10,

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char};
 
-/// The status of a session. Only zs_session_is_verified() is the verdict. The numbers never change;
+/// The status of a session. Trust only zs_session_is_verified(). The numbers never change;
 /// new ones may be added.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

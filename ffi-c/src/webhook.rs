@@ -116,7 +116,7 @@ pub extern "C" fn zs_webhook_event_name(event: Option<&zs_webhook_event>) -> *co
 }
 
 /// The status in the webhook, at its top level or in its result. A notification only:
-/// zs_session_is_verified() is the verdict.
+/// call zs_get_session() for the result.
 ///
 /// @param event  An event, or NULL.
 /// @return A zs_status; ZS_STATUS_UNKNOWN for NULL, and if the webhook contains no status or two

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures what calls cost.
+# Measures the cost of a call, compared with other clients.
 #   run.sh compare [--quick]  beside other HTTP clients, into target/bench
 #   run.sh check              counts instructions, allocations and system calls of a call, and
 #                             compares them with counts.json
@@ -38,7 +38,7 @@ compare() {
             "libcurl4-openssl-dev libcjson-dev" >&2
         exit 1
     fi
-    step "what calls cost" "about 15 minutes, with QUICK=1 about 2; 10 more for the first build"
+    step "the cost of a call, compared with other clients" "about 15 minutes, with QUICK=1 about 2; 10 more for the first build"
     build_c_program
     tests/python/wheels.sh zignsec
     local venv=$built/venv

@@ -14,7 +14,7 @@ missing=0
 # expect REGEX: the whole of a line.
 expect() {
     grep -qEx -- "$1" "$printed" || {
-        echo "make demo prints no line: $1" >&2
+        echo "make demo printed no line that matches: $1" >&2
         missing=1
     }
 }
@@ -36,7 +36,7 @@ expect "5\\. Webhooks, received at $url/webhook:"
 expect "  session_created of session $id, [a-z]+: the signature is valid\\."
 expect "  session_finished of session $id, accepted: the signature is valid\\."
 tail -n 1 "$printed" | grep -q '^  session_finished ' || {
-    echo "the last step of make demo is not the webhook of the end" >&2
+    echo "the last line of make demo is not the webhook session_finished" >&2
     missing=1
 }
 if [ $missing = 1 ]; then

@@ -93,7 +93,7 @@ pub(crate) fn verify_at(
         return Err(Error::invalid_argument("secret", "must not be empty"));
     }
     if tolerance == Tolerance::Within(Duration::ZERO) {
-        return Err(Error::invalid_argument("tolerance", "must be longer than zero"));
+        return Err(Error::invalid_argument("tolerance", "must be more than zero"));
     }
     let signature = Signature::parse(signature)?;
     signature.check_digest(body, secret)?;

@@ -35,9 +35,9 @@ exit codes:
   0    success; for get, wait and demo: the user is verified
   1    a bug; see Python's traceback
   2    bad usage or a malformed argument; nothing was sent
-  3    the session has ended, and the user is not verified
+  3    the session is final, and the user is not verified
   4    no result yet: the session has not ended, or not before the timeout of wait
-  5    the webhook signature is missing, malformed, wrong or expired
+  5    the webhook signature is missing, malformed, wrong or outside the tolerance
   6    configuration error: no key, an unreadable file, sandbox not installed
   7    network error: no connection, untrusted certificate, timeout, or an invalid response
   8    authentication error: the API key is invalid or has no permission
@@ -127,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     added = command(get, "get the status of a session", account)
     added.add_argument("session_id", metavar="SESSION_ID")
 
-    added = command(wait, "wait until a session has ended", account)
+    added = command(wait, "wait until a session is final", account)
     added.add_argument("session_id", metavar="SESSION_ID")
     added.add_argument(
         "--timeout",
@@ -175,12 +175,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_tolerance,
         default=DEFAULT_WEBHOOK_TOLERANCE,
         metavar="SECONDS",
-        help="maximum age of the signature, or none for no limit (default: %(default)s)",
+        help="maximum difference between the time of the signature and now, or none for no limit (default: %(default)s)",
     )
 
     command(check, "test connectivity, TLS and the API key", account)
 
-    added = command(demo, "run a complete phone check against a local sandbox", common)
+    added = command(demo, "run a complete phone verification against a local sandbox", common)
     added.add_argument(
         "--browser",
         action="store_true",

@@ -19,7 +19,7 @@
     │   └── ServerError                       5xx
     ├── WaitTimeoutError (TimeoutError)       the session was not final in time
     ├── CallCancelledError                    the call was cancelled
-    ├── WebhookSignatureError                 the signature is missing, malformed, wrong or expired
+    ├── WebhookSignatureError                 the signature is missing, malformed, wrong or outside the tolerance
     └── InternalError                         a bug in the library
 
 ``py/src/errors.rs`` creates them with the keyword arguments of ``ZignSecError``.
@@ -185,7 +185,7 @@ class CallCancelledError(ZignSecError):
 
 
 class WebhookSignatureError(ZignSecError):
-    """The signature of a webhook is missing, malformed, wrong or expired."""
+    """The signature of a webhook is missing, malformed, wrong or outside the tolerance."""
 
     _code = 40
 

@@ -17,7 +17,7 @@ class SessionStatus(str, Enum):
     FINISHED = "finished"
     """Completed successfully."""
     FAILED = "failed"
-    """The user did not pass the check."""
+    """Failed: the user was not verified."""
     CANCELLED = "cancelled"
     """Cancelled by the user."""
     DECLINED = "declined"

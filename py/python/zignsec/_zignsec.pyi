@@ -43,11 +43,11 @@ DEFAULT_WEBHOOK_TOLERANCE: Final[float]
 
 @final
 class Client:
-    """A client for the gateway, with settings, keys and connections.
+    """A client for the gateway, with options, API keys and connections.
 
     Create one and reuse it: it keeps connections open between calls. It can be shared by threads,
     and a forked child process can use the client it inherits. Calls block for at most ``timeout``
-    seconds and release the GIL. A client is a context manager, cannot be pickled, and its ``repr``
+    seconds (``wait_for_session``: its own ``timeout``) and release the GIL. A client is a context manager, cannot be pickled, and its ``repr``
     does not show the key.
 
     On the main thread, Python runs signal handlers while a call is blocked. An exception raised by
@@ -165,8 +165,8 @@ class Client:
             timeout: Maximum time to wait, in seconds.
             poll_interval: Time between two polls, in seconds, varied at random by up to 20 %.
             on_poll: Called after each response, including the last, with the session and the
-                seconds since the wait started. The wait stops if it returns ``False``; other false
-                values such as ``None`` do not stop it. The wait raises the exceptions of
+                seconds since the wait started. The wait is cancelled if it returns ``False``;
+                other false values such as ``None`` do not cancel it. The wait raises the exceptions of
                 ``on_poll``.
 
         Raises:
@@ -251,7 +251,7 @@ class Session:
         """Whether the session has ended, successfully or not."""
     @property
     def is_verified(self) -> bool:
-        """Whether the user proved to own the phone: the status is accepted or finished, and no
+        """Whether the user proved control of the phone: the status is accepted or finished, and no
         other field contradicts it."""
     @property
     def redirect_url(self) -> str | None:
@@ -304,7 +304,7 @@ def verify_webhook(
             webhooks and tests only.
 
     Raises:
-        WebhookSignatureError: The signature is missing, malformed, wrong or expired.
+        WebhookSignatureError: The signature is missing, malformed, wrong or outside the tolerance.
         ProtocolError: The signature is valid, but the body is not: not a JSON object, no ID, or a
             duplicate key.
         InvalidArgumentError: The secret is ``None`` or empty, or the tolerance is out of range.

@@ -152,7 +152,7 @@ class Sandbox:
             ``redirect_failure``), or ``None`` if it did not redirect.
 
         Raises:
-            SandboxError: The session does not exist or has ended.
+            SandboxError: The session does not exist or is final.
         """
         session_id = session if isinstance(session, str) else session.id
         result: dict[str, str | None] = self.call(f"sessions/{session_id}/user", {"action": action})

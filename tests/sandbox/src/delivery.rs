@@ -54,7 +54,7 @@ async fn deliver(app: &App, permits: &Semaphore, event: Event, generation: u64) 
     let event = Arc::new(event);
     match event.fault {
         Some(Fault::WebhookLost) => {
-            app.record_webhook(&event, Err("not sent: lost by a fault".to_owned()));
+            app.record_webhook(&event, Err("not sent: an injected fault suppressed it".to_owned()));
             return;
         }
         Some(Fault::WebhookLate) => {

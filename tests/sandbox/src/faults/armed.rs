@@ -102,7 +102,9 @@ impl Armed {
             |fault: &Fault| if let Fault::Answer(answer) = fault { answer.body.len() } else { 0 };
         let total: usize = self.0.iter().map(|(fault, _)| size(fault)).sum();
         if total + size(&fault) > MAX_ARMED_BYTES {
-            return Err(Problem::conflict("the armed scripted answers are too large"));
+            return Err(Problem::conflict(
+                "the bodies of the armed `answer` faults exceed 32 MiB in total",
+            ));
         }
         if self.0.len() == MAX_ARMED {
             return Err(Problem::conflict("1000 faults are already armed"));
