@@ -1,11 +1,11 @@
 /**
  * @file zignsec.h
- * Client for ZignSec's phone two-factor authentication. A check has three steps:
+ * Client for ZignSec's phone two-factor authentication. A verification has three steps:
  *
  *  1. zs_start_phone_2fa() starts a session. Redirect the user to its zs_session_redirect_url().
  *  2. The user receives a code by SMS and enters it on ZignSec's page.
  *  3. zs_get_session() returns the current state of the session, and zs_wait_for_session() polls
- *     until it is final. zs_session_is_verified() is the verdict.
+ *     until it is final. zs_session_is_verified() is the result.
  *
  * Trust only zs_session_is_verified(). Do not rely on the user reaching redirect_success: anyone
  * can open that URL. Use the session ID that your server stored for the logged-in user, never one
@@ -19,8 +19,9 @@
  * timeout of the wait. No other function waits for the network. zs_client_cancel() ends blocked
  * calls, from another thread or a signal handler.
  *
- * Pointers. Inputs come first, outputs next, `zs_error **out_error` last. Every pointer is checked:
- * if an object or a string is required, NULL is ZS_ERROR_INVALID_ARGUMENT. On failure, outputs are
+ * Pointers. Inputs come first, outputs next, `zs_error **out_error` last. Every pointer is checked
+ * for NULL: a function that returns zs_result reports a required pointer that is NULL as
+ * ZS_ERROR_INVALID_ARGUMENT; the other functions accept NULL as documented. On failure, outputs are
  * set to NULL; on success, *out_error is set to NULL. Pass NULL for out_error if you do not need
  * the error. An output is overwritten, not freed: free a previous object first.
  *
@@ -33,8 +34,9 @@
  *
  * Option structs. Initialise them with a ZS_..._INIT macro or a _init function, then set what you
  * need; zero or NULL selects the default. struct_size is the size of the struct that the caller was
- * compiled with: a program that was built with an older header works with a newer library, and vice
- * versa, provided that fields unknown to the library are zero.
+ * compiled with: a program that was built with an older header works with a newer library of the
+ * same minor version, and vice versa. A field that the library does not know must be zero;
+ * otherwise the call returns ZS_ERROR_INVALID_ARGUMENT.
  *
  * Process. The library does not change signal handlers, the signal mask or the locale, and a peer
  * that closes its connection never raises SIGPIPE. The library stays loaded after dlclose(). After
@@ -173,8 +175,8 @@ enum zs_result
      */
     ZS_ERROR_CONFIGURATION = 2,
     /**
-     * The client was closed. Nothing was sent. Functions of this header never return it: C has no
-     * call that closes a client and keeps it.
+     * The client was closed. Nothing was sent. The functions of this header never return it,
+     * because C has no function that closes a client without freeing it.
      */
     ZS_ERROR_CLOSED = 3,
     /**
@@ -190,7 +192,7 @@ enum zs_result
      */
     ZS_ERROR_TIMEOUT = 12,
     /**
-     * The connection was lost after the request was started.
+     * The connection was lost after the first byte of the request was sent.
      */
     ZS_ERROR_IO = 13,
     /**
@@ -251,7 +253,7 @@ typedef int32_t zs_result;
 #endif // __cplusplus
 
 /**
- * The status of a session. Only zs_session_is_verified() is the verdict. The numbers never change;
+ * The status of a session. Trust only zs_session_is_verified(). The numbers never change;
  * new ones may be added.
  */
 enum zs_status
@@ -387,8 +389,8 @@ typedef struct zs_client_options {
      */
     int32_t max_retries;
     /**
-     * A PEM file with the only certificates to trust. NULL: SSL_CERT_FILE and SSL_CERT_DIR, else
-     * REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else the system's trust store.
+     * A PEM file with the CA certificates to trust; no others are trusted. NULL: SSL_CERT_FILE and
+     * SSL_CERT_DIR, else REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else the system's trust store.
      */
     const char *ca_file;
     /**
@@ -401,7 +403,7 @@ typedef struct zs_client_options {
     const char *client_key_file;
     /**
      * The URL of an http or https proxy, or "none" for a direct connection. NULL: HTTPS_PROXY,
-     * else ALL_PROXY, with the exceptions of NO_PROXY. Loopback is always connected to directly.
+     * else ALL_PROXY, with the exceptions of NO_PROXY. Connections to loopback never use a proxy.
      */
     const char *proxy;
     /**
@@ -512,8 +514,9 @@ extern "C" {
 void zs_client_options_init(zs_client_options *options, size_t struct_size);
 
 /**
- * Creates a client. All options are checked; nothing is sent. Environment variables are read here
- * and never again.
+ * Creates a client. All options are checked; nothing is sent. Environment variables are read
+ * here; SSL_CERT_FILE and SSL_CERT_DIR also when the certificates of the system are loaded, at
+ * the first TLS connection.
  *
  * @param options          The options. NULL: all defaults, with the API key from ZIGNSEC_API_KEY.
  * @param[out] out_client  The new client. Free it with zs_client_free().
@@ -558,7 +561,8 @@ zs_result zs_client_dup(const struct zs_client *client,
  * Returns immediately, before the calls end. It may be called from any thread and from a signal
  * handler: it takes no lock and allocates nothing.
  *
- * @param client  A client, or NULL.
+ * @param client  A client, or NULL. It must not be freed during the call, also not by the code
+ *                that a signal interrupts.
  */
 void zs_client_cancel(const struct zs_client *client);
 
@@ -580,7 +584,7 @@ zs_result zs_start_phone_2fa(const struct zs_client *client,
                              zs_error **out_error);
 
 /**
- * Step 3: returns the current state of a session; zs_session_is_verified() is the verdict. Blocks,
+ * Step 3: returns the current state of a session. Trust only its zs_session_is_verified(). Blocks,
  * at most for the timeout of the client.
  *
  * @param client            A client.
@@ -609,7 +613,7 @@ zs_result zs_get_session(const struct zs_client *client,
  * @param options           How to wait. NULL: all defaults.
  * @param[out] out_session  The final session. Free it with zs_session_free().
  * @param[out] out_error    The error. Free it with zs_error_free(). May be NULL.
- * @return ZS_OK for any final session, verified or not: zs_session_is_verified() is the verdict;
+ * @return ZS_OK for any final session, verified or not: check zs_session_is_verified();
  *         ZS_ERROR_WAIT_TIMEOUT if the session was not final in time, with the last status in the
  *         message; ZS_ERROR_CANCELLED if on_poll or zs_client_cancel() ended the wait;
  *         ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; any other zs_result of
@@ -688,16 +692,17 @@ int32_t zs_error_http_status(const struct zs_error *error);
 int64_t zs_error_retry_after_ms(const struct zs_error *error);
 
 /**
- * The number of attempts that were started: 0 if the call was refused before anything was sent.
+ * The number of attempts that were started, for zs_wait_for_session() those of all polls: 0 if the
+ * call was rejected before anything was sent.
  *
  * @param error  An error, or NULL.
  */
 uint32_t zs_error_attempts(const struct zs_error *error);
 
 /**
- * Whether the gateway may have created a session although the call failed. It can be 1 for
- * zs_start_phone_2fa() only. Calling it again may then create a second session; the user receives
- * nothing before they open the page of a session.
+ * Whether the gateway may have created a session although the call failed. Only an error of
+ * zs_start_phone_2fa() can return 1. A second call of it may then create a second session; the
+ * user receives nothing before they open the page of a session.
  *
  * @param error  An error, or NULL.
  * @return 1 or 0.
@@ -938,7 +943,7 @@ const char *zs_webhook_event_name(const struct zs_webhook_event *event);
 
 /**
  * The status in the webhook, at its top level or in its result. A notification only:
- * zs_session_is_verified() is the verdict.
+ * call zs_get_session() for the result.
  *
  * @param event  An event, or NULL.
  * @return A zs_status; ZS_STATUS_UNKNOWN for NULL, and if the webhook contains no status or two

@@ -11,8 +11,8 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::session::Session;
 
-/// Creates a client from options that a binding filled. Unlike in Rust, an empty key counts as not
-/// set.
+/// Creates a client from options that a binding filled. An empty key counts as not set;
+/// `ClientBuilder` rejects it.
 ///
 /// # Errors
 ///
@@ -24,8 +24,8 @@ pub fn client(mut options: Options) -> Result<Client, Error> {
 }
 
 /// [Cancels](Client::cancel) the running calls of this client and refuses later ones as
-/// [`Closed`](ErrorKind::Closed). No call can start in between. Duplicates of the client stay usable;
-/// the connections are closed when the last of them is dropped.
+/// [`Closed`](ErrorKind::Closed). No call can start in between. Duplicates of the client stay
+/// usable; the connections are closed when the last of them is dropped.
 pub fn close(client: &Client) {
     client.close();
 }
@@ -38,6 +38,12 @@ pub fn close(client: &Client) {
 /// As [`Client::wait_for_session`].
 pub fn poll(client: &Client, wait: &mut Wait, session_id: &str) -> Result<Option<Session>, Error> {
     client.poll(wait, session_id)
+}
+
+/// The error of a call on a closed client, for a binding that keeps no closed client.
+#[must_use]
+pub fn closed() -> Error {
+    Error::closed()
 }
 
 /// An error of the binding itself.

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::config::{
     self, AuthScheme, Env, Environment, Keys, Limits, Options, Settings, time_limit,
 };
-use crate::endpoint::Request;
+use crate::endpoint::ApiRequest;
 use crate::error::{Error, ErrorKind};
 use crate::log;
 use crate::request::Phone2faRequest;
@@ -80,9 +80,10 @@ impl Client {
     /// store its [`id`](Session::id) on your server, with the user's login.
     ///
     /// The request is repeated only if nothing was sent yet, or if the gateway returned 429 or 503
-    /// with `Retry-After`. So an error never creates two sessions.
+    /// with `Retry-After`. So one call never creates two sessions.
     ///
-    /// Source: `POST /core/api/sessions/two_factor_auth/phone` in ZignSec's phone 2FA documentation.
+    /// Source: `POST /core/api/sessions/two_factor_auth/phone` in ZignSec's phone 2FA
+    /// documentation.
     ///
     /// # Errors
     ///
@@ -91,7 +92,7 @@ impl Client {
     pub fn start_phone_2fa(&self, request: &Phone2faRequest) -> Result<Session, Error> {
         request.check()?;
         let mut cancel = self.cancel_token()?;
-        self.call(&Request::Start(request), &mut cancel, self.deadline())
+        self.call(&ApiRequest::Start(request), &mut cancel, self.deadline())
             .map(|(session, _)| session)
     }
 
@@ -113,16 +114,17 @@ impl Client {
         self.fetch_session(session_id, &mut cancel, self.deadline()).map(|(session, _)| session)
     }
 
-    /// Step 3, repeated: polls a session until it is [final](Session::is_final). Blocks until then.
-    /// Temporary errors while polling do not end the wait. If the gateway returns `Retry-After`, the
-    /// next pause is at least that long.
+    /// Step 3, repeated: polls a session until it is [final](Session::is_final). Blocks until then,
+    /// at most for the timeout of `options` (300 seconds by default). Temporary errors while
+    /// polling do not end the wait. If the gateway returns `Retry-After`, the next pause is at
+    /// least that long.
     ///
     /// # Errors
     ///
     /// [`WaitTimeout`](crate::ErrorKind::WaitTimeout) with the last status and the last error of a
     /// poll; [`Cancelled`](crate::ErrorKind::Cancelled) if the caller cancelled the wait;
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a time of zero or more than 49 days;
-    /// and the permanent errors of [`get_session`](Self::get_session).
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for a time of zero or more than 49
+    /// days; and the permanent errors of [`get_session`](Self::get_session).
     pub fn wait_for_session(
         &self,
         session_id: &str,
@@ -140,8 +142,9 @@ impl Client {
     }
 
     /// Cancels all running calls of this client: they fail as
-    /// [`Cancelled`](crate::ErrorKind::Cancelled) within 100 ms. The client stays usable. Any thread
-    /// may call it, and so may a signal handler: it takes no lock.
+    /// [`Cancelled`](crate::ErrorKind::Cancelled) within 100 ms. The client stays usable. Any
+    /// thread may call it, and so may a signal handler: it takes no lock. On systems other than
+    /// Linux, a TCP connect first runs into its time limit.
     pub fn cancel(&self) {
         self.cancel.cancel();
     }
@@ -150,8 +153,8 @@ impl Client {
         self.cancel.close();
     }
 
-    /// Another client with the same settings, keys and connections. [`cancel`](Self::cancel) affects
-    /// the calls of one client only, not those of its duplicates.
+    /// Another client with the same settings, keys and connections. [`cancel`](Self::cancel)
+    /// affects the calls of one client only, not those of its duplicates.
     #[must_use]
     pub fn duplicate(&self) -> Self {
         Self { shared: self.shared.clone(), limits: self.limits, cancel: CancelSource::default() }
@@ -161,7 +164,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument): a limit of zero or more than 49 days.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument): a limit of zero or more than 49
+    /// days.
     pub fn with_timeout(mut self, limit: Duration) -> Result<Self, Error> {
         self.limits.call = time_limit("timeout", Some(limit), limit)?;
         Ok(self)
@@ -186,12 +190,12 @@ impl Client {
                 "must be 1 to 64 letters, digits and hyphens",
             ));
         }
-        self.call(&Request::Get { session_id }, cancel, deadline)
+        self.call(&ApiRequest::Get { session_id }, cancel, deadline)
     }
 
     fn cancel_token(&self) -> Result<CancelToken, Error> {
         let token = self.cancel.token(self.shared.interrupt.clone());
-        token.ok_or_else(|| Error::new(ErrorKind::Closed, "the client is closed"))
+        token.ok_or_else(Error::closed)
     }
 
     fn deadline(&self) -> Instant {
@@ -202,7 +206,7 @@ impl Client {
     /// number of attempts.
     fn call(
         &self,
-        request: &Request<'_>,
+        request: &ApiRequest<'_>,
         cancel: &mut CancelToken,
         deadline: Instant,
     ) -> Result<(Session, u32), Error> {
@@ -221,7 +225,7 @@ impl Client {
                 begun + self.limits.connect,
                 deadline.min(begun + self.limits.attempt),
             );
-            let message = transport::Request {
+            let http_request = transport::Request {
                 method: request.method(),
                 path: &path,
                 key_header: auth_scheme.header(),
@@ -229,9 +233,9 @@ impl Client {
                 csrf_token: request.csrf_token(),
                 body: body.as_deref(),
             };
-            let sent = transport.send(&mut attempt, &message, connection_failed);
-            log::attempt(request, attempts, &sent, begun.elapsed());
-            let result = sent.result;
+            let outcome = transport.send(&mut attempt, &http_request, connection_failed);
+            log::attempt(request, attempts, &outcome, begun.elapsed());
+            let result = outcome.result;
             if let Ok(response) = &result {
                 if response.status != UNAUTHORIZED {
                     keys.mark_working(key);
@@ -264,7 +268,7 @@ impl Client {
     }
 
     /// The error of an attempt that got no response.
-    fn no_response(&self, request: &Request<'_>, error: AttemptError) -> Error {
+    fn no_response(&self, request: &ApiRequest<'_>, error: AttemptError) -> Error {
         let what = format!("{}: {}", self.base_url(), error.message);
         let in_doubt = request.creates() && error.sent;
         let failed = Error::failed(error.kind, what, in_doubt);
@@ -298,7 +302,7 @@ pub struct ClientBuilder {
 impl ClientBuilder {
     /// A builder for a client that reads all settings from environment variables:
     ///
-    /// - `ZIGNSEC_API_KEY` and, beside it, `ZIGNSEC_SECONDARY_API_KEY`;
+    /// - `ZIGNSEC_API_KEY`, and with it `ZIGNSEC_SECONDARY_API_KEY` if it is set;
     /// - `ZIGNSEC_BASE_URL`, else `ZIGNSEC_ENVIRONMENT`: `test`, the default, or `production`;
     /// - `SSL_CERT_FILE` and `SSL_CERT_DIR`, else `REQUESTS_CA_BUNDLE`, else `CURL_CA_BUNDLE`;
     /// - `HTTPS_PROXY`, else `ALL_PROXY`, and `NO_PROXY`; the lower-case spelling wins.
@@ -316,8 +320,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The account's second key, for key rotation. If the gateway returns 401 for one key, the other
-    /// one is tried once, and kept if it works.
+    /// The account's second key, for key rotation. If the gateway returns 401 for one key, the
+    /// other one is tried once, and kept if it works.
     #[must_use]
     pub fn secondary_api_key(mut self, key: impl Into<String>) -> Self {
         self.options.secondary_api_key = Some(Zeroizing::new(key.into()));

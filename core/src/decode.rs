@@ -48,16 +48,17 @@ impl From<DuplicateKey> for DecodeError {
     }
 }
 
+// Here and not in `session`, which would have to import this module and create a cycle.
 impl Session {
     /// Reads a session back from its [`json`](Session::json), for example from a database.
     ///
-    /// The text is trusted: [`is_verified`](Session::is_verified) is true if the text says so. Use it
-    /// only for text that your own server stored, never for text from a user.
+    /// The text is trusted: [`is_verified`](Session::is_verified) is true if the text says so. Use
+    /// it only for text that your own server stored, never for text from a user.
     ///
     /// # Errors
     ///
-    /// [`Protocol`](ErrorKind::Protocol) if the text is not JSON, has no `id` or `status`, or breaks
-    /// another rule for responses.
+    /// [`Protocol`](ErrorKind::Protocol) if the text is not JSON, has no `id` or `status`, or
+    /// breaks another rule for responses.
     pub fn from_json(json: &str) -> Result<Self, Error> {
         decode_bare(json)
             .map_err(|error| Error::new(ErrorKind::Protocol, format!("the session {error}")))
@@ -181,7 +182,7 @@ fn decode_bare(text: &str) -> Result<Session, DecodeError> {
     decode_session(object(&parsed)?, raw_text(text)?)
 }
 
-/// Decodes a session. A session nested in it is a field like any other.
+/// Decodes a session. A `data` field inside it is ignored.
 fn decode_session(fields: &SessionFields<'_>, json: &str) -> Result<Session, DecodeError> {
     let id = id(&fields.id)?.to_owned();
     let status_text = string(&fields.status)?.ok_or(DecodeError::Rule("has no status"))?;
@@ -189,7 +190,8 @@ fn decode_session(fields: &SessionFields<'_>, json: &str) -> Result<Session, Dec
     let redirect_url = string(&fields.redirect_url)?;
     if redirect_url.is_some_and(|url| !is_safe_to_open(url)) {
         return Err(DecodeError::Rule(
-            "has an invalid redirect_url: it must be an absolute https URL (http only to loopback) without control characters",
+            "has an invalid redirect_url: it must be an absolute https URL, or http to loopback, \
+             without control characters",
         ));
     }
     let result_agrees = match result_status(&fields.result)? {
@@ -234,8 +236,8 @@ pub(crate) fn id<'a>(field: &'a Field<'_>) -> Result<&'a str, DecodeError> {
 /// A string. A value of another type counts as absent.
 pub(crate) fn string<'a>(field: &'a Field<'_>) -> Result<Option<&'a str>, DecodeError> {
     match field.value()? {
-        // C would end the string there, and other languages would not. Only an escape can produce it,
-        // and text with escapes is owned.
+        // C would end the string there, and other languages would not. Only an escape can produce
+        // it, and text with escapes is owned.
         Some(Value::Text(Cow::Owned(text))) if text.contains('\0') => {
             Err(DecodeError::Rule("contains a NUL character"))
         }

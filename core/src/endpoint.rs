@@ -9,14 +9,14 @@ const LOGGED_ID_LENGTH: usize = 8;
 
 /// A request to one of the two endpoints.
 #[derive(Clone, Copy)]
-pub(crate) enum Request<'a> {
+pub(crate) enum ApiRequest<'a> {
     /// Starts a session.
     Start(&'a Phone2faRequest),
     /// Looks up a session.
     Get { session_id: &'a str },
 }
 
-impl Request<'_> {
+impl ApiRequest<'_> {
     pub(crate) fn method(&self) -> &'static str {
         match self {
             Self::Start(_) => "POST",
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_logged_path_contains_only_the_beginning_of_the_id() {
-        let logged = |session_id| Request::Get { session_id }.logged_path();
+        let logged = |session_id| ApiRequest::Get { session_id }.logged_path();
         assert_eq!(logged("55c20771-9d75-4241-8e0f-94d3a37671ca"), "core/api/sessions/55c20771...");
         assert_eq!(logged("a"), "core/api/sessions/a");
     }

@@ -118,8 +118,8 @@ impl fmt::Display for ErrorKind {
 
 /// The error of a failed call.
 ///
-/// Its text (`Display`) says what failed, the deepest known cause, and what to do. It never contains
-/// the API key, a whole phone number or the query of a URL, so it can be logged. The
+/// Its text (`Display`) says what failed, the deepest known cause, and what to do. It never
+/// contains the API key, a whole phone number or the query of a URL, so it can be logged. The
 /// [body](Error::body) is text of the gateway and can contain personal data.
 ///
 /// ```
@@ -170,6 +170,10 @@ impl Error {
 
     pub(crate) fn invalid_argument(name: &str, rule: &str) -> Self {
         Self::new(ErrorKind::InvalidArgument, format!("{name} {rule}"))
+    }
+
+    pub(crate) fn closed() -> Self {
+        Self::new(ErrorKind::Closed, "the client is closed")
     }
 
     pub(crate) fn configuration(message: impl Into<String>) -> Self {
@@ -246,14 +250,15 @@ impl Error {
         self.0.http_status
     }
 
-    /// The body of the response, if there was one, truncated at 64 KiB. Bytes that are not UTF-8, and
-    /// NUL, are replaced by U+FFFD. It is text of the gateway and can contain personal data.
+    /// The body of the response, if there was one, truncated at 64 KiB. Bytes that are not UTF-8,
+    /// and NUL, are replaced by U+FFFD. It is text of the gateway and can contain personal data.
     #[must_use]
     pub fn body(&self) -> Option<&str> {
         self.0.body.as_deref()
     }
 
-    /// The first of the headers `x-request-id`, `x-correlation-id` and `request-id` of the response.
+    /// The first of the headers `x-request-id`, `x-correlation-id` and `request-id` of the
+    /// response.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
@@ -277,8 +282,8 @@ impl Error {
     }
 
     /// Whether the gateway may have created a session although the call failed. Only true for
-    /// [`Client::start_phone_2fa`](crate::Client::start_phone_2fa). A retry may then create a second
-    /// session; nothing is sent to the user before they open its page.
+    /// [`Client::start_phone_2fa`](crate::Client::start_phone_2fa). A retry may then create a
+    /// second session; nothing is sent to the user before they open its page.
     #[must_use]
     pub fn in_doubt(&self) -> bool {
         self.0.in_doubt

@@ -1,6 +1,5 @@
-//! JSON that every parser accepts, parsed in one pass.
-//!
-//! Only the fields that the library reads are kept; all others are checked and skipped.
+//! A strict JSON parser that keeps only the fields that the library reads. All others are checked
+//! and skipped.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -34,18 +34,20 @@
 //!
 //! # Blocking, threads and time
 //!
-//! Every call blocks until it returns a session or an [`Error`], for at most the client's
-//! [timeout](ClientBuilder::timeout). [`Client::cancel`] ends it earlier, from another thread. Threads
-//! can share a [`Client`].
+//! Every call blocks until it returns a session or an [`Error`]: [`Client::start_phone_2fa`] and
+//! [`Client::get_session`] for at most the client's [timeout](ClientBuilder::timeout),
+//! [`Client::wait_for_session`] for at most the [timeout](WaitOptions::timeout) of the wait.
+//! [`Client::cancel`] ends it earlier, from another thread. Threads can share a [`Client`].
 //!
 //! After a fork, both processes can use the clients they have. The child opens its own connections
 //! and does not use those of its parent.
 //!
 //! # Logging
 //!
-//! Each attempt is logged as one line through the crate [`log`](https://docs.rs/log), with the target
-//! `zignsec`: at level `debug` on success (2xx), at `warn` on failure. Keys and phone numbers are never
-//! logged; of a session id only the beginning. Reading the system's certificates is logged at `debug`.
+//! Each attempt is logged as one line through the crate [`log`](https://docs.rs/log), with the
+//! target `zignsec`: at level `debug` on success (2xx), at `warn` on failure. Keys and phone
+//! numbers are never logged, and only the first 8 characters of a session id. Loading the
+//! system's certificates is logged at `debug`.
 
 #![forbid(unsafe_code)]
 

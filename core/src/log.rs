@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use log::{Level, log};
 
-use crate::endpoint::Request;
+use crate::endpoint::ApiRequest;
 use crate::transport::AttemptResult;
 
 pub(crate) fn attempt(
-    request: &Request<'_>,
+    request: &ApiRequest<'_>,
     number: u32,
     attempt: &AttemptResult,
     duration: Duration,

@@ -14,11 +14,11 @@ pub(crate) fn phone(number: &str) -> String {
     format!("{start}*****{end}")
 }
 
-/// Redacts untrusted text (the gateway's) for a message: removes `secrets`, phone numbers, invisible
-/// characters, and the user info, query and fragment of URLs.
+/// Redacts untrusted text (the gateway's) for a message: removes `secrets`, phone numbers,
+/// invisible characters, and the user info, query and fragment of URLs.
 pub(crate) fn text(text: &str, secrets: &[&str]) -> String {
-    // An escape or an invisible character inside a secret would hide it from the search. A secret may
-    // itself look like an escape, so keys are removed before and after unescaping.
+    // An escape or an invisible character inside a secret would hide it from the search. A secret
+    // may itself look like an escape, so keys are removed before and after unescaping.
     let mut plain = unescaped(&keys(text, secrets));
     plain.retain(|c| !c.is_control() && !is_invisible(c));
     phone_numbers(&urls(&keys(&plain, secrets)))
@@ -56,8 +56,8 @@ fn is_invisible(c: char) -> bool {
     )
 }
 
-/// Replaces each secret. If several match at one position, the longest is replaced: one key may be the
-/// prefix of another.
+/// Replaces each secret. If several match at one position, the longest is replaced: one key may be
+/// the prefix of another.
 fn keys(text: &str, secrets: &[&str]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -94,8 +94,8 @@ fn urls(text: &str) -> String {
     out
 }
 
-/// Masks what could be a phone number: seven digits or more, with any separators. An id or a date that
-/// looks like one is masked too.
+/// Masks what could be a phone number: seven digits or more, with any separators. An id or a date
+/// that looks like one is masked too.
 fn phone_numbers(text: &str) -> String {
     const FEWEST_DIGITS: usize = 7;
     fn separates(c: char) -> bool {

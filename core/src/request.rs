@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::config::defaults;
 use crate::error::Error;
-use crate::header::is_header_value;
+use crate::header::{HEADER_RULE, is_header_value};
 use crate::{redact, url};
 
 /// The data of a new phone two-factor session: step 1 of 3.
@@ -111,10 +111,7 @@ impl Phone2faRequest {
             check_url("webhook", webhook)?;
         }
         if !is_header_value(self.csrf_token.as_deref().unwrap_or_default()) {
-            return Err(Error::invalid_argument(
-                "csrf_token",
-                "must be printable ASCII, at most 4096 characters",
-            ));
+            return Err(Error::invalid_argument("csrf_token", &format!("must be {HEADER_RULE}")));
         }
         let relay_state = self.relay_state.as_deref().unwrap_or_default();
         for (name, text) in [("locale", self.locale.as_str()), ("relay_state", relay_state)] {

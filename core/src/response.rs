@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::decode;
-use crate::endpoint::Request;
+use crate::endpoint::ApiRequest;
 use crate::error::{Error, ErrorKind};
 use crate::redact;
 use crate::session::Session;
@@ -11,7 +11,7 @@ use crate::transport::Response;
 
 /// Reads the session in the response to `request`. `secrets` are removed from error messages.
 pub(crate) fn read(
-    request: &Request<'_>,
+    request: &ApiRequest<'_>,
     response: &Response,
     secrets: &[&str],
 ) -> Result<Session, Error> {
@@ -25,8 +25,8 @@ pub(crate) fn read(
     };
     if !response.is_success() {
         let what = match reason(&response.body, secrets) {
-            Some(reason) => format!("the gateway answered {}: {reason}", response.status),
-            None => format!("the gateway answered {}", response.status),
+            Some(reason) => format!("the gateway returned HTTP {}: {reason}", response.status),
+            None => format!("the gateway returned HTTP {}", response.status),
         };
         let kind = ErrorKind::of_http_status(response.status);
         return Err(error(kind, &what, may_have_created(response)));
@@ -39,7 +39,7 @@ pub(crate) fn read(
         std::str::from_utf8(&response.body).map_err(|_| invalid(&"the response is not UTF-8"))?;
     let session =
         decode::decode(body).map_err(|error| invalid(&format_args!("the response {error}")))?;
-    if let Request::Get { session_id } = request
+    if let ApiRequest::Get { session_id } = request
         && !session.id().eq_ignore_ascii_case(session_id)
     {
         // Never expose this session: it may be the verdict on another user.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::endpoint::Request;
+use crate::endpoint::ApiRequest;
 use crate::random::random;
 use crate::transport::{AttemptError, Response};
 
@@ -14,16 +14,19 @@ const MAX_PAUSE: Duration = Duration::from_secs(8);
 /// Whether a request that ended with this result may be sent again.
 ///
 /// A lookup changes nothing, so it is repeated whenever that can help. Starting a session twice
-/// would create two sessions for one user, so that is repeated only if the first attempt cannot have
-/// created one.
-pub(crate) fn is_retryable(request: &Request<'_>, result: &Result<Response, AttemptError>) -> bool {
+/// would create two sessions for one user, so that is repeated only if the first attempt cannot
+/// have created one.
+pub(crate) fn is_retryable(
+    request: &ApiRequest<'_>,
+    result: &Result<Response, AttemptError>,
+) -> bool {
     match (request, result) {
-        (Request::Start(_), Err(error)) => error.is_transient && !error.sent,
-        (Request::Get { .. }, Err(error)) => error.is_transient,
-        (Request::Start(_), Ok(response)) => {
+        (ApiRequest::Start(_), Err(error)) => error.is_transient && !error.sent,
+        (ApiRequest::Get { .. }, Err(error)) => error.is_transient,
+        (ApiRequest::Start(_), Ok(response)) => {
             matches!(response.status, 429 | 503) && response.retry_after.is_some()
         }
-        (Request::Get { .. }, Ok(response)) => {
+        (ApiRequest::Get { .. }, Ok(response)) => {
             matches!(response.status, 429 | 500 | 502 | 503 | 504)
         }
     }
@@ -41,8 +44,8 @@ impl Budget {
         Self { deadline, retries, made: 0 }
     }
 
-    /// How long to wait before one more attempt, at least as long as the gateway asked for. `None` if
-    /// no attempt is left or the time would be up before the pause ends.
+    /// How long to wait before one more attempt, at least as long as the gateway asked for. `None`
+    /// if no attempt is left or the time would be up before the pause ends.
     pub(crate) fn pause(&mut self, retry_after: Option<Duration>) -> Option<Duration> {
         if self.made == self.retries {
             return None;

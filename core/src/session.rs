@@ -5,8 +5,8 @@ use std::fmt;
 use crate::redact;
 use crate::status::SessionStatus;
 
-/// The data with which a session was created, as a lookup returns it. A field that is missing or not
-/// a string is `None`.
+/// The data with which a session was created, as a lookup returns it. A field that is missing or
+/// not a string is `None`.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct RequestData {
@@ -18,7 +18,7 @@ pub struct RequestData {
     pub redirect_success: Option<String>,
     /// Where the user is sent in all other cases.
     pub redirect_failure: Option<String>,
-    /// The text of the caller.
+    /// The `relay_state` of the request.
     pub relay_state: Option<String>,
     /// The URL to which the gateway reports changes.
     pub webhook: Option<String>,
@@ -35,6 +35,7 @@ impl fmt::Debug for RequestData {
 /// A session as returned by the gateway.
 ///
 /// `Debug` output contains the phone number in masked form.
+// Only `decode` creates a session: it decides `verified`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Session {
     pub(crate) id: String,
@@ -48,8 +49,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// The session id, to be passed to [`get_session`](crate::Client::get_session). 1 to 64 letters,
-    /// digits and hyphens.
+    /// The session id, to be passed to [`get_session`](crate::Client::get_session). 1 to 64
+    /// letters, digits and hyphens.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -73,8 +74,8 @@ impl Session {
         self.status.is_final()
     }
 
-    /// Whether the user proved control of the phone: the status is accepted or finished, and no other
-    /// field contradicts it. Trust only this.
+    /// Whether the user proved control of the phone: the status is accepted or finished, and no
+    /// other field contradicts it. Trust only this.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.verified
@@ -122,7 +123,7 @@ impl Session {
         self.request_data.redirect_failure.as_deref()
     }
 
-    /// The text of the caller, if the gateway returned it.
+    /// The `relay_state` of the request, if the gateway returned it.
     #[must_use]
     pub fn relay_state(&self) -> Option<&str> {
         self.request_data.relay_state.as_deref()

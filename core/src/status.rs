@@ -16,7 +16,7 @@ pub enum SessionStatus {
     Created = 1,
     /// Waiting for the user.
     Pending = 2,
-    /// Completed successfully. ZignSec's documentation uses both this word and the next for success.
+    /// Completed successfully. ZignSec's documentation uses both `accepted` and `finished`.
     Accepted = 3,
     /// Completed successfully.
     Finished = 4,

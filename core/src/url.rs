@@ -1,14 +1,14 @@
 //! URLs: absolute, and safe to connect to or to redirect to.
 //!
-//! They are parsed by the `http` crate, which ureq uses too. The `url` crate would add the tables of
-//! internationalised domain names to every program; a property test compares the two.
+//! They are parsed by the `http` crate, which ureq uses too. The `url` crate would add the tables
+//! of internationalised domain names to every program; a property test compares the two.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ureq::http::Uri;
 
-/// Parses an absolute http or https URL. The error is a rule; it continues a sentence that names the
-/// URL.
+/// Parses an absolute http or https URL. The error is a rule; it continues a sentence that names
+/// the URL.
 pub(crate) fn absolute(text: &str) -> Result<Uri, &'static str> {
     const RULE: &str = "must be an absolute http or https URL, such as https://example.com/path";
     let uri: Uri = text.parse().map_err(|_| RULE)?;

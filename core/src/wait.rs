@@ -42,8 +42,8 @@ impl<'a> WaitOptions<'a> {
         self
     }
 
-    /// The time between two polls. Each pause differs from it by up to 20 %, so that many clients do
-    /// not poll at the same time. The default is 2 seconds.
+    /// The time between two polls. Each pause differs from it by up to 20 %, so that many clients
+    /// do not poll at the same time. The default is 2 seconds.
     #[must_use]
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = Some(interval);
@@ -51,7 +51,8 @@ impl<'a> WaitOptions<'a> {
     }
 
     /// A function that is called after each response, with the session and the time since the start
-    /// of the wait. It can cancel the wait, which then fails as [`Cancelled`](ErrorKind::Cancelled).
+    /// of the wait. It can cancel the wait, which then fails as
+    /// [`Cancelled`](ErrorKind::Cancelled).
     #[must_use]
     pub fn on_poll(mut self, on_poll: impl Fn(&Session, Duration) -> ControlFlow<()> + 'a) -> Self {
         self.on_poll = Box::new(on_poll);
@@ -131,7 +132,7 @@ pub struct Wait {
     last_error: Option<Error>,
     /// The `Retry-After` of the last poll.
     retry_after: Duration,
-    /// The time for polls is used up; the last pause has begun.
+    /// No poll may follow: the next one returns the time-out error.
     is_over: bool,
 }
 
@@ -196,8 +197,8 @@ impl Wait {
     ///
     /// # Errors
     ///
-    /// [`WaitTimeout`](ErrorKind::WaitTimeout) if the gateway asks for a pause longer than the rest of
-    /// the wait. If the time is up, the next poll returns this error.
+    /// [`WaitTimeout`](ErrorKind::WaitTimeout) if the gateway asks for a pause longer than the rest
+    /// of the wait. If the time is up, the next poll returns this error.
     pub fn pause(&mut self) -> Result<Duration, Error> {
         // The last pause is shortened so that one more poll fits after it.
         let last_poll = Duration::from_millis(500).min(self.timeout / 4);

@@ -217,7 +217,7 @@ fn the_proxy_receives_connect_and_its_error_status_is_reported() {
     assert!(request.contains("Proxy-Authorization: Basic "), "{request}");
     assert!(!request.contains("key"), "{request}");
     assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
-    assert!(error.message().contains("the proxy answered 403"), "{error}");
+    assert!(error.message().contains("the proxy returned HTTP 403"), "{error}");
     assert!(!error.message().contains("secret"), "{error}");
     assert_eq!((error.attempts(), error.in_doubt()), (1, false));
 }

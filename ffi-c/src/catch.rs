@@ -1,14 +1,17 @@
 //! Keeps panics out of C in functions that return no error.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use zignsec_core::bindings;
 
 /// Drops an object that C gives back. A panic does not leave this function.
 pub(crate) fn drop_caught<T>(object: Option<Box<T>>) {
-    catch_panic(|| drop(object));
+    ignore_panic(|| drop(object));
 }
 
 /// Runs code that has no result to report an error with. A panic does not leave this function.
-pub(crate) fn catch_panic(call: impl FnOnce()) {
+pub(crate) fn ignore_panic(call: impl FnOnce()) {
     // The panic hook has already reported it.
-    let _ = catch_unwind(AssertUnwindSafe(call));
+    let _ = bindings::catch_panic(|| {
+        call();
+        Ok(())
+    });
 }

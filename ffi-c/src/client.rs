@@ -55,15 +55,15 @@ pub struct zs_client_options<'a> {
     pub timeout_ms: u32,
     /// How many times a call may be retried when that is safe and can help. 0: 2. -1: never.
     pub max_retries: i32,
-    /// A PEM file with the only certificates to trust. NULL: SSL_CERT_FILE and SSL_CERT_DIR, else
-    /// REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else the system's trust store.
+    /// A PEM file with the CA certificates to trust; no others are trusted. NULL: SSL_CERT_FILE and
+    /// SSL_CERT_DIR, else REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else the system's trust store.
     pub ca_file: InStr<'a>,
     /// A PEM file with the client certificate chain, for mutual TLS. NULL: none.
     pub client_cert_file: InStr<'a>,
     /// A PEM file with the private key of client_cert_file. Set both or neither.
     pub client_key_file: InStr<'a>,
     /// The URL of an http or https proxy, or "none" for a direct connection. NULL: HTTPS_PROXY,
-    /// else ALL_PROXY, with the exceptions of NO_PROXY. Loopback is always connected to directly.
+    /// else ALL_PROXY, with the exceptions of NO_PROXY. Connections to loopback never use a proxy.
     pub proxy: InStr<'a>,
     /// The header user-agent, printable ASCII. NULL: "zignsec/" and the version.
     pub user_agent: InStr<'a>,

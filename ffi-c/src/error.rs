@@ -108,7 +108,8 @@ pub extern "C" fn zs_error_retry_after_ms(error: Option<&zs_error>) -> i64 {
     error.map_or(-1, |error| error.retry_after_ms)
 }
 
-/// The number of attempts that were started, for zs_wait_for_session() those of all polls: 0 if the call was rejected before anything was sent.
+/// The number of attempts that were started, for zs_wait_for_session() those of all polls: 0 if the
+/// call was rejected before anything was sent.
 ///
 /// @param error  An error, or NULL.
 #[unsafe(no_mangle)]
@@ -117,8 +118,8 @@ pub extern "C" fn zs_error_attempts(error: Option<&zs_error>) -> u32 {
 }
 
 /// Whether the gateway may have created a session although the call failed. Only an error of
-/// zs_start_phone_2fa() can return 1. A second call of it may then create a second session; the user receives
-/// nothing before they open the page of a session.
+/// zs_start_phone_2fa() can return 1. A second call of it may then create a second session; the
+/// user receives nothing before they open the page of a session.
 ///
 /// @param error  An error, or NULL.
 /// @return 1 or 0.

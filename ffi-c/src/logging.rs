@@ -49,7 +49,7 @@ pub extern "C" fn zs_set_log_callback(
     user_data: UserData,
 ) {
     let max_level = if callback.is_some() { level_filter(max_level) } else { LevelFilter::Off };
-    catch::catch_panic(|| {
+    catch::ignore_panic(|| {
         CALLBACK.store(callback, user_data);
         ptr::set_logger(&CallbackLogger);
         log::set_max_level(max_level);

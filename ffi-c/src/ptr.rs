@@ -258,12 +258,6 @@ impl<T> FreePtr<'_, T> {
 #[derive(Clone, Copy)]
 pub struct UserData(*mut c_void);
 
-// SAFETY: the library never dereferences it, and a caller whose callback runs on other threads
-// guarantees that the callback may use it there.
-unsafe impl Send for UserData {}
-// SAFETY: as for Send.
-unsafe impl Sync for UserData {}
-
 #[cfg(test)]
 impl UserData {
     pub(crate) const NULL: Self = Self(ptr::null_mut());

@@ -24,7 +24,7 @@ pub enum zs_result {
     ZS_ERROR_TLS = 11,
     /// A time limit was exceeded.
     ZS_ERROR_TIMEOUT = 12,
-    /// The connection was lost after the request was started.
+    /// The connection was lost after the first byte of the request was sent.
     ZS_ERROR_IO = 13,
     /// Invalid response: not HTTP, too large, not JSON, no session ID.
     ZS_ERROR_PROTOCOL = 14,

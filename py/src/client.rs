@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyBool, PyDict};
-use zignsec::{ErrorKind, Phone2faRequest, bindings};
+use zignsec::{Phone2faRequest, bindings};
 
 use crate::arguments::{count, required_text, seconds, text};
 use crate::errors::to_python;
@@ -22,9 +22,10 @@ pub(crate) struct Client {
     base_url: String,
     /// `None` once closed, so that the connections are closed when the last call ends.
     ///
-    /// A fork never leaves it locked in the child: a thread locks it only briefly, and only while it
-    /// is attached to the interpreter. So is the thread that forks. With the GIL, only one thread is
-    /// attached at a time; without it, a fork first stops the other threads at a safe point.
+    /// A fork never leaves it locked in the child: a thread locks it only briefly, and only while
+    /// it is attached to the interpreter. So is the thread that forks. With the GIL, only one
+    /// thread is attached at a time; without it, a fork first stops the other threads at a safe
+    /// point.
     open: Mutex<Option<Arc<zignsec::Client>>>,
 }
 
@@ -35,9 +36,7 @@ impl Client {
 
     pub(crate) fn core(&self, py: Python<'_>) -> PyResult<Arc<zignsec::Client>> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        open.ok_or_else(|| {
-            to_python(py, &bindings::error(ErrorKind::Closed, "the client is closed"))
-        })
+        open.ok_or_else(|| to_python(py, &bindings::closed()))
     }
 }
 

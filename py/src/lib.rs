@@ -20,11 +20,11 @@ mod _zignsec {
     #[pymodule_export]
     use super::client::{Client, route};
     #[pymodule_export]
-    use super::session::Session;
+    use super::session::{_session_from_json, Session};
     #[pymodule_export]
     use super::wait::Wait;
     #[pymodule_export]
-    use super::webhook::{WebhookEvent, verify_webhook};
+    use super::webhook::{_webhook_event_from_json, WebhookEvent, verify_webhook};
 
     use zignsec::bindings::defaults;
 

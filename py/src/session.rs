@@ -1,6 +1,5 @@
 //! The class `Session`.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -132,15 +131,23 @@ impl Session {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
-        from_json_call(slf.as_any(), slf.get().0.json())
+        reduced(slf.py(), "_session_from_json", slf.get().0.json())
     }
 }
 
-/// What pickle stores of an object: its class's `from_json`, and the JSON to call it with.
-pub(crate) fn from_json_call<'py>(
-    object: &Bound<'py, PyAny>,
+/// Creates an unpickled session.
+#[pyfunction]
+pub(crate) fn _session_from_json(py: Python<'_>, text: &str) -> PyResult<Session> {
+    zignsec::Session::from_json(text).map(Session).map_err(|error| to_python(py, &error))
+}
+
+/// What pickle stores of an object: a function of this module, and the JSON to call it with. It is
+/// not the class method `from_json`, which pickle would store as a call of `getattr`; restricted
+/// unpicklers reject that.
+pub(crate) fn reduced<'py>(
+    py: Python<'py>,
+    function: &str,
     json: &str,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let py = object.py();
-    (object.get_type().getattr(intern!(py, "from_json"))?, (json,)).into_pyobject(py)
+    (py.import("zignsec._zignsec")?.getattr(function)?, (json,)).into_pyobject(py)
 }

@@ -93,15 +93,18 @@ impl Tolerance<'_> {
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct WebhookEvent(webhook::WebhookEvent);
 
+/// Creates an unpickled event.
+#[pyfunction]
+pub(crate) fn _webhook_event_from_json(py: Python<'_>, text: &str) -> PyResult<WebhookEvent> {
+    webhook::WebhookEvent::from_json(text).map(WebhookEvent).map_err(|error| to_python(py, &error))
+}
+
 #[pymethods]
 impl WebhookEvent {
     /// Create an event from the json of another one. No signature is checked.
     #[classmethod]
     fn from_json(class: &Bound<'_, PyType>, text: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let json = required_text("text", text)?;
-        webhook::WebhookEvent::from_json(&json)
-            .map(Self)
-            .map_err(|error| to_python(class.py(), &error))
+        _webhook_event_from_json(class.py(), &required_text("text", text)?)
     }
 
     /// The ID of the session.
@@ -152,6 +155,6 @@ impl WebhookEvent {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
-        session::from_json_call(slf.as_any(), slf.get().0.json())
+        session::reduced(slf.py(), "_webhook_event_from_json", slf.get().0.json())
     }
 }

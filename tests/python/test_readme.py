@@ -191,7 +191,7 @@ def test_the_python_server_receives_a_webhook(
             forged = urllib.request.Request(url, b'{"id":"a"}', {"X-ZignSec-Hmac-SHA256": "t=1"})
             with pytest.raises(urllib.error.HTTPError, match="400"):
                 direct.open(forged, timeout=30)
-            assert "refused: the webhook signature has no v1" in capfd.readouterr().out
+            assert "rejected: the webhook signature has no v1" in capfd.readouterr().out
         finally:
             server.shutdown()
             thread.join()

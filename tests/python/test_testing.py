@@ -154,7 +154,7 @@ def test_rejected_request_raises_sandbox_error(
     zignsec_sandbox: Sandbox, started: zignsec.Session
 ) -> None:
     zignsec_sandbox.user(started, "accept")
-    with pytest.raises(SandboxError, match=r"409.*has ended"):
+    with pytest.raises(SandboxError, match=r"409.*already ended"):
         zignsec_sandbox.user(started, "accept")
     with pytest.raises(SandboxError, match=r"^sessions/nobody/user: 404"):
         zignsec_sandbox.user("nobody", "accept")

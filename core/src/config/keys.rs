@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::env::Env;
 use crate::error::Error;
-use crate::header::is_header_value;
+use crate::header::{HEADER_RULE, is_header_value};
 
 /// An API key. This is the only copy that the library keeps; it is wiped when it is dropped.
 pub(crate) struct Key(Zeroizing<String>);
@@ -14,7 +14,7 @@ pub(crate) struct Key(Zeroizing<String>);
 impl Key {
     /// `None` if a header cannot contain the key.
     fn new(text: Zeroizing<String>) -> Option<Self> {
-        let is_valid = is_header_value(&text) && !text.contains(' ') && !text.is_empty();
+        let is_valid = is_header_value(&text) && !text.contains(' ');
         is_valid.then_some(Self(text))
     }
 
@@ -57,7 +57,7 @@ impl Keys {
         Ok(Self { primary, secondary, use_secondary: AtomicBool::new(false) })
     }
 
-    /// The key to try first, and the one to try if the gateway answers 401.
+    /// The key to try first, and the one to try if the gateway returns 401.
     pub(crate) fn ordered(&self) -> (&Key, Option<&Key>) {
         match &self.secondary {
             None => (&self.primary, None),
@@ -86,8 +86,8 @@ fn check(name: &str, key: Zeroizing<String>) -> Result<Key, Error> {
     }
     Key::new(key).ok_or_else(|| {
         Error::configuration(format!(
-            "{name} must be visible ASCII without spaces, at most 4096 characters; check for a \
-             trailing newline or surrounding quotes"
+            "{name} must be {HEADER_RULE}, without spaces; check for a trailing newline or \
+             surrounding quotes"
         ))
     })
 }

@@ -1,6 +1,6 @@
 //! The options of a client, and the settings that result from them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::env::Env;
 use super::keys::Keys;
 use super::{proxy, roots};
 use crate::error::Error;
-use crate::header::is_header_value;
+use crate::header::{HEADER_RULE, is_header_value};
 use crate::transport::{self, InterruptFn};
 use crate::url::BaseUrl;
 
@@ -107,8 +107,8 @@ pub struct Options {
     pub client_key_file: Option<PathBuf>,
     pub proxy: Option<Zeroizing<String>>,
     pub user_agent: Option<String>,
-    /// A function that is called while a call blocks, on the thread of the call and about 20 times a
-    /// second. If it returns true, the call is cancelled. For the signal handling of a language.
+    /// A function that is called while a call blocks, on the thread of the call and about 20 times
+    /// a second. If it returns true, the call is cancelled. For the signal handling of a language.
     pub interrupt: Option<Arc<InterruptFn>>,
 }
 
@@ -139,14 +139,15 @@ const MAX_TIME_LIMIT: Duration = Duration::from_millis(u32::MAX as u64);
 
 impl Options {
     /// Checks every option and completes it from the environment and the defaults.
-    pub(crate) fn resolve(self, env: &Env) -> Result<Settings, Error> {
+    pub(crate) fn resolve(mut self, env: &Env) -> Result<Settings, Error> {
+        self.unset_empty();
         let base_url = self.base_url(env)?;
         let proxy = proxy::choose(self.proxy.as_deref().map(String::as_str), &base_url, env)?;
         let tls = transport::TlsConfig {
-            roots: roots::choose(non_empty(self.ca_file.as_ref()), env)?,
+            roots: roots::choose(self.ca_file.as_deref(), env)?,
             client_cert: roots::client_cert(
-                non_empty(self.client_cert_file.as_ref()),
-                non_empty(self.client_key_file.as_ref()),
+                self.client_cert_file.as_deref(),
+                self.client_key_file.as_deref(),
             )?,
         };
         Ok(Settings {
@@ -176,10 +177,19 @@ impl Options {
         })
     }
 
+    /// An empty string or path counts as not set. Keys are different: an empty key is an error.
+    fn unset_empty(&mut self) {
+        self.base_url.take_if(|text| text.is_empty());
+        self.user_agent.take_if(|text| text.is_empty());
+        self.proxy.take_if(|text| text.is_empty());
+        for file in [&mut self.ca_file, &mut self.client_cert_file, &mut self.client_key_file] {
+            file.take_if(|path| path.as_os_str().is_empty());
+        }
+    }
+
     fn base_url(&self, env: &Env) -> Result<BaseUrl, Error> {
-        let (name, text) = if let Some(url) = self.base_url.as_deref().filter(|url| !url.is_empty())
-        {
-            ("base_url", url.to_owned())
+        let (name, text) = if let Some(url) = &self.base_url {
+            ("base_url", url.clone())
         } else if let Some(environment) = self.environment {
             ("environment", environment.base_url().to_owned())
         } else if let Some(url) = env.get("ZIGNSEC_BASE_URL")? {
@@ -194,10 +204,6 @@ impl Options {
         };
         BaseUrl::parse(&text).map_err(|rule| Error::configuration(format!("{name} {rule}")))
     }
-}
-
-fn non_empty(path: Option<&PathBuf>) -> Option<&Path> {
-    path.map(PathBuf::as_path).filter(|path| !path.as_os_str().is_empty())
 }
 
 /// Checks a time limit, or returns the default if none was set.
@@ -216,13 +222,12 @@ pub(crate) fn time_limit(
 }
 
 fn user_agent(text: Option<String>) -> Result<String, Error> {
-    match text.filter(|text| !text.is_empty()) {
+    match text {
         None => Ok(concat!("zignsec/", env!("CARGO_PKG_VERSION")).to_owned()),
         Some(text) if is_header_value(&text) && text.trim() == text => Ok(text),
-        Some(_) => Err(Error::configuration(
-            "user_agent must be printable ASCII, without leading or trailing spaces, at most 4096 \
-             characters",
-        )),
+        Some(_) => Err(Error::configuration(format!(
+            "user_agent must be {HEADER_RULE}, without leading or trailing spaces"
+        ))),
     }
 }
 

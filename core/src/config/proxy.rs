@@ -18,7 +18,7 @@ pub(super) fn choose(
     base_url: &BaseUrl,
     env: &Env,
 ) -> Result<Option<Proxy>, Error> {
-    if let Some(option) = option.filter(|option| !option.is_empty()) {
+    if let Some(option) = option {
         if option.eq_ignore_ascii_case(DIRECT) {
             return Ok(None);
         }

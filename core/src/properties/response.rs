@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::bodies::{self, Bodies, KEYS, PHONE_DIGITS, SESSION_ID};
 use super::{Bytes, one_in, pick};
-use crate::endpoint::Request;
+use crate::endpoint::ApiRequest;
 use crate::error::{Error, ErrorKind};
 use crate::request::Phone2faRequest;
 use crate::response;
@@ -69,8 +69,8 @@ fn a_response_is_decoded_exactly_or_is_an_error_without_secrets() {
 fn outcome(case: &Case) -> Result<Session, Error> {
     let start = Phone2faRequest::new("+46701740605");
     let request = match case.creates {
-        true => Request::Start(&start),
-        false => Request::Get { session_id: SESSION_ID },
+        true => ApiRequest::Start(&start),
+        false => ApiRequest::Get { session_id: SESSION_ID },
     };
     let response = Response {
         status: case.status,
@@ -171,8 +171,8 @@ impl<'a> Object<'a> {
         self.fields.get(name).map(|value| value.get())
     }
 
-    /// A value. One that `Value` cannot represent, such as 1e999, becomes true: that is not a string,
-    /// null or empty either.
+    /// A value. One that `Value` cannot represent, such as 1e999, becomes true: that is not a
+    /// string, null or empty either.
     fn value(&self, name: &str) -> Option<Value> {
         self.text_of(name).map(|text| serde_json::from_str(text).unwrap_or(Value::Bool(true)))
     }

@@ -55,8 +55,8 @@ pub(crate) struct CancelToken {
 }
 
 impl CancelToken {
-    /// Returns an error if the call was cancelled. Call it between any two waits, none of which may
-    /// be longer than [`CHECK_INTERVAL`].
+    /// Returns an error if the call was cancelled. Call it between two waits. No wait may be ///
+    /// longer than [`CHECK_INTERVAL`].
     pub(crate) fn check(&mut self, now: Instant) -> Result<(), Cancelled> {
         if self.source.0.load(Ordering::Relaxed) != self.started_at {
             return Err(Cancelled);

@@ -37,7 +37,7 @@ impl AttemptError {
             }
             // A proxy that refuses will refuse again, and may count failed logins.
             TransportError::ProxyStatus(status) => {
-                let cause = format!("the proxy answered {status}");
+                let cause = format!("the proxy returned HTTP {status}");
                 (ErrorKind::Connect, !(400..=499).contains(&status), Some(cause), None)
             }
             TransportError::Proxy(cause) => (ErrorKind::Connect, true, Some(cause), None),

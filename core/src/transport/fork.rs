@@ -5,13 +5,13 @@ use once_cell::race::OnceBox;
 /// A value that each process creates for itself.
 ///
 /// After a fork, parent and child would otherwise read each other's responses from the same socket,
-/// and a lock held by another thread would never be released in the child. The child leaves its
-/// parent's value alone and creates a new one; no lock guards that.
+/// and a lock held by another thread would never be released in the child. A child never touches
+/// the value of its parent: it appends its own, without a lock.
 pub(crate) struct PerProcess<T> {
     first: OnceBox<Link<T>>,
 }
 
-/// The value of one process. The last link is that of the process that used the list last.
+/// The value of one process. Each process appends one link.
 struct Link<T> {
     process: u32,
     value: T,

@@ -1,7 +1,7 @@
 //! The part of HTTP/1.1 that the two endpoints need: send a request, read a response.
 //!
-//! httparse parses the heads; where a body ends is defined by RFC 9112, section 6.3. The exchange is
-//! this library's own, not an HTTP client's, for five reasons:
+//! httparse parses the heads; where a body ends is defined by RFC 9112, section 6.3. The exchange
+//! is this library's own, not an HTTP client's, for five reasons:
 //!
 //! - `in_doubt` is exact: the library knows whether a byte of the request was sent.
 //! - A blocked call can be cancelled at any point.
@@ -295,7 +295,7 @@ fn read_exactly(
 ) -> Result<(), TransportError> {
     let room = MAX_BODY + 1 - body.len();
     let length = usize::try_from(length).unwrap_or(usize::MAX).min(room);
-    body.reserve_exact(length);
+    body.reserve(length);
     let end = body.len() + length;
     while body.len() < end {
         if connection.input().is_empty() && !connection.receive(attempt)? {

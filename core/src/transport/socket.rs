@@ -32,7 +32,8 @@ impl Socket {
 
     fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        // Set once, not for each read: a time-out is the moment to check the attempt.
+        // Set once, not for each read. After each time-out the attempt is checked and the operation
+        // repeated.
         stream.set_read_timeout(Some(CHECK_INTERVAL))?;
         stream.set_write_timeout(Some(CHECK_INTERVAL))?;
         Ok(Self(stream))
@@ -58,7 +59,7 @@ fn is_would_block(error: &io::Error) -> bool {
     use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
     match error.kind() {
         WouldBlock | Interrupted => true,
-        // Elsewhere this is the error of a TCP connection whose packets are not acknowledged.
+        // On other systems, this error means that packets were not acknowledged.
         TimedOut => cfg!(windows),
         _ => false,
     }

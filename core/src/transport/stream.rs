@@ -4,10 +4,9 @@ use std::io::{self, Read};
 
 use super::attempt::Attempt;
 
-/// A connection that sends and receives bytes for an [`Attempt`]: every call that may block takes
-/// the attempt, checks its time limits and its cancellation while it waits, and records in it how
-/// much was sent.
-pub(crate) trait Stream: Send + Sync + 'static {
+/// Sends and receives bytes. Every method that may block takes the [`Attempt`]: it checks the
+/// deadline and the cancellation while it waits, and records what was sent.
+pub(crate) trait Stream: Send + 'static {
     /// Reads some bytes. 0 is the end of the stream.
     fn read(&mut self, attempt: &mut Attempt, buffer: &mut [u8]) -> io::Result<usize>;
 
@@ -16,8 +15,8 @@ pub(crate) trait Stream: Send + Sync + 'static {
     /// The state of a stream between two requests. Does not wait.
     fn idle_state(&mut self, attempt: &mut Attempt) -> Idle;
 
-    /// Whether the peer is already known to have closed the connection. Makes no system call.
-    fn is_closed(&mut self) -> bool {
+    /// Whether the stream has unread data or is known to be closed. Makes no system call.
+    fn is_spent(&mut self) -> bool {
         false
     }
 }
@@ -45,8 +44,8 @@ impl Stream for Box<dyn Stream> {
         (**self).idle_state(attempt)
     }
 
-    fn is_closed(&mut self) -> bool {
-        (**self).is_closed()
+    fn is_spent(&mut self) -> bool {
+        (**self).is_spent()
     }
 }
 

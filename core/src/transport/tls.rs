@@ -89,8 +89,8 @@ impl<S: Stream> Tls<S> {
         Ok(count > 0)
     }
 
-    /// The alert that explains a failed write, if there is one: a peer that refuses the client sends
-    /// an alert and closes the connection, so a write can fail before the alert was read.
+    /// The alert that explains a failed write, if there is one: a peer that refuses the client
+    /// sends an alert and closes the connection, so a write can fail before the alert was read.
     fn pending_alert(&mut self, attempt: &mut Attempt, write_error: io::Error) -> io::Error {
         use io::ErrorKind::{BrokenPipe, ConnectionReset};
         if !matches!(write_error.kind(), BrokenPipe | ConnectionReset) {
@@ -124,6 +124,9 @@ impl<S: Stream> Stream for Tls<S> {
     fn write_all(&mut self, attempt: &mut Attempt, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let count = self.session.writer().write(bytes)?;
+            if count == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
             self.send_records(attempt)?;
             bytes = &bytes[count..];
         }
@@ -134,8 +137,10 @@ impl<S: Stream> Stream for Tls<S> {
         /// A server may send a few records without a request, such as session tickets.
         const MAX_RECORDS: usize = 4;
         for _ in 0..MAX_RECORDS {
-            if self.is_closed() {
-                return Idle::Closed;
+            match self.session.process_new_packets() {
+                Ok(state) if state.plaintext_bytes_to_read() > 0 => return Idle::Readable,
+                Ok(state) if !state.peer_has_closed() => {}
+                _ => return Idle::Closed,
             }
             match self.stream.idle_state(attempt) {
                 Idle::Readable => {
@@ -150,7 +155,7 @@ impl<S: Stream> Stream for Tls<S> {
         Idle::Readable
     }
 
-    fn is_closed(&mut self) -> bool {
+    fn is_spent(&mut self) -> bool {
         match self.session.process_new_packets() {
             Ok(state) => state.peer_has_closed() || state.plaintext_bytes_to_read() > 0,
             Err(_) => true,

@@ -50,7 +50,8 @@ pub(crate) fn open(
         (Ok(0), Some(stream)) => Ok(stream),
         // A TLS server waits for the client, so these bytes are not TLS.
         (Ok(_), _) => Err(tls_error("the proxy sent bytes after its response").into()),
-        // ureq's message is used only without a status: it may quote what the proxy sent.
+        // If the proxy returned a status, only that is reported: ureq's message may quote the
+        // proxy.
         (Err(_), _) if status.is_some_and(|status| status != 200) => {
             Err(TransportError::ProxyStatus(status.unwrap_or_default()))
         }
@@ -146,8 +147,8 @@ impl Resolver for NoResolver {
 struct ProxyTransport {
     exchange: Arc<Mutex<Exchange>>,
     buffers: LazyBuffers,
-    /// What ureq wrote, held back until it waits for the response, so that it is sent at once. It can
-    /// contain the password of the proxy.
+    /// What ureq wrote, kept until ureq waits for the response, so that all of it is sent with one
+    /// write. It can contain the password of the proxy.
     unsent: Zeroizing<Vec<u8>>,
 }
 

@@ -28,14 +28,14 @@ impl WebhookEvent {
     ///
     /// # Errors
     ///
-    /// [`Protocol`](ErrorKind::Protocol) if the text is not a JSON object, has no valid session `id`,
-    /// or has a duplicate key or a NUL character in a field that is read here.
+    /// [`Protocol`](ErrorKind::Protocol) if the text is not a JSON object, has no valid session
+    /// `id`, or has a duplicate key or a NUL character in a field that is read here.
     pub fn from_json(json: &str) -> Result<Self, Error> {
         decode(json).map_err(|error| invalid_body(&error))
     }
 
-    /// The session id, to be passed to [`get_session`](crate::Client::get_session). 1 to 64 letters,
-    /// digits and hyphens.
+    /// The session id, to be passed to [`get_session`](crate::Client::get_session). 1 to 64
+    /// letters, digits and hyphens.
     #[must_use]
     pub fn session_id(&self) -> &str {
         &self.session_id
@@ -54,14 +54,14 @@ impl WebhookEvent {
         self.status
     }
 
-    /// The status as the gateway wrote it; that of the top level if there are two. Empty if there is
-    /// none.
+    /// The status as the gateway wrote it; that of the top level if there are two. Empty if there
+    /// is none.
     #[must_use]
     pub fn status_text(&self) -> &str {
         &self.status_text
     }
 
-    /// The text of the caller, if the session has one.
+    /// The `relay_state` of the session, if it has one.
     #[must_use]
     pub fn relay_state(&self) -> Option<&str> {
         self.relay_state.as_deref()

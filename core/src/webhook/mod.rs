@@ -1,13 +1,13 @@
 //! Webhooks: verifies their signature and reads the event.
 //!
-//! The gateway posts a webhook to the session's [`webhook`](crate::Phone2faRequest::webhook) URL when
-//! the session changes. Its header `X-ZignSec-Hmac-SHA256` is
+//! The gateway posts a webhook to the session's [`webhook`](crate::Phone2faRequest::webhook) URL
+//! when the session changes. Its header `X-ZignSec-Hmac-SHA256` is
 //! `t=<timestamp>,v1=<hex>[,v1=<hex>...]`: each `v1` is an HMAC-SHA256 of the timestamp, a dot and
 //! the body, with the webhook secret that you share with ZignSec. [`verify`] checks it.
 //!
-//! Treat a webhook as a notification only: it can be lost, delayed, reordered, or replayed while the
-//! [`Tolerance`] lasts. Ignore duplicates and call [`Client::get_session`](crate::Client::get_session)
-//! for the result.
+//! Treat a webhook as a notification only: it can be lost, delayed, reordered, or replayed while
+//! the [`Tolerance`] lasts. Ignore duplicates and call
+//! [`Client::get_session`](crate::Client::get_session) for the result.
 
 mod event;
 mod signature;
@@ -39,11 +39,11 @@ impl Default for Tolerance {
 
 /// Verifies the signature and the time of a webhook and reads its event.
 ///
-/// `body` is the body of the request, byte for byte as received: JSON that was parsed and serialized
-/// again is a different text. `signature` is the value of the header `X-ZignSec-Hmac-SHA256`; pass
-/// `""` if the header is missing or not text. The order of its parts, spaces around them and unknown
-/// parts are ignored. One correct `v1` is enough: there are several while a secret is being
-/// replaced. The comparison takes constant time.
+/// `body` is the body of the request, byte for byte as received: JSON that was parsed and
+/// serialized again is a different text. `signature` is the value of the header
+/// `X-ZignSec-Hmac-SHA256`; pass `""` if the header is missing or not text. The order of its parts,
+/// spaces around them and unknown parts are ignored. One correct `v1` is enough: there are several
+/// while a secret is being replaced. The comparison takes constant time.
 ///
 /// ```
 /// use zignsec::webhook::{self, Tolerance};
@@ -66,10 +66,10 @@ impl Default for Tolerance {
 ///
 /// - [`WebhookSignature`](crate::ErrorKind::WebhookSignature): the signature is missing, malformed,
 ///   for another body or secret, or outside the tolerance.
-/// - [`InvalidArgument`](crate::ErrorKind::InvalidArgument): the secret is empty, or the tolerance is
-///   zero.
-/// - [`Protocol`](crate::ErrorKind::Protocol): the signature is correct, but the body cannot be read:
-///   see [`WebhookEvent::from_json`].
+/// - [`InvalidArgument`](crate::ErrorKind::InvalidArgument): the secret is empty, or the tolerance
+///   is zero.
+/// - [`Protocol`](crate::ErrorKind::Protocol): the signature is correct, but the body cannot be
+///   read: see [`WebhookEvent::from_json`].
 pub fn verify(
     body: &[u8],
     signature: &str,

@@ -20,7 +20,8 @@ impl<'a> Signature<'a> {
     pub(super) fn parse(header: &'a str) -> Result<Self, Error> {
         let malformed = |problem| {
             signature_error(format!(
-                "the webhook signature {problem}; pass the value of X-ZignSec-Hmac-SHA256 as received"
+                "the webhook signature {problem}; pass the value of X-ZignSec-Hmac-SHA256 as \
+                 received"
             ))
         };
         let space = [' ', '\t'];

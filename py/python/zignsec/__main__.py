@@ -36,7 +36,8 @@ exit codes:
   1    a bug; see Python's traceback
   2    bad usage or a malformed argument; nothing was sent
   3    the session is final, and the user is not verified
-  4    no result yet: the session has not ended, or not before the timeout of wait
+  4    no result yet: the session is not final, or was not final before the timeout
+       of wait
   5    the webhook signature is missing, malformed, wrong or outside the tolerance
   6    configuration error: no key, an unreadable file, sandbox not installed
   7    network error: no connection, untrusted certificate, timeout, or an invalid response
@@ -175,7 +176,8 @@ def _parser() -> argparse.ArgumentParser:
         type=_tolerance,
         default=DEFAULT_WEBHOOK_TOLERANCE,
         metavar="SECONDS",
-        help="maximum difference between the time of the signature and now, or none for no limit (default: %(default)s)",
+        help="maximum difference between the time of the signature and now, or none for no limit "
+        "(default: %(default)s)",
     )
 
     command(check, "test connectivity, TLS and the API key", account)

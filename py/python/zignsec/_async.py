@@ -9,6 +9,7 @@ thread only while it polls; between polls it sleeps in the event loop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import os
 from collections.abc import Callable
@@ -209,8 +210,9 @@ class _Operation:
 
     def close(self) -> None:
         """Cancel the operation, from any thread."""
-        self._loop.call_soon_threadsafe(self._wake)
         self._client.close()
+        with contextlib.suppress(RuntimeError):  # The loop is closed, so nothing sleeps in it.
+            self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         if not self._closed.done():

@@ -19,7 +19,7 @@
     │   └── ServerError                       5xx
     ├── WaitTimeoutError (TimeoutError)       the session was not final in time
     ├── CallCancelledError                    the call was cancelled
-    ├── WebhookSignatureError                 the signature is missing, malformed, wrong or outside the tolerance
+    ├── WebhookSignatureError                 the signature is missing, malformed, wrong or stale
     └── InternalError                         a bug in the library
 
 ``py/src/errors.rs`` creates them with the keyword arguments of ``ZignSecError``.

@@ -24,6 +24,8 @@ __all__ = [
     "Wait",
     "WebhookEvent",
     "__version__",
+    "_session_from_json",
+    "_webhook_event_from_json",
     "route",
     "verify_webhook",
 ]
@@ -47,8 +49,8 @@ class Client:
 
     Create one and reuse it: it keeps connections open between calls. It can be shared by threads,
     and a forked child process can use the client it inherits. Calls block for at most ``timeout``
-    seconds (``wait_for_session``: its own ``timeout``) and release the GIL. A client is a context manager, cannot be pickled, and its ``repr``
-    does not show the key.
+    seconds (``wait_for_session``: its own ``timeout``) and release the GIL. A client is a context
+    manager, cannot be pickled, and its ``repr`` does not show the key.
 
     On the main thread, Python runs signal handlers while a call is blocked. An exception raised by
     a handler ends the call: Ctrl-C raises ``KeyboardInterrupt`` within 200 ms. After that, the
@@ -166,8 +168,8 @@ class Client:
             poll_interval: Time between two polls, in seconds, varied at random by up to 20 %.
             on_poll: Called after each response, including the last, with the session and the
                 seconds since the wait started. The wait is cancelled if it returns ``False``;
-                other false values such as ``None`` do not cancel it. The wait raises the exceptions of
-                ``on_poll``.
+                other false values such as ``None`` do not cancel it. The wait raises the
+                exceptions of ``on_poll``.
 
         Raises:
             WaitTimeoutError: The session was not final in time. The message contains the last
@@ -212,6 +214,9 @@ def route(client: Client) -> tuple[str, str | None]:
 
     Internal; used by ``python -m zignsec check``.
     """
+
+def _session_from_json(text: str) -> Session: ...
+def _webhook_event_from_json(text: str) -> WebhookEvent: ...
 
 @final
 class Session:
