@@ -157,21 +157,21 @@ inline std::uint32_t milliseconds(const char *name, std::chrono::milliseconds li
 /** The options of a client; see zs_client_options. An option that is not set has its default. */
 struct ClientOptions {
     /** The API key. If not set: ZIGNSEC_API_KEY. */
-    std::optional<std::string> api_key;
+    std::optional<std::string> api_key{};
     /** A second API key of the account, tried once if the gateway returns 401 for the first. */
-    std::optional<std::string> secondary_api_key;
+    std::optional<std::string> secondary_api_key{};
     /** The URL of the gateway. It takes precedence over environment. */
-    std::optional<std::string> base_url;
-    /** A PEM file with the only certificates to trust. */
-    std::optional<std::string> ca_file;
+    std::optional<std::string> base_url{};
+    /** A PEM file with the CA certificates to trust; no others are trusted. */
+    std::optional<std::string> ca_file{};
     /** A PEM file with the client certificate chain, for mutual TLS. */
-    std::optional<std::string> client_cert_file;
+    std::optional<std::string> client_cert_file{};
     /** A PEM file with the private key of client_cert_file. */
-    std::optional<std::string> client_key_file;
+    std::optional<std::string> client_key_file{};
     /** The URL of a proxy, or "none" for a direct connection. */
-    std::optional<std::string> proxy;
+    std::optional<std::string> proxy{};
     /** The header user-agent. */
-    std::optional<std::string> user_agent;
+    std::optional<std::string> user_agent{};
     /** Which gateway to use if base_url is not set. */
     Environment environment = Environment::default_;
     /** The header that contains the API key. */
@@ -183,25 +183,25 @@ struct ClientOptions {
     /** The limit for a whole call. Zero: 30 seconds. */
     std::chrono::milliseconds timeout{};
     /** How many times a call may be retried; 0 is never. If not set: 2. */
-    std::optional<int> max_retries;
+    std::optional<int> max_retries{};
 };
 
 /** The request that starts a session; see zs_phone_2fa_request. */
 struct Phone2faRequest {
     /** Required: the user's phone number in E.164 form, such as +46701740605. */
-    std::string phone_number;
+    std::string phone_number{};
     /** Required: the URL to which the gateway redirects the user after success. */
-    std::string redirect_success;
+    std::string redirect_success{};
     /** Required: the URL to which the gateway redirects the user otherwise. */
-    std::string redirect_failure;
+    std::string redirect_failure{};
     /** The language of the gateway's page. If not set: "En". */
-    std::optional<std::string> locale;
+    std::optional<std::string> locale{};
     /** Text that the gateway stores with the session and returns with it. */
-    std::optional<std::string> relay_state;
+    std::optional<std::string> relay_state{};
     /** The URL to which the gateway posts status changes. */
-    std::optional<std::string> webhook;
+    std::optional<std::string> webhook{};
     /** The header x-csrf-token. */
-    std::optional<std::string> csrf_token;
+    std::optional<std::string> csrf_token{};
 };
 
 namespace detail {
@@ -280,7 +280,7 @@ struct WaitOptions {
      * the wait with ZS_ERROR_CANCELLED unless the session is final. If it throws, the wait ends and
      * wait_for_session() throws the same exception.
      */
-    std::function<bool(const Session &, std::chrono::milliseconds)> on_poll;
+    std::function<bool(const Session &, std::chrono::milliseconds)> on_poll{};
 };
 
 namespace detail {

@@ -177,6 +177,9 @@ fn is_e164(number: &str) -> bool {
 }
 
 fn check_url(name: &str, text: &str) -> Result<(), Error> {
+    if text.is_empty() {
+        return Err(Error::invalid_argument(name, "is required: an absolute http or https URL"));
+    }
     url::absolute(text).map(|_| ()).map_err(|rule| Error::invalid_argument(name, rule))
 }
 
@@ -219,7 +222,7 @@ mod tests {
     fn a_missing_redirect_is_an_error_that_names_it() {
         let request = Phone2faRequest::new("+46703339954").redirect_success("https://a.example");
         let error = request.check().unwrap_err();
-        assert!(error.message().starts_with("redirect_failure must be"), "{error}");
+        assert!(error.message().starts_with("redirect_failure is required"), "{error}");
     }
 
     #[test]

@@ -190,8 +190,8 @@ fn documented_defaults_of_cpp_are_those_of_the_core() {
         (" timeout{};\n    /** How many", seconds(defaults::TIMEOUT)),
         (" timeout{};\n    /** The time between", seconds(defaults::WAIT_TIMEOUT)),
         ("poll_interval{};", seconds(defaults::POLL_INTERVAL)),
-        (" max_retries;", format!(" not set: {}.", defaults::MAX_RETRIES)),
-        ("string> locale;", format!(" not set: \"{}\".", defaults::LOCALE)),
+        (" max_retries{};", format!(" not set: {}.", defaults::MAX_RETRIES)),
+        ("string> locale{};", format!(" not set: \"{}\".", defaults::LOCALE)),
     ];
     for (declaration, default) in expected {
         let documentation = documentation(&cpp, declaration);

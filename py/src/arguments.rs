@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyString, PyTuple};
 
 use crate::errors::invalid_argument;
 
@@ -73,14 +73,25 @@ pub(crate) fn paths(
 ) -> PyResult<Option<(PathBuf, PathBuf)>> {
     let Some(value) = value else { return Ok(None) };
     let Ok((cert, key)) = value.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>() else {
-        return Err(wrong_type(name, "a tuple (cert_file, key_file)", value));
+        return Err(match value.is_instance_of::<PyTuple>() {
+            true => PyTypeError::new_err(format!("{name} must contain two paths")),
+            false => wrong_type(name, "a tuple (cert_file, key_file)", value),
+        });
     };
     let cert = path(&format!("{name}[0]"), Some(&cert))?;
     let key = path(&format!("{name}[1]"), Some(&key))?;
     Ok(cert.zip(key))
 }
 
-/// A keyword argument that a function does not have, in Python's own words.
+/// A function, or `None`.
+pub(crate) fn callable(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    match value {
+        Some(value) if !value.is_callable() => Err(wrong_type(name, "callable or None", value)),
+        _ => Ok(()),
+    }
+}
+
+/// The error for an unknown keyword argument, with Python's standard message.
 pub(crate) fn unexpected_keyword(function: &str, name: &str) -> PyErr {
     PyTypeError::new_err(format!("{function}() got an unexpected keyword argument '{name}'"))
 }

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyBool, PyDict};
 use zignsec::{Phone2faRequest, bindings};
 
-use crate::arguments::{count, required_text, seconds, text};
+use crate::arguments::{callable, count, required_text, seconds, text};
 use crate::errors::to_python;
 use crate::interrupt::store_exception;
 use crate::options::{WaitTimes, client_options};
@@ -127,6 +127,7 @@ impl Client {
         let client = self.core(py)?;
         let id = required_text("session_id", session_id)?;
         let times = WaitTimes::new(timeout, poll_interval)?;
+        callable("on_poll", on_poll.as_ref().map(|on_poll| on_poll.bind(py)))?;
         without_gil(py, || {
             let mut options = times.to_core();
             if let Some(on_poll) = &on_poll {
@@ -173,8 +174,9 @@ impl Client {
         }
     }
 
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
+    fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
+        slf.get().core(slf.py())?;
+        Ok(slf)
     }
 
     #[pyo3(signature = (*_exception))]

@@ -10,3 +10,11 @@ using Wait = zignsec::Session (zignsec::Client::*)(const std::string &,
                                                    const zignsec::WaitOptions &) const;
 extern const Wait wait_of_the_header;
 const Wait wait_of_the_header = &zignsec::Client::wait_for_session;
+
+#if __cplusplus >= 202002L
+/* Designated initialisers may leave out any option without a warning. */
+const zignsec::ClientOptions options_of_the_header{.api_key = "key", .max_retries = 0};
+const zignsec::Phone2faRequest request_of_the_header{
+    .phone_number = "+46701740605", .redirect_success = "https://a", .redirect_failure = "https://b"};
+const zignsec::WaitOptions wait_options_of_the_header{.timeout = std::chrono::seconds(1)};
+#endif

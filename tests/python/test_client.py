@@ -138,6 +138,7 @@ def test_closed_client_raises_closed_error(client: zignsec.Client) -> None:
         lambda: client.wait_for_session("a"),
         lambda: start(client),
         client.with_options,
+        client.__enter__,
     ):
         with pytest.raises(zignsec.ClosedError, match="the client is closed") as caught:
             call()
@@ -232,10 +233,15 @@ def test_wrong_types_of_arguments_name_the_argument(client: zignsec.Client) -> N
     for name in ("timeout", "poll_interval"):
         with pytest.raises(TypeError, match=f"^{name} must be a number of seconds, not list$"):
             client.wait_for_session("a", **{name: wrong})
+    with pytest.raises(TypeError, match=r"^on_poll must be callable or None, not list$"):
+        client.wait_for_session("a", on_poll=wrong)
     with pytest.raises(TypeError, match=r"^timeout must be a number of seconds, not list$"):
         client.with_options(timeout=wrong)
     with pytest.raises(TypeError, match=r"^max_retries must be an integer, not list$"):
         client.with_options(max_retries=wrong)
+    one_path: Any = ("cert.pem",)
+    with pytest.raises(TypeError, match=r"^client_cert must contain two paths$"):
+        zignsec.Client(client_cert=one_path)
     with pytest.raises(TypeError, match=r"^client_cert\[1\] must be str or os.PathLike, not list$"):
         zignsec.Client(client_cert=("cert.pem", wrong))
     with pytest.raises(TypeError, match=r"^text must be str, not list$"):

@@ -55,7 +55,7 @@ pub(crate) struct CancelToken {
 }
 
 impl CancelToken {
-    /// Returns an error if the call was cancelled. Call it between two waits. No wait may be ///
+    /// Returns an error if the call was cancelled. Call it between two waits. No wait may be
     /// longer than [`CHECK_INTERVAL`].
     pub(crate) fn check(&mut self, now: Instant) -> Result<(), Cancelled> {
         if self.source.0.load(Ordering::Relaxed) != self.started_at {

@@ -97,6 +97,9 @@ class AsyncClient:
         It uses no thread between two polls. ``on_poll`` is called in the event loop and may be a
         coroutine function; its result is then awaited.
         """
+        if on_poll is not None and not callable(on_poll):
+            kind = type(on_poll).__name__
+            raise TypeError(f"on_poll must be callable or None, not {kind}")
         with self._operation() as operation:
             wait = Wait(**limits)
             while True:
@@ -130,6 +133,7 @@ class AsyncClient:
         await self._pool.stop()
 
     async def __aenter__(self) -> Self:
+        self._client.__enter__()
         return self
 
     async def __aexit__(

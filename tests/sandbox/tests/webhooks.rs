@@ -163,7 +163,7 @@ fn webhook_faults_are_injected() {
 
     let id = start_with_fault("webhook-lost");
     let attempt = sandbox.wait_for_webhook(|attempt| attempt.session_id == id, TIMEOUT).unwrap();
-    assert_eq!(attempt.error.as_deref(), Some("not sent: lost by a fault"));
+    assert_eq!(attempt.error.as_deref(), Some("not sent: an injected fault suppressed it"));
     assert!(receiver.is_empty());
 
     start_with_fault("webhook-bad-signature");
