@@ -62,6 +62,7 @@ test-lint:
 	@tests/lint/rust.sh
 	@tests/lint/docs.sh
 	@tests/lint/shell.sh
+	@tests/lint/words.sh
 test-rust:
 	@tests/rust/run.sh
 test-fuzz:

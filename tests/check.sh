@@ -8,8 +8,7 @@ if [ -x "$venv/bin/ruff" ]; then
     tests/lint/python.sh
 fi
 tests/lint/shell.sh
-step "vocabulary" "a few seconds"
-python3 tests/lint/words.py
+tests/lint/words.sh
 step "unit tests" "about 10 seconds"
 cargo test -p zignsec -p zignsec-c -p zignsec-sandbox --lib -- --quiet
 tests/c/run.sh contract layout
