@@ -1,9 +1,9 @@
 //! The C ABI of zignsec: converts between C and the crate `zignsec`, and does nothing else.
 //!
-//! Every exported function has the same shape: its arguments are references, or types of [`ptr`]
-//! that are safe to use. Code that calls the core runs in [`call::ffi_call`], code that drops an
-//! object in [`catch`], and everything else only reads a field. The doc comments are written for C;
-//! `make header` copies them into `include/zignsec.h`.
+//! The arguments of exported functions are references or types of [`ptr`]. A function that can fail
+//! runs in [`call::ffi_call`]; one that frees an object uses [`catch`]; the others cannot panic, or
+//! catch a panic themselves. The doc comments are written for C; `make header` copies them into
+//! `include/zignsec.h`.
 
 // The names are C's, and what is public is public to C.
 #![allow(non_camel_case_types, unreachable_pub)]

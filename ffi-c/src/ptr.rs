@@ -1,5 +1,5 @@
 //! All raw pointer handling. The types defined here appear in the signatures of exported functions,
-//! so C makes every value of them: the caller guarantees, as the header requires, that a pointer
+//! so their values come from C: the caller guarantees, as the header requires, that a pointer
 //! that is not NULL is valid. NULL is always checked.
 
 #![allow(clippy::disallowed_methods)]

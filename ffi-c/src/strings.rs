@@ -18,7 +18,7 @@ macro_rules! string_fields {
         }
 
         impl $name {
-            /// In the order of their numbers, because one list makes both.
+            /// In declaration order, so that the position is the discriminant.
             const ALL: [Self; [$(stringify!($field)),+].len()] = [$(Self::$field),+];
         }
 
@@ -32,7 +32,7 @@ macro_rules! string_fields {
 
 pub(crate) use string_fields;
 
-/// NUL-terminated strings in one allocation: every call makes them all, and most callers read few.
+/// NUL-terminated strings in one allocation: each call creates all of them, and few are read.
 pub(crate) struct CStringTable<F, const COUNT: usize> {
     /// The strings one after the other, each with its NUL.
     bytes: Box<[u8]>,

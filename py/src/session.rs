@@ -68,7 +68,7 @@ impl Session {
         self.0.is_final()
     }
 
-    /// Whether the user proved to own the phone.
+    /// Whether the user proved control of the phone.
     #[getter]
     fn is_verified(&self) -> bool {
         self.0.is_verified()

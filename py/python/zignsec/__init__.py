@@ -5,8 +5,8 @@
 3. ``Client.wait_for_session`` waits for the result; ``Client.get_session`` checks once. Trust only
    ``session.is_verified``.
 
-A user who reaches ``redirect_success`` is not verified by that; anyone can open that URL. Call
-``get_session`` with the session ID that your server stored for the logged-in user.
+Reaching ``redirect_success`` does not verify a user: anyone can open that URL. Call ``get_session``
+with the session ID that your server stored for the logged-in user.
 
 ``AsyncClient`` is the same client for asyncio. ``verify_webhook`` verifies the webhooks that the
 gateway sends to a session's ``webhook`` URL.
