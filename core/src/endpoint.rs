@@ -4,6 +4,10 @@ use std::borrow::Cow;
 
 use crate::request::Phone2faRequest;
 
+/// The path that starts a session, after the base URL.
+const START_PATH: &str = "core/api/sessions/two_factor_auth/phone";
+/// The path of a session, before its id.
+const SESSION_PATH: &str = "core/api/sessions/";
 /// How much of a session id is logged: enough to recognise a session, too little to look it up.
 const LOGGED_ID_LENGTH: usize = 8;
 
@@ -27,8 +31,8 @@ impl ApiRequest<'_> {
     /// The path after the base URL.
     pub(crate) fn path(&self) -> Cow<'static, str> {
         match self {
-            Self::Start(_) => Cow::Borrowed("core/api/sessions/two_factor_auth/phone"),
-            Self::Get { session_id } => Cow::Owned(["core/api/sessions/", session_id].concat()),
+            Self::Start(_) => Cow::Borrowed(START_PATH),
+            Self::Get { session_id } => Cow::Owned([SESSION_PATH, session_id].concat()),
         }
     }
 
@@ -37,7 +41,7 @@ impl ApiRequest<'_> {
         match self {
             Self::Get { session_id } if session_id.len() > LOGGED_ID_LENGTH => {
                 let session_id = &session_id[..LOGGED_ID_LENGTH];
-                Cow::Owned(["core/api/sessions/", session_id, "..."].concat())
+                Cow::Owned([SESSION_PATH, session_id, "..."].concat())
             }
             _ => self.path(),
         }

@@ -54,8 +54,8 @@ impl Connection {
         self.input.is_empty() && self.stream.idle_state(attempt) == Idle::Quiet
     }
 
-    /// Whether all input was consumed and the peer is not known to have closed the connection.
-    /// Unlike [`is_reusable`](Self::is_reusable), it makes no system call.
+    /// Whether all input was consumed, and the stream has no unread data and is not known to be
+    /// closed. Unlike [`is_reusable`](Self::is_reusable), it makes no system call.
     pub(crate) fn has_no_leftover(&mut self) -> bool {
         self.input.is_empty() && !self.stream.is_spent()
     }

@@ -45,17 +45,15 @@ pub(crate) fn open(
     if let Some(error) = exchange.error.take() {
         return Err(TransportError::Io(error));
     }
-    let status = response_status(&exchange.response);
     match (result, exchange.stream.take()) {
         (Ok(0), Some(stream)) => Ok(stream),
         // A TLS server waits for the client, so these bytes are not TLS.
         (Ok(_), _) => Err(tls_error("the proxy sent bytes after its response").into()),
-        // If the proxy returned a status, only that is reported: ureq's message may quote the
-        // proxy.
-        (Err(_), _) if status.is_some_and(|status| status != 200) => {
-            Err(TransportError::ProxyStatus(status.unwrap_or_default()))
-        }
-        (Err(error), _) => Err(TransportError::Proxy(describe(&error))),
+        (Err(error), _) => Err(match response_status(&exchange.response) {
+            // Only the status is reported: ureq's message may quote the proxy.
+            Some(status) if status != 200 => TransportError::ProxyStatus(status),
+            _ => TransportError::Proxy(describe(&error)),
+        }),
     }
 }
 
@@ -87,11 +85,11 @@ fn connect(
     Ok(tunnel.buffers().input().len())
 }
 
-/// The status of the proxy's response, if its head is complete.
+/// The status of the proxy's response, if its status line is complete.
 fn response_status(input: &[u8]) -> Option<u16> {
     let mut headers = [httparse::EMPTY_HEADER; 100];
     let mut response = httparse::Response::new(&mut headers);
-    // The status line is parsed first, so the status is known even if a header is invalid.
+    // The status line is parsed first, so the status is known even if a header is invalid or cut off.
     let _ = response.parse(input);
     response.code
 }
