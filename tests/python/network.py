@@ -3,11 +3,13 @@ separate process."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
 import re
 import shutil
+import signal
 import socket
 import socketserver
 import subprocess
@@ -120,7 +122,11 @@ class Daemon:
                 self.port: int = chosen.getsockname()[1]
             with log.open("wb") as out:
                 self._process = subprocess.Popen(
-                    start(self.port), stdout=out, stderr=subprocess.STDOUT, **how
+                    start(self.port),
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    **how,
                 )
             # Only the log shows when it listens. It exits if another process has taken the port.
             while self._process.poll() is None:
@@ -130,7 +136,9 @@ class Daemon:
         raise AssertionError(log.read_text())
 
     def stop(self) -> None:
-        self._process.kill()
+        # Its helper processes too: they would go on to write files.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
 
@@ -174,7 +182,10 @@ class Squid:
     def __init__(self, listen: str, settings: str, files: Mapping[str, bytes]) -> None:
         squid = program("squid")
         # Squid drops root, so the folder must be readable by an unprivileged user.
-        self._folder = tempfile.TemporaryDirectory(prefix="zignsec-squid-")
+        # A helper process that is being killed can still create a file during the cleanup.
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="zignsec-squid-", ignore_cleanup_errors=True
+        )
         folder = Path(self._folder.name)
         folder.chmod(0o755)
         (folder / "hosts").write_text(f"127.0.0.1 {GATEWAY}\n")
