@@ -9,7 +9,7 @@ pub use crate::wait::Wait;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::session::Session;
+use crate::session::{Origin, Session};
 
 /// Creates a client from options that a binding filled. An empty key counts as not set;
 /// `ClientBuilder` rejects it.
@@ -46,6 +46,28 @@ pub fn closed() -> Error {
     Error::closed()
 }
 
+/// Whether a session was returned by a start. A binding that stores a session stores this beside its
+/// JSON and its verdict.
+#[must_use]
+pub fn is_from_start(session: &Session) -> bool {
+    session.origin == Origin::Start
+}
+
+/// The session that a binding stored: its JSON, whether it [was returned by a
+/// start](is_from_start), and its verdict, which can be false because of what surrounded the JSON.
+///
+/// # Errors
+///
+/// As [`Session::from_json`].
+pub fn restore_session(json: &str, is_from_start: bool, verified: bool) -> Result<Session, Error> {
+    let mut session = Session::from_json(json)?;
+    session.verified &= verified;
+    if is_from_start {
+        session.set_from_start();
+    }
+    Ok(session)
+}
+
 /// An error of the binding itself.
 pub fn error(kind: ErrorKind, message: impl Into<String>) -> Error {
     Error::new(kind, message)
@@ -73,5 +95,21 @@ mod tests {
         let error = catch_panic(|| -> Result<(), Error> { panic!("secret") }).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Internal);
         assert!(!format!("{error:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_restored_session_keeps_its_origin_and_its_verdict() {
+        let json = r#"{"id":"a","status":"accepted","phone_number":"+46701740605"}"#;
+        let looked_up = restore_session(json, false, true).unwrap();
+        assert_eq!(looked_up, Session::from_json(json).unwrap());
+        assert!(looked_up.is_verified() && looked_up.is_verified_for("+46701740605"));
+        let denied = restore_session(json, false, false).unwrap();
+        assert!(!denied.is_verified() && !denied.is_verified_for("+46701740605"));
+        let started = restore_session(json, true, true).unwrap();
+        assert!(is_from_start(&started) && !started.is_verified());
+        assert_ne!(started, denied, "a start and a lookup are different");
+        // The text never verifies more than it says.
+        let pending = restore_session(r#"{"id":"a","status":"pending"}"#, false, true).unwrap();
+        assert!(!pending.is_verified());
     }
 }

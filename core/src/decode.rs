@@ -1,59 +1,29 @@
 //! Decodes sessions: strict about everything that a verdict depends on, lenient about the rest.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use serde::Deserialize;
 use serde::de::MapAccess;
 use serde_json::value::RawValue;
 
+use crate::endpoint::ApiRequest;
 use crate::error::{Error, ErrorKind};
-use crate::json::{self, DuplicateKey, Field, Fields, Value};
-use crate::session::{RequestData, Session, is_valid_id};
+use crate::field::{DecodeError, object, owned, raw_text, string};
+use crate::json::{self, Field, Fields, Value};
+use crate::phone::NamedNumber;
+use crate::request::Phone2faRequest;
+use crate::session::{Origin, RequestData, Session, is_valid_id};
 use crate::status::SessionStatus;
 use crate::url;
-
-/// Why JSON of the gateway is refused. The text continues a sentence that names the JSON.
-#[derive(Debug)]
-pub(crate) enum DecodeError {
-    Json(serde_json::Error),
-    Rule(&'static str),
-}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            // The position of the error, but never the text there.
-            Self::Json(error) => write!(
-                f,
-                "is not valid JSON ({:?} error at line {} column {})",
-                error.classify(),
-                error.line(),
-                error.column()
-            ),
-            Self::Rule(rule) => f.write_str(rule),
-        }
-    }
-}
-
-impl From<serde_json::Error> for DecodeError {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Json(error)
-    }
-}
-
-impl From<DuplicateKey> for DecodeError {
-    fn from(_: DuplicateKey) -> Self {
-        Self::Rule("contains a duplicate key")
-    }
-}
+use crate::verdict::Evidence;
 
 // Here and not in `session`, which would have to import this module and create a cycle.
 impl Session {
     /// Reads a session back from its [`json`](Session::json), for example from a database.
     ///
-    /// The text is trusted: [`is_verified`](Session::is_verified) is true if the text says so. Use
-    /// it only for text that your own server stored, never for text from a user.
+    /// The text is trusted and counts as the response to a lookup:
+    /// [`is_verified`](Session::is_verified) is true if the text says so. Use it only for text that
+    /// your own server stored after a lookup, never for text from a user, and never for the session
+    /// of [`start_phone_2fa`](crate::Client::start_phone_2fa). The text is the session alone, so
+    /// what contradicted the verdict outside it is lost: store the verdict beside the text.
     ///
     /// # Errors
     ///
@@ -72,9 +42,9 @@ struct SessionFields<'a> {
     status: Field<'a>,
     redirect_url: Field<'a>,
     phone_number: Field<'a>,
-    errors: Field<'a>,
-    result: Field<'a, ResultFields<'a>>,
+    relay_state: Field<'a>,
     request_data: Field<'a, RequestFields<'a>>,
+    evidence: Evidence<'a>,
 }
 
 impl<'a> Fields<'a> for SessionFields<'a> {
@@ -84,24 +54,9 @@ impl<'a> Fields<'a> for SessionFields<'a> {
             "status" => self.status.read(map),
             "redirect_url" => self.redirect_url.read(map),
             "phone_number" => self.phone_number.read(map),
-            "errors" => self.errors.read(map),
-            "result" => self.result.read(map),
+            "relay_state" => self.relay_state.read(map),
             "request_data" => self.request_data.read(map),
-            _ => Ok(false),
-        }
-    }
-}
-
-#[derive(Default)]
-pub(crate) struct ResultFields<'a> {
-    status: Field<'a>,
-}
-
-impl<'a> Fields<'a> for ResultFields<'a> {
-    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
-        match key {
-            "status" => self.status.read(map),
-            _ => Ok(false),
+            _ => self.evidence.read(key, map),
         }
     }
 }
@@ -109,6 +64,7 @@ impl<'a> Fields<'a> for ResultFields<'a> {
 #[derive(Default)]
 struct RequestFields<'a> {
     locale: Field<'a>,
+    phone_number: Field<'a>,
     metadata: Field<'a, MetadataFields<'a>>,
     redirect_success: Field<'a>,
     redirect_failure: Field<'a>,
@@ -120,6 +76,7 @@ impl<'a> Fields<'a> for RequestFields<'a> {
     fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
             "locale" => self.locale.read(map),
+            "phone_number" => self.phone_number.read(map),
             "metadata" => self.metadata.read(map),
             "redirect_success" => self.redirect_success.read(map),
             "redirect_failure" => self.redirect_failure.read(map),
@@ -147,19 +104,20 @@ impl<'a> Fields<'a> for MetadataFields<'a> {
 #[derive(Default)]
 struct EnvelopeFields<'a> {
     data: Field<'a, SessionFields<'a>>,
+    evidence: Evidence<'a>,
 }
 
 impl<'a> Fields<'a> for EnvelopeFields<'a> {
     fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
             "data" => self.data.read(map),
-            _ => Ok(false),
+            _ => self.evidence.read(key, map),
         }
     }
 }
 
 /// Decodes the body of a response: an envelope whose `data` is the session, or the session itself.
-pub(crate) fn decode(body: &str) -> Result<Session, DecodeError> {
+pub(crate) fn decode(body: &str, request: &ApiRequest<'_>) -> Result<Session, DecodeError> {
     #[derive(Deserialize)]
     struct Envelope<'a> {
         #[serde(borrow)]
@@ -167,22 +125,75 @@ pub(crate) fn decode(body: &str) -> Result<Session, DecodeError> {
     }
 
     let parsed = json::parse::<EnvelopeFields<'_>>(body)?;
-    match object(&parsed)?.data.object()? {
-        Some(session) => {
-            let envelope: Envelope<'_> = serde_json::from_str(body)?;
-            decode_session(session, envelope.data.get())
-        }
-        None => decode_bare(body),
-    }
+    let envelope = object(&parsed)?;
+    let Some(fields) = envelope.data.object()? else {
+        // The response is the session itself.
+        let parsed = json::parse(body)?;
+        return answer(object(&parsed)?, raw_text(body)?, request);
+    };
+    let Envelope { data } = serde_json::from_str(body)?;
+    let mut session = answer(fields, data.get(), request)?;
+    session.verified &= !envelope.evidence.contradicts()?;
+    Ok(session)
 }
 
-/// Decodes a session that is not in an envelope.
+/// Decodes the session in the response to `request`, and checks that it answers this request.
+fn answer(
+    fields: &SessionFields<'_>,
+    json: &str,
+    request: &ApiRequest<'_>,
+) -> Result<Session, DecodeError> {
+    let mut session = decode_session(fields, json)?;
+    match request {
+        // The user of a new session has not proved anything yet.
+        ApiRequest::Start(request) => {
+            check_request_data(&session, fields, request)?;
+            session.set_from_start();
+        }
+        // Never expose this session: it may be the verdict on another user.
+        ApiRequest::Get { session_id } if !session.id().eq_ignore_ascii_case(session_id) => {
+            return Err(DecodeError::Rule("is for a different session"));
+        }
+        ApiRequest::Get { .. } => {}
+    }
+    Ok(session)
+}
+
+/// Checks that the response to a start contains no data of another request. Data that the response
+/// does not contain cannot be checked.
+fn check_request_data(
+    session: &Session,
+    fields: &SessionFields<'_>,
+    request: &Phone2faRequest,
+) -> Result<(), DecodeError> {
+    let number = session.named_number;
+    if number != NamedNumber::None && number != NamedNumber::of(request.phone_number()) {
+        return Err(DecodeError::Rule("is for a different phone number"));
+    }
+    let in_request_data = match fields.request_data.object()? {
+        Some(request_data) => request_data.relay_state.value()?,
+        None => None,
+    };
+    for relay_state in [fields.relay_state.value()?, in_request_data].into_iter().flatten() {
+        let is_the_same = match relay_state {
+            Value::Text(text) => Some(&**text) == request.sent_relay_state(),
+            Value::Integer(number) => Some(&*number.to_string()) == request.sent_relay_state(),
+            _ => false,
+        };
+        if !relay_state.is_empty() && !is_the_same {
+            return Err(DecodeError::Rule("has a different relay_state"));
+        }
+    }
+    Ok(())
+}
+
+/// Decodes a session that is not in an envelope and answers no request.
 fn decode_bare(text: &str) -> Result<Session, DecodeError> {
     let parsed = json::parse(text)?;
     decode_session(object(&parsed)?, raw_text(text)?)
 }
 
-/// Decodes a session. A `data` field inside it is ignored.
+/// Decodes a session as the response to a lookup. A `data` field inside it is ignored.
 fn decode_session(fields: &SessionFields<'_>, json: &str) -> Result<Session, DecodeError> {
     let id = id(&fields.id)?.to_owned();
     let status_text = string(&fields.status)?.ok_or(DecodeError::Rule("has no status"))?;
@@ -191,37 +202,35 @@ fn decode_session(fields: &SessionFields<'_>, json: &str) -> Result<Session, Dec
     if redirect_url.is_some_and(|url| !is_safe_to_open(url)) {
         return Err(DecodeError::Rule(
             "has an invalid redirect_url: it must be an absolute https URL, or http to loopback, \
-             without control characters",
+             in visible ASCII",
         ));
     }
-    let result_agrees = match result_status(&fields.result)? {
-        ResultStatus::Absent => true,
-        ResultStatus::Present(word) => {
-            word.is_some_and(|word| SessionStatus::from_word(word).is_success())
-        }
-    };
+    // Before the status is looked at: a duplicate key is an error in every session.
+    let contradicted = fields.evidence.contradicts()?;
     Ok(Session {
-        verified: status.is_success() && is_empty(fields.errors.value()?) && result_agrees,
+        verified: status.is_success() && !contradicted,
+        origin: Origin::Lookup,
         id,
         status,
         status_text: status_text.to_owned(),
         redirect_url: redirect_url.map(str::to_owned),
         phone_number: owned(&fields.phone_number)?,
+        named_number: named_number(fields)?,
         request_data: request_data(&fields.request_data)?,
         json: json.to_owned(),
     })
 }
 
-/// The fields of a value that must be an object.
-pub(crate) fn object<'a, 'b, F: Fields<'a>>(
-    parsed: &'b Field<'a, F>,
-) -> Result<&'b F, DecodeError> {
-    parsed.object()?.ok_or(DecodeError::Rule("is not a JSON object"))
-}
-
-/// The text of a JSON value as the parser delimits it: without the spaces around it.
-pub(crate) fn raw_text(text: &str) -> Result<&str, DecodeError> {
-    Ok(serde_json::from_str::<&RawValue>(text)?.get())
+/// The phone number in the top level and in the request data.
+fn named_number(fields: &SessionFields<'_>) -> Result<NamedNumber, DecodeError> {
+    let mut number = NamedNumber::of_value(fields.phone_number.value()?);
+    if let Some(request_data) = fields.request_data.object()? {
+        number = number.and(NamedNumber::of_value(request_data.phone_number.value()?));
+        if let Some(metadata) = request_data.metadata.object()? {
+            number = number.and(NamedNumber::of_value(metadata.phone_number.value()?));
+        }
+    }
+    Ok(number)
 }
 
 /// The id, which is required.
@@ -231,51 +240,6 @@ pub(crate) fn id<'a>(field: &'a Field<'_>) -> Result<&'a str, DecodeError> {
         return Err(DecodeError::Rule("has an invalid id"));
     }
     Ok(id)
-}
-
-/// A string. A value of another type counts as absent.
-pub(crate) fn string<'a>(field: &'a Field<'_>) -> Result<Option<&'a str>, DecodeError> {
-    match field.value()? {
-        // C would end the string there, and other languages would not. Only an escape can produce
-        // it, and text with escapes is owned.
-        Some(Value::Text(Cow::Owned(text))) if text.contains('\0') => {
-            Err(DecodeError::Rule("contains a NUL character"))
-        }
-        Some(Value::Text(text)) => Ok(Some(text)),
-        _ => Ok(None),
-    }
-}
-
-pub(crate) fn owned(field: &Field<'_>) -> Result<Option<String>, DecodeError> {
-    Ok(string(field)?.map(str::to_owned))
-}
-
-/// Whether `errors` is absent, null or empty.
-fn is_empty(errors: Option<&Value<'_>>) -> bool {
-    match errors {
-        None | Some(Value::Null) => true,
-        Some(Value::Text(text)) => text.is_empty(),
-        Some(Value::List { is_empty } | Value::Object { is_empty }) => *is_empty,
-        Some(Value::Other) => false,
-    }
-}
-
-/// The `status` in a `result`.
-pub(crate) enum ResultStatus<'a> {
-    Absent,
-    /// Its text, or `None` if it is null or of another type.
-    Present(Option<&'a str>),
-}
-
-pub(crate) fn result_status<'a>(
-    result: &'a Field<'_, ResultFields<'_>>,
-) -> Result<ResultStatus<'a>, DecodeError> {
-    match result.object()? {
-        Some(fields) if fields.status.value()?.is_some() => {
-            Ok(ResultStatus::Present(string(&fields.status)?))
-        }
-        _ => Ok(ResultStatus::Absent),
-    }
 }
 
 fn request_data(field: &Field<'_, RequestFields<'_>>) -> Result<RequestData, DecodeError> {
@@ -298,7 +262,7 @@ fn request_data(field: &Field<'_, RequestFields<'_>>) -> Result<RequestData, Dec
 
 /// Whether a user can be sent to this URL safely: programs put it into a Location header or a link.
 fn is_safe_to_open(text: &str) -> bool {
-    !text.chars().any(char::is_control)
+    text.bytes().all(|byte| byte.is_ascii_graphic())
         && url::absolute(text).is_ok_and(|uri| {
             uri.scheme_str() == Some("https") || uri.host().is_some_and(url::is_loopback)
         })
@@ -308,17 +272,23 @@ fn is_safe_to_open(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    const SESSION_ID: &str = "a";
+
+    fn lookup(body: &str) -> Result<Session, DecodeError> {
+        decode(body, &ApiRequest::Get { session_id: SESSION_ID })
+    }
+
     #[test]
     fn the_documented_lookup_is_decoded() {
-        let session = decode(
+        let session = lookup(
             r#"{"data":{"request_data":{"locale":"En","metadata":{"phone_number":"+46703339954"},
             "redirect_failure":"https://my_failure_url.com",
             "redirect_success":"https://my_success_url.com","relay_state":"Tulasi_V5_SMS",
-            "webhook":"https://webhook.site/zignsec"},"id":"55c20771-9d75-4241-8e0f-94d3a37671ca",
+            "webhook":"https://webhook.site/zignsec"},"id":"a",
             "phone_number":"+46703339954","status":"accepted"}}"#,
         )
         .unwrap();
-        assert_eq!(session.id(), "55c20771-9d75-4241-8e0f-94d3a37671ca");
+        assert_eq!(session.id(), SESSION_ID);
         assert_eq!(session.status(), SessionStatus::Accepted);
         assert!(session.is_final() && session.is_verified());
         assert_eq!(session.phone_number(), Some("+46703339954"));
@@ -342,7 +312,7 @@ mod tests {
             format!(r#"{{"data ":{{}},"data":{data}}}"#),
             data.to_owned(),
         ] {
-            assert_eq!(decode(&body).unwrap().json(), data, "{body}");
+            assert_eq!(lookup(&body).unwrap().json(), data, "{body}");
         }
     }
 
@@ -350,7 +320,7 @@ mod tests {
     fn from_json_never_returns_a_nested_session() {
         let inner = r#"{"id":"b","status":"accepted"}"#;
         let outer = format!(r#"{{"data":{{"id":"a","status":"failed","data":{inner}}}}}"#);
-        let session = decode(&outer).unwrap();
+        let session = lookup(&outer).unwrap();
         assert_eq!(session.id(), "a");
         assert_eq!(Session::from_json(session.json()).unwrap(), session);
     }

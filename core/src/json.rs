@@ -40,8 +40,22 @@ pub(crate) enum Value<'a> {
     List {
         is_empty: bool,
     },
-    /// A number or a boolean.
+    /// A whole number that is not negative.
+    Integer(u64),
+    /// Another number or a boolean.
     Other,
+}
+
+impl Value<'_> {
+    /// Whether the value is null, `""`, `[]` or `{}`.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Text(text) => text.is_empty(),
+            Self::List { is_empty } | Self::Object { is_empty } => *is_empty,
+            Self::Integer(_) | Self::Other => false,
+        }
+    }
 }
 
 /// A field of an object, with the fields `F` of its value. The value may be missing.
@@ -105,8 +119,8 @@ impl<'de, F: Fields<'de>> Visitor<'de> for &mut Field<'de, F> {
         Ok(())
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        self.value = Some(Value::Other);
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.value = Some(Value::Integer(number));
         Ok(())
     }
 

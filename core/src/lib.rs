@@ -58,9 +58,11 @@ mod config;
 mod decode;
 mod endpoint;
 mod error;
+mod field;
 mod header;
 mod json;
 mod log;
+mod phone;
 #[cfg(test)]
 mod properties;
 mod random;
@@ -72,6 +74,7 @@ mod session;
 mod status;
 mod transport;
 mod url;
+mod verdict;
 mod wait;
 pub mod webhook;
 

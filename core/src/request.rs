@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::config::defaults;
 use crate::error::Error;
 use crate::header::{HEADER_RULE, is_header_value};
+use crate::phone::is_e164;
 use crate::{redact, url};
 
 /// The data of a new phone two-factor session: step 1 of 3.
@@ -123,6 +124,14 @@ impl Phone2faRequest {
         Ok(())
     }
 
+    pub(crate) fn phone_number(&self) -> &str {
+        &self.phone_number
+    }
+
+    pub(crate) fn sent_relay_state(&self) -> Option<&str> {
+        self.relay_state.as_deref()
+    }
+
     pub(crate) fn csrf_header(&self) -> Option<&str> {
         self.csrf_token.as_deref()
     }
@@ -166,14 +175,6 @@ impl fmt::Debug for Phone2faRequest {
 
 fn non_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
-}
-
-fn is_e164(number: &str) -> bool {
-    number.strip_prefix('+').is_some_and(|digits| {
-        (7..=15).contains(&digits.len())
-            && !digits.starts_with('0')
-            && digits.bytes().all(|digit| digit.is_ascii_digit())
-    })
 }
 
 fn check_url(name: &str, text: &str) -> Result<(), Error> {

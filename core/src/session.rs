@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::phone::{self, NamedNumber};
 use crate::redact;
 use crate::status::SessionStatus;
 
@@ -32,9 +33,17 @@ impl fmt::Debug for RequestData {
     }
 }
 
+/// The request whose response contained a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Origin {
+    Start,
+    Lookup,
+}
+
 /// A session as returned by the gateway.
 ///
-/// `Debug` output contains the phone number in masked form.
+/// Whether it was returned by a start or by a lookup is part of it: it is kept by `Clone` and
+/// compared by `==`. `Debug` output contains the phone number in masked form.
 // Only `decode` creates a session: it decides `verified`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Session {
@@ -42,8 +51,10 @@ pub struct Session {
     pub(crate) status: SessionStatus,
     pub(crate) status_text: String,
     pub(crate) verified: bool,
+    pub(crate) origin: Origin,
     pub(crate) redirect_url: Option<String>,
     pub(crate) phone_number: Option<String>,
+    pub(crate) named_number: NamedNumber,
     pub(crate) request_data: RequestData,
     pub(crate) json: String,
 }
@@ -74,11 +85,35 @@ impl Session {
         self.status.is_final()
     }
 
-    /// Whether the user proved control of the phone: the status is accepted or finished, and no
-    /// other field contradicts it. Trust only this.
+    /// Whether the user proved control of the phone: a lookup returned the status accepted or
+    /// finished, and nothing else in the response contradicts it. The session that
+    /// [`start_phone_2fa`](crate::Client::start_phone_2fa) returns is never verified.
+    ///
+    /// To let a user in, ask [`is_verified_for`](Self::is_verified_for): it also compares the phone
+    /// number.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.verified
+    }
+
+    /// Whether the user proved control of this phone: the session [is
+    /// verified](Self::is_verified), and every phone number in the response is `phone_number`.
+    /// Numbers are compared by their digits. Trust only this.
+    ///
+    /// Pass the phone number that your server stored for the user, in E.164 form as in
+    /// [`Phone2faRequest::new`](crate::Phone2faRequest::new). It is false if the argument has
+    /// another form, or if the response contains no phone number.
+    #[must_use]
+    pub fn is_verified_for(&self, phone_number: &str) -> bool {
+        self.verified
+            && phone::is_e164(phone_number)
+            && self.named_number == NamedNumber::of(phone_number)
+    }
+
+    /// Records that the session was returned by a start. Its user has not proved anything.
+    pub(crate) fn set_from_start(&mut self) {
+        self.origin = Origin::Start;
+        self.verified = false;
     }
 
     /// The URL to which you send the user. The gateway returns it when the session is created.

@@ -156,6 +156,67 @@ fn session_responses_have_the_outcomes_of_the_cases() {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct VerdictCase {
+    name: String,
+    #[serde(default)]
+    call: String,
+    body: String,
+    #[serde(default = "phone_number")]
+    phone_number: String,
+    #[serde(default)]
+    relay_state: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    verified: bool,
+    #[serde(default)]
+    verified_for: bool,
+    #[serde(default)]
+    kind: Option<String>,
+}
+
+fn phone_number() -> String {
+    "+46701740605".into()
+}
+
+#[test]
+fn verdicts_are_those_of_the_cases() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = Client::builder(sandbox.api_key()).base_url(sandbox.url()).build().unwrap();
+    let mut count = 0;
+    for case in cases::<VerdictCase>("verdicts.json") {
+        arm(&sandbox, &serde_json::json!({"fault": "answer", "status": 200, "body": case.body}));
+        let is_start = case.call == "start";
+        let outcome = if is_start {
+            let request = Phone2faRequest::new(&case.phone_number)
+                .redirect_success("https://example.com/ok")
+                .redirect_failure("https://example.com/no")
+                .relay_state(&case.relay_state);
+            client.start_phone_2fa(&request)
+        } else {
+            client.get_session(SESSION_ID)
+        };
+        match (outcome, case.kind) {
+            (Err(error), Some(kind)) => {
+                assert_eq!(format!("{:?}", error.kind()), kind, "{}: {error}", case.name);
+                assert_eq!((error.attempts(), error.in_doubt()), (1, is_start), "{}", case.name);
+            }
+            (Ok(session), None) => {
+                assert_eq!(session.status().as_str(), case.status, "{}", case.name);
+                assert_eq!(session.is_verified(), case.verified, "{}", case.name);
+                let verified_for = session.is_verified_for(&case.phone_number);
+                assert_eq!(verified_for, case.verified_for, "{}", case.name);
+                assert!(!session.is_verified_for("+46701740699"), "{}", case.name);
+            }
+            (outcome, kind) => panic!("{}: {outcome:?}, not {kind:?}", case.name),
+        }
+        count += 1;
+    }
+    assert!(count > 100, "{count}");
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct WebhookCase {
     name: String,
     body: Value,

@@ -10,6 +10,8 @@ use super::{Bytes, below, one_in, pick, pieces};
 pub(super) const SESSION_ID: &str = "55c20771-9d75-4241-8e0f-94d3a37671ca";
 /// The client's keys, which a response may repeat.
 pub(super) const KEYS: [&str; 2] = ["sk/live+0123456789abcdef==", "sk/live+0123"];
+/// The digits of the number that a session is asked about.
+pub(super) const PHONE_NUMBER: &str = "46701740605";
 /// The digits that all of [`PHONE_NUMBERS`] contain.
 pub(super) const PHONE_DIGITS: &str = "701740605";
 
@@ -73,7 +75,7 @@ const URLS: [&str; 16] = [
     "",
 ];
 
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 28] = [
     "data",
     "id",
     "status",
@@ -96,6 +98,10 @@ const NAMES: [&str; 24] = [
     "title",
     "code",
     "type",
+    "Errors",
+    "ERROR",
+    "Result",
+    "Status",
     "unknown",
     "",
 ];
@@ -181,7 +187,7 @@ pub(super) fn known() -> &'static [&'static str] {
     static KNOWN: OnceLock<Vec<&str>> = OnceLock::new();
     KNOWN.get_or_init(|| {
         let mut bodies = Vec::new();
-        for file in ["sessions.json", "webhooks.json"] {
+        for file in ["sessions.json", "verdicts.json", "webhooks.json"] {
             let path = format!("{}/../tests/vectors/{file}", env!("CARGO_MANIFEST_DIR"));
             let cases: Vec<Case> =
                 serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -194,7 +200,7 @@ pub(super) fn known() -> &'static [&'static str] {
 }
 
 /// An object with the fields that a session requires.
-fn session<D: Driver>(driver: &mut D) -> Option<String> {
+pub(super) fn session<D: Driver>(driver: &mut D) -> Option<String> {
     let mut fields = vec![("id", literal(driver, SESSION_ID)?)];
     let status = pick(driver, &STATUSES)?;
     fields.push(("status", literal(driver, status)?));
@@ -231,22 +237,22 @@ fn object<D: Driver>(driver: &mut D, mut fields: Vec<(&str, String)>) -> Option<
 }
 
 /// A valid or invalid value for a field with this name.
-fn value<D: Driver>(driver: &mut D, name: &str, depth: usize) -> Option<String> {
+pub(super) fn value<D: Driver>(driver: &mut D, name: &str, depth: usize) -> Option<String> {
     const MAX_DEPTH: usize = 4;
     if one_in(driver, 6)? {
         return Some(pick(driver, &OTHER_VALUES)?.to_owned());
     }
     let text = match name {
         "id" => pick(driver, &IDS)?.to_owned(),
-        "status" => pick(driver, &STATUSES)?.to_owned(),
+        "status" | "Status" => pick(driver, &STATUSES)?.to_owned(),
         "phone_number" => pick(driver, &PHONE_NUMBERS)?.to_owned(),
         "redirect_url" | "redirect_success" | "redirect_failure" | "webhook" => {
             pick(driver, &URLS)?.to_owned()
         }
-        "errors" if one_in(driver, 2)? => {
+        "errors" | "Errors" | "error" | "ERROR" if one_in(driver, 2)? => {
             return Some(pick(driver, &["null", "[]", "{}", "\"\"", "[ ]", "[{}]"])?.to_owned());
         }
-        "data" | "result" | "request_data" | "metadata" | "errors" | "error" | ""
+        "data" | "result" | "Result" | "request_data" | "metadata" | "errors" | "error" | ""
             if depth < MAX_DEPTH =>
         {
             let fields = more_fields(driver, depth)?;

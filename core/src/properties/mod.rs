@@ -11,6 +11,7 @@ mod redaction;
 mod response;
 mod retry_after;
 mod urls;
+mod verdict;
 mod webhook_header;
 
 use std::fmt;

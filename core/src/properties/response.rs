@@ -10,8 +10,9 @@ use regex::Regex;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::bodies::{self, Bodies, KEYS, PHONE_DIGITS, SESSION_ID};
+use super::bodies::{self, Bodies, KEYS, PHONE_DIGITS, PHONE_NUMBER, SESSION_ID};
 use super::{Bytes, one_in, pick};
+use crate::bindings::restore_session;
 use crate::endpoint::ApiRequest;
 use crate::error::{Error, ErrorKind};
 use crate::request::Phone2faRequest;
@@ -84,7 +85,7 @@ fn outcome(case: &Case) -> Result<Session, Error> {
         Ok(session) => {
             assert!(response.is_success());
             assert!(case.creates || session.id().eq_ignore_ascii_case(SESSION_ID));
-            check_session(session, std::str::from_utf8(&case.body.0).unwrap());
+            check_session(session, std::str::from_utf8(&case.body.0).unwrap(), case.creates);
         }
         Err(error) => {
             let is_invalid = error.kind() == ErrorKind::Protocol;
@@ -110,17 +111,19 @@ fn check_error(error: &Error) {
     assert!(body.len() <= 64 * 1024 && !body.contains('\0'));
 }
 
-fn check_session(session: &Session, body: &str) {
+fn check_session(session: &Session, body: &str, from_start: bool) {
     let whole = Object::parse(body);
-    let object = match whole.text_of("data") {
-        Some(data) if data.starts_with('{') => Object::parse(data),
-        _ => whole,
+    let (envelope, object) = match whole.text_of("data") {
+        Some(data) if data.starts_with('{') => (whole, Object::parse(data)),
+        _ => (Object::default(), whole),
     };
     assert_eq!(session.json(), object.text.trim(), "unchanged, with unknown fields");
-    assert_eq!(Session::from_json(session.json()).unwrap(), *session);
+    let restored = restore_session(session.json(), from_start, session.is_verified());
+    assert_eq!(restored.unwrap(), *session);
 
     let request = object.object("request_data");
-    let in_metadata = request.object("metadata").string("phone_number");
+    let metadata = request.object("metadata");
+    let in_metadata = metadata.string("phone_number");
     let getters = [
         (Some(session.id()), object.string("id")),
         (Some(session.status_text()), object.string("status")),
@@ -138,14 +141,30 @@ fn check_session(session: &Session, body: &str) {
     }
     static ID: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\A[A-Za-z0-9-]{1,64}\z").unwrap());
     assert!(ID.is_match(session.id()));
-    assert_eq!(session.is_verified(), object.verifies());
+    let verified = !from_start && object.is_successful() && !object.contradicts(&envelope);
+    assert_eq!(session.is_verified(), verified);
+    let digits = |text: String| text.chars().filter(|c| c.is_numeric()).collect::<String>();
+    let mut numbers = [&object, &request, &metadata]
+        .into_iter()
+        .filter_map(|object| object.value("phone_number"))
+        .filter(|value| !is_empty(value))
+        .map(|value| match value {
+            Value::String(text) => digits(text),
+            Value::Number(number) => number.to_string(),
+            _ => String::new(),
+        })
+        .peekable();
+    let names_only_this = numbers.peek().is_some() && numbers.all(|number| number == PHONE_NUMBER);
+    let phone_number = format!("+{PHONE_NUMBER}");
+    assert_eq!(session.is_verified_for(&phone_number), verified && names_only_this);
+    assert!(!session.is_verified_for(PHONE_NUMBER), "not in the form of a request");
     if let Some(text) = session.redirect_url() {
         check_redirect_url(text);
     }
 }
 
 fn check_redirect_url(text: &str) {
-    assert!(!text.chars().any(char::is_control));
+    assert!(text.chars().all(|c| c.is_ascii_graphic()));
     let Ok(url) = url::Url::parse(text) else { return };
     let loopback = match url.host().unwrap() {
         url::Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
@@ -156,7 +175,7 @@ fn check_redirect_url(text: &str) {
 }
 
 /// A JSON object, parsed independently of the library.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Object<'a> {
     text: &'a str,
     fields: BTreeMap<String, &'a RawValue>,
@@ -188,21 +207,70 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Whether the status means success and no other field contradicts it.
-    fn verifies(&self) -> bool {
-        let is_success = |value: Value| {
-            let word = value.as_str().unwrap_or_default().to_lowercase();
-            word == "accepted" || word == "finished"
+    fn is_successful(&self) -> bool {
+        self.value("status").as_ref().is_some_and(is_success)
+    }
+
+    /// The values of a field, however its name is spelled.
+    fn spelled(&self, name: &str) -> impl Iterator<Item = Value> {
+        let names = self.fields.keys().filter(move |key| key.eq_ignore_ascii_case(name));
+        names.filter_map(|key| self.value(key))
+    }
+
+    /// Whether this session or its envelope contradicts the status.
+    fn contradicts(&self, envelope: &Self) -> bool {
+        let result = |object: &Self| {
+            let names = object.fields.keys().filter(|key| key.eq_ignore_ascii_case("result"));
+            names.map(|name| object.object(name)).collect::<Vec<_>>()
         };
-        let no_errors = match self.value("errors") {
-            None | Some(Value::Null) => true,
-            Some(Value::String(text)) => text.is_empty(),
-            Some(Value::Array(list)) => list.is_empty(),
-            Some(Value::Object(map)) => map.is_empty(),
-            Some(_) => false,
-        };
-        self.value("status").is_some_and(is_success)
-            && no_errors
-            && self.object("result").value("status").is_none_or(is_success)
+        let results: Vec<_> = [result(self), result(envelope)].concat();
+        let errors = [self, envelope].into_iter().chain(&results).any(|object| {
+            object.spelled("errors").chain(object.spelled("error")).any(|errors| !is_empty(&errors))
+        });
+        let no_object = [self, envelope].into_iter().any(|object| {
+            object.spelled("result").any(|result| !result.is_null() && !result.is_object())
+        });
+        let no_success = results
+            .iter()
+            .any(|result| result.spelled("status").any(|status| !is_success(&status)));
+        let own = self.fields.keys().filter(|key| *key != "status");
+        let own = own.filter(|key| key.eq_ignore_ascii_case("status"));
+        let statuses = envelope.spelled("status").chain(own.filter_map(|key| self.value(key)));
+        let failure = statuses.into_iter().any(|status| {
+            let word = status.as_str().unwrap_or_default().to_lowercase();
+            let word: String = word.chars().filter(|c| !"_- ".contains(*c)).collect();
+            NOT_VERIFYING.contains(&&*word)
+        });
+        errors || no_object || no_success || failure
+    }
+}
+
+/// The statuses that do not verify, without case, hyphens, underscores and spaces.
+const NOT_VERIFYING: [&str; 11] = [
+    "created",
+    "readytostart",
+    "generatedlink",
+    "pending",
+    "failed",
+    "cancelled",
+    "canceled",
+    "declined",
+    "rejected",
+    "timeout",
+    "expired",
+];
+
+fn is_success(status: &Value) -> bool {
+    let word = status.as_str().unwrap_or_default().to_lowercase();
+    word == "accepted" || word == "finished"
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
     }
 }

@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::de::MapAccess;
 
-use crate::decode::{self, DecodeError, ResultFields, ResultStatus};
+use crate::decode;
 use crate::error::{Error, ErrorKind};
+use crate::field::{DecodeError, object, owned, raw_text, string};
 use crate::json::{self, Field, Fields};
 use crate::status::SessionStatus;
 
@@ -114,15 +115,29 @@ impl<'a> Fields<'a> for EventFields<'a> {
     }
 }
 
+#[derive(Default)]
+struct ResultFields<'a> {
+    status: Field<'a>,
+}
+
+impl<'a> Fields<'a> for ResultFields<'a> {
+    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "status" => self.status.read(map),
+            _ => Ok(false),
+        }
+    }
+}
+
 /// Decodes a body by the rules for sessions. ZignSec's products put the status at the top level or
 /// in `result`.
 fn decode(body: &str) -> Result<WebhookEvent, DecodeError> {
     let parsed = json::parse::<EventFields<'_>>(body)?;
-    let fields = decode::object(&parsed)?;
-    let outer = decode::string(&fields.status)?;
-    let inner = match decode::result_status(&fields.result)? {
-        ResultStatus::Present(word) => word,
-        ResultStatus::Absent => None,
+    let fields = object(&parsed)?;
+    let outer = string(&fields.status)?;
+    let inner = match fields.result.object()? {
+        Some(result) => string(&result.status)?,
+        None => None,
     };
     let status = match [outer, inner].map(|word| word.map(SessionStatus::from_word)) {
         [Some(outer), Some(inner)] if outer != inner => SessionStatus::Unknown,
@@ -130,11 +145,11 @@ fn decode(body: &str) -> Result<WebhookEvent, DecodeError> {
     };
     Ok(WebhookEvent {
         session_id: decode::id(&fields.id)?.to_owned(),
-        name: decode::owned(&fields.event)?.unwrap_or_default(),
+        name: owned(&fields.event)?.unwrap_or_default(),
         status,
         status_text: outer.or(inner).unwrap_or_default().to_owned(),
-        relay_state: decode::owned(&fields.relay_state)?,
-        json: decode::raw_text(body)?.to_owned(),
+        relay_state: owned(&fields.relay_state)?,
+        json: raw_text(body)?.to_owned(),
     })
 }
 

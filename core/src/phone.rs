@@ -1,0 +1,103 @@
+//! Phone numbers: their form in a request, and their comparison with those in a response.
+
+use crate::json::Value;
+
+/// Whether a number has the form of a request, E.164: `+`, then 7 to 15 digits, the first not 0.
+pub(crate) fn is_e164(number: &str) -> bool {
+    number.strip_prefix('+').is_some_and(|digits| {
+        (7..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|digit| digit.is_ascii_digit())
+    })
+}
+
+/// The phone number that a response names, in one field or in several. Numbers are compared by
+/// their digits only: the gateway may format them.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum NamedNumber {
+    /// The response names no number.
+    #[default]
+    None,
+    /// All fields name this number.
+    One(u64),
+    /// Fields differ, or one of them is not a number that a request can contain.
+    Other,
+}
+
+impl NamedNumber {
+    pub(crate) fn of(number: &str) -> Self {
+        let digits = number.chars().filter(|c| c.is_numeric());
+        // Also refuses digits that are not ASCII, and so every number that E.164 does not allow.
+        let number = digits.clone().try_fold(0u64, |number, digit| {
+            number.checked_mul(10)?.checked_add(digit.to_digit(10)?.into())
+        });
+        // A leading zero would be lost.
+        let starts_with_zero = digits.clone().next() == Some('0');
+        match number {
+            Some(number) if digits.count() > 0 && !starts_with_zero => Self::One(number),
+            _ => Self::Other,
+        }
+    }
+
+    /// The number in one field. Null and empty values count as absent.
+    pub(crate) fn of_value(value: Option<&Value<'_>>) -> Self {
+        match value {
+            Some(value) if !value.is_empty() => match value {
+                Value::Text(text) => Self::of(text),
+                Value::Integer(number) => Self::One(*number),
+                _ => Self::Other,
+            },
+            _ => Self::None,
+        }
+    }
+
+    /// Combines the numbers of two fields.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, named) | (named, Self::None) => named,
+            (first, second) if first == second => first,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_compared_by_their_digits() {
+        let number = NamedNumber::One(46701740605);
+        for same in ["+46701740605", "46701740605", "+46 (70) 174-06.05", "tel:+46701740605"] {
+            assert_eq!(NamedNumber::of(same), number, "{same}");
+        }
+        for other in [
+            "+46701740606",
+            "+4670174060",
+            "+467017406050",
+            "0046701740605",
+            "0701740605",
+            "+46*****605",
+            // The sixth digit is not ASCII.
+            "+46701\u{667}40605",
+            "+46701740605\u{665}",
+            "99999999999999999999999",
+            "unknown",
+            " ",
+        ] {
+            assert_ne!(NamedNumber::of(other), number, "{other}");
+            assert_ne!(NamedNumber::of(other), NamedNumber::None, "{other}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_differ_are_no_number() {
+        let (first, second) = (NamedNumber::One(1), NamedNumber::One(2));
+        assert_eq!(first.and(first), first);
+        assert_eq!(first.and(NamedNumber::None), first);
+        assert_eq!(NamedNumber::None.and(first), first);
+        assert_eq!(first.and(second), NamedNumber::Other);
+        assert_eq!(first.and(NamedNumber::Other), NamedNumber::Other);
+        assert_eq!(NamedNumber::Other.and(first), NamedNumber::Other);
+    }
+}
