@@ -5,14 +5,14 @@
  *  1. zs_start_phone_2fa() starts a session. Redirect the user to its zs_session_redirect_url().
  *  2. The user receives a code by SMS and enters it on ZignSec's page.
  *  3. zs_get_session() returns the current state of the session, and zs_wait_for_session() polls
- *     until it is final. zs_session_is_verified() is the result.
+ *     until it is final. zs_session_is_verified_for() is the result.
  *
- * Trust only zs_session_is_verified(). Do not rely on the user reaching redirect_success: anyone
- * can open that URL. Use the session ID that your server stored for the logged-in user, never one
- * from a query string or form.
+ * Trust only zs_session_is_verified_for() with the phone number that your server stored for the
+ * user. Do not rely on the user reaching redirect_success: anyone can open that URL. Use the session
+ * ID that your server stored for the logged-in user, never one from a query string or form.
  *
  * Threads. Any number of threads may use a `const` object at once. Free an object once, when no
- * other thread uses it.
+ * other thread uses it, nor a signal handler: take the pointer away from a handler first.
  *
  * Blocking. zs_start_phone_2fa() and zs_get_session() block until they return a response or an
  * error, at most for the timeout of the client; zs_wait_for_session() blocks at most for the
@@ -253,8 +253,8 @@ typedef int32_t zs_result;
 #endif // __cplusplus
 
 /**
- * The status of a session. Trust only zs_session_is_verified(). The numbers never change;
- * new ones may be added.
+ * The status of a session. Trust only zs_session_is_verified_for(). The numbers never
+ * change; new ones may be added.
  */
 enum zs_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -584,8 +584,8 @@ zs_result zs_start_phone_2fa(const struct zs_client *client,
                              zs_error **out_error);
 
 /**
- * Step 3: returns the current state of a session. Trust only its zs_session_is_verified(). Blocks,
- * at most for the timeout of the client.
+ * Step 3: returns the current state of a session. Trust only zs_session_is_verified_for() with the
+ * phone number that your server stored. Blocks, at most for the timeout of the client.
  *
  * @param client            A client.
  * @param session_id        The ID of a session that your server started: 1 to 64 letters, digits
@@ -613,7 +613,8 @@ zs_result zs_get_session(const struct zs_client *client,
  * @param options           How to wait. NULL: all defaults.
  * @param[out] out_session  The final session. Free it with zs_session_free().
  * @param[out] out_error    The error. Free it with zs_error_free(). May be NULL.
- * @return ZS_OK for any final session, verified or not: check zs_session_is_verified();
+ * @return ZS_OK for any final session, verified or not: check
+ *         zs_session_is_verified_for();
  *         ZS_ERROR_WAIT_TIMEOUT if the session was not final in time, with the last status in the
  *         message; ZS_ERROR_CANCELLED if on_poll or zs_client_cancel() ended the wait;
  *         ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; any other zs_result of
@@ -781,13 +782,27 @@ const char *zs_session_status_text(const struct zs_session *session);
 int32_t zs_session_is_final(const struct zs_session *session);
 
 /**
- * Whether the user proved control of the phone: the status is accepted or finished, and no other
- * field contradicts it. No other status verifies.
+ * Whether the user proved control of the phone: a lookup returned the status accepted or finished,
+ * and nothing else in the response contradicts it. No other status verifies. The session that
+ * zs_start_phone_2fa() returns is never verified. To let a user in, check
+ * zs_session_is_verified_for(), which also compares the phone number.
  *
  * @param session  A session, or NULL.
  * @return 1 or 0.
  */
 int32_t zs_session_is_verified(const struct zs_session *session);
+
+/**
+ * Whether the user proved control of this phone: zs_session_is_verified() is 1, and every phone
+ * number in the response is phone_number. Numbers are compared by their digits. Trust only this.
+ *
+ * @param session       A session, or NULL.
+ * @param phone_number  The phone number that your server stored for the user, in E.164 form as in
+ *                      zs_phone_2fa_request.
+ * @return 1 or 0; 0 for an invalid phone_number, NULL included, and if the response contains no
+ *         phone number.
+ */
+int32_t zs_session_is_verified_for(const struct zs_session *session, const char *phone_number);
 
 /**
  * The URL to redirect the user to. The gateway returns it when the session is started.

@@ -24,7 +24,7 @@
 
 namespace zignsec {
 
-/** The status of a session; see zs_status. Trust only Session::is_verified(). */
+/** The status of a session; see zs_status. Trust only Session::is_verified_for(). */
 enum class SessionStatus : std::int32_t {
     unknown = ZS_STATUS_UNKNOWN,
     created = ZS_STATUS_CREATED,
@@ -228,6 +228,14 @@ class Session {
     [[nodiscard]] bool is_final() const { return zs_session_is_final(get()) != 0; }
     /** Whether the user is verified; see zs_session_is_verified(). */
     [[nodiscard]] bool is_verified() const { return zs_session_is_verified(get()) != 0; }
+    /** Whether the user is verified for this phone number, the one that your server stored. Trust
+     *  only this; see zs_session_is_verified_for(). */
+    [[nodiscard]] bool is_verified_for(std::string_view phone_number) const {
+        const std::string text(phone_number);
+        // A NUL inside would end the string for C, and the rest would not be compared.
+        return text.find('\0') == std::string::npos &&
+               zs_session_is_verified_for(get(), text.c_str()) != 0;
+    }
     /** The URL to redirect the user to. The gateway returns it when the session is started. */
     [[nodiscard]] std::optional<std::string_view> redirect_url() const {
         return detail::optional(zs_session_redirect_url(get()));

@@ -5,11 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use zeroize::Zeroizing;
 
 pub use crate::config::{Options, defaults};
+pub use crate::verdict::Verdict;
 pub use crate::wait::Wait;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::session::{Origin, Session};
+use crate::session::Session;
+use crate::verdict::Origin;
 
 /// Creates a client from options that a binding filled. An empty key counts as not set;
 /// `ClientBuilder` rejects it.
@@ -46,11 +48,17 @@ pub fn closed() -> Error {
     Error::closed()
 }
 
+/// The verdict on a session, for a binding that keeps nothing else of it.
+#[must_use]
+pub fn verdict(session: &Session) -> Verdict {
+    session.verdict
+}
+
 /// Whether a session was returned by a start. A binding that stores a session stores this beside its
 /// JSON and its verdict.
 #[must_use]
 pub fn is_from_start(session: &Session) -> bool {
-    session.origin == Origin::Start
+    session.verdict.origin == Origin::Start
 }
 
 /// The session that a binding stored: its JSON, whether it [was returned by a
@@ -61,9 +69,9 @@ pub fn is_from_start(session: &Session) -> bool {
 /// As [`Session::from_json`].
 pub fn restore_session(json: &str, is_from_start: bool, verified: bool) -> Result<Session, Error> {
     let mut session = Session::from_json(json)?;
-    session.verified &= verified;
+    session.verdict.is_verified &= verified;
     if is_from_start {
-        session.set_from_start();
+        session.verdict.set_from_start();
     }
     Ok(session)
 }

@@ -10,10 +10,10 @@ use crate::field::{DecodeError, object, owned, raw_text, string};
 use crate::json::{self, Field, Fields, Value};
 use crate::phone::NamedNumber;
 use crate::request::Phone2faRequest;
-use crate::session::{Origin, RequestData, Session, is_valid_id};
+use crate::session::{RequestData, Session, is_valid_id};
 use crate::status::SessionStatus;
 use crate::url;
-use crate::verdict::Evidence;
+use crate::verdict::{Evidence, Origin, Verdict};
 
 // Here and not in `session`, which would have to import this module and create a cycle.
 impl Session {
@@ -133,7 +133,7 @@ pub(crate) fn decode(body: &str, request: &ApiRequest<'_>) -> Result<Session, De
     };
     let Envelope { data } = serde_json::from_str(body)?;
     let mut session = answer(fields, data.get(), request)?;
-    session.verified &= !envelope.evidence.contradicts()?;
+    session.verdict.is_verified &= !envelope.evidence.contradicts()?;
     Ok(session)
 }
 
@@ -148,7 +148,7 @@ fn answer(
         // The user of a new session has not proved anything yet.
         ApiRequest::Start(request) => {
             check_request_data(&session, fields, request)?;
-            session.set_from_start();
+            session.verdict.set_from_start();
         }
         // Never expose this session: it may be the verdict on another user.
         ApiRequest::Get { session_id } if !session.id().eq_ignore_ascii_case(session_id) => {
@@ -166,7 +166,7 @@ fn check_request_data(
     fields: &SessionFields<'_>,
     request: &Phone2faRequest,
 ) -> Result<(), DecodeError> {
-    let number = session.named_number;
+    let number = session.verdict.number;
     if number != NamedNumber::None && number != NamedNumber::of(request.phone_number()) {
         return Err(DecodeError::Rule("is for a different phone number"));
     }
@@ -208,14 +208,16 @@ fn decode_session(fields: &SessionFields<'_>, json: &str) -> Result<Session, Dec
     // Before the status is looked at: a duplicate key is an error in every session.
     let contradicted = fields.evidence.contradicts()?;
     Ok(Session {
-        verified: status.is_success() && !contradicted,
-        origin: Origin::Lookup,
+        verdict: Verdict {
+            origin: Origin::Lookup,
+            is_verified: status.is_success() && !contradicted,
+            number: named_number(fields)?,
+        },
         id,
         status,
         status_text: status_text.to_owned(),
         redirect_url: redirect_url.map(str::to_owned),
         phone_number: owned(&fields.phone_number)?,
-        named_number: named_number(fields)?,
         request_data: request_data(&fields.request_data)?,
         json: json.to_owned(),
     })

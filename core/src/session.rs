@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::phone::{self, NamedNumber};
 use crate::redact;
 use crate::status::SessionStatus;
+use crate::verdict::Verdict;
 
 /// The data with which a session was created, as a lookup returns it. A field that is missing or
 /// not a string is `None`.
@@ -33,28 +33,19 @@ impl fmt::Debug for RequestData {
     }
 }
 
-/// The request whose response contained a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Origin {
-    Start,
-    Lookup,
-}
-
 /// A session as returned by the gateway.
 ///
 /// Whether it was returned by a start or by a lookup is part of it: it is kept by `Clone` and
 /// compared by `==`. `Debug` output contains the phone number in masked form.
-// Only `decode` creates a session: it decides `verified`.
+// Only `decode` creates a session: it decides the verdict.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Session {
     pub(crate) id: String,
     pub(crate) status: SessionStatus,
     pub(crate) status_text: String,
-    pub(crate) verified: bool,
-    pub(crate) origin: Origin,
+    pub(crate) verdict: Verdict,
     pub(crate) redirect_url: Option<String>,
     pub(crate) phone_number: Option<String>,
-    pub(crate) named_number: NamedNumber,
     pub(crate) request_data: RequestData,
     pub(crate) json: String,
 }
@@ -93,7 +84,7 @@ impl Session {
     /// number.
     #[must_use]
     pub fn is_verified(&self) -> bool {
-        self.verified
+        self.verdict.is_verified()
     }
 
     /// Whether the user proved control of this phone: the session [is
@@ -105,15 +96,7 @@ impl Session {
     /// another form, or if the response contains no phone number.
     #[must_use]
     pub fn is_verified_for(&self, phone_number: &str) -> bool {
-        self.verified
-            && phone::is_e164(phone_number)
-            && self.named_number == NamedNumber::of(phone_number)
-    }
-
-    /// Records that the session was returned by a start. Its user has not proved anything.
-    pub(crate) fn set_from_start(&mut self) {
-        self.origin = Origin::Start;
-        self.verified = false;
+        self.verdict.is_verified_for(phone_number)
     }
 
     /// The URL to which you send the user. The gateway returns it when the session is created.
@@ -183,7 +166,7 @@ impl fmt::Debug for Session {
         f.debug_struct("Session")
             .field("id", &self.id)
             .field("status", &self.status)
-            .field("verified", &self.verified)
+            .field("verified", &self.is_verified())
             .field("phone_number", &self.masked_phone_number())
             .finish_non_exhaustive()
     }

@@ -5,7 +5,45 @@ use serde::de::MapAccess;
 
 use crate::field::{DecodeError, string};
 use crate::json::{Field, Fields, Value};
+use crate::phone::{self, NamedNumber};
 use crate::status::SessionStatus;
+
+/// The request whose response contained a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Origin {
+    Start,
+    Lookup,
+}
+
+/// The verdict on a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Verdict {
+    pub(crate) origin: Origin,
+    pub(crate) is_verified: bool,
+    pub(crate) number: NamedNumber,
+}
+
+impl Verdict {
+    /// See [`Session::is_verified`](crate::Session::is_verified).
+    #[must_use]
+    pub fn is_verified(self) -> bool {
+        self.is_verified
+    }
+
+    /// See [`Session::is_verified_for`](crate::Session::is_verified_for).
+    #[must_use]
+    pub fn is_verified_for(self, phone_number: &str) -> bool {
+        self.is_verified
+            && phone::is_e164(phone_number)
+            && self.number == NamedNumber::of(phone_number)
+    }
+
+    /// Records that the session was returned by a start: its user has not proved anything yet.
+    pub(crate) fn set_from_start(&mut self) {
+        self.origin = Origin::Start;
+        self.is_verified = false;
+    }
+}
 
 /// The fields of an envelope or of a session that can contradict the verdict.
 ///

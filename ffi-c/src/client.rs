@@ -263,8 +263,8 @@ pub extern "C" fn zs_start_phone_2fa(
     })
 }
 
-/// Step 3: returns the current state of a session. Trust only its zs_session_is_verified(). Blocks,
-/// at most for the timeout of the client.
+/// Step 3: returns the current state of a session. Trust only zs_session_is_verified_for() with the
+/// phone number that your server stored. Blocks, at most for the timeout of the client.
 ///
 /// @param client            A client.
 /// @param session_id        The ID of a session that your server started: 1 to 64 letters, digits
@@ -301,7 +301,8 @@ pub extern "C" fn zs_get_session(
 /// @param options           How to wait. NULL: all defaults.
 /// @param[out] out_session  The final session. Free it with zs_session_free().
 /// @param[out] out_error    The error. Free it with zs_error_free(). May be NULL.
-/// @return ZS_OK for any final session, verified or not: check zs_session_is_verified();
+/// @return ZS_OK for any final session, verified or not: check
+///         zs_session_is_verified_for();
 ///         ZS_ERROR_WAIT_TIMEOUT if the session was not final in time, with the last status in the
 ///         message; ZS_ERROR_CANCELLED if on_poll or zs_client_cancel() ended the wait;
 ///         ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; any other zs_result of

@@ -3,15 +3,17 @@
 use std::ffi::c_char;
 
 use zignsec_core::Session;
+use zignsec_core::bindings::{self, Verdict};
 
 use crate::catch;
+use crate::ptr::InStr;
 use crate::strings::{CStringTable, string_fields};
 
 /// A session as returned by the gateway. Free it with zs_session_free().
 pub struct zs_session {
     status: i32,
     is_final: bool,
-    is_verified: bool,
+    verdict: Verdict,
     strings: CStringTable<Field, { Field::ALL.len() }>,
 }
 
@@ -33,7 +35,7 @@ impl zs_session {
         Self {
             status: session.status() as i32,
             is_final: session.is_final(),
-            is_verified: session.is_verified(),
+            verdict: bindings::verdict(session),
             strings: CStringTable::new(Field::ALL, |field| match field {
                 Field::Id => Some(session.id()),
                 Field::StatusText => Some(session.status_text()),
@@ -90,14 +92,32 @@ pub extern "C" fn zs_session_is_final(session: Option<&zs_session>) -> i32 {
     session.is_some_and(|session| session.is_final).into()
 }
 
-/// Whether the user proved control of the phone: the status is accepted or finished, and no other
-/// field contradicts it. No other status verifies.
+/// Whether the user proved control of the phone: a lookup returned the status accepted or finished,
+/// and nothing else in the response contradicts it. No other status verifies. The session that
+/// zs_start_phone_2fa() returns is never verified. To let a user in, check
+/// zs_session_is_verified_for(), which also compares the phone number.
 ///
 /// @param session  A session, or NULL.
 /// @return 1 or 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn zs_session_is_verified(session: Option<&zs_session>) -> i32 {
-    session.is_some_and(|session| session.is_verified).into()
+    session.is_some_and(|session| session.verdict.is_verified()).into()
+}
+
+/// Whether the user proved control of this phone: zs_session_is_verified() is 1, and every phone
+/// number in the response is phone_number. Numbers are compared by their digits. Trust only this.
+///
+/// @param session       A session, or NULL.
+/// @param phone_number  The phone number that your server stored for the user, in E.164 form as in
+///                      zs_phone_2fa_request.
+/// @return 1 or 0; 0 for an invalid phone_number, NULL included, and if the response contains no
+///         phone number.
+#[unsafe(no_mangle)]
+pub extern "C" fn zs_session_is_verified_for(
+    session: Option<&zs_session>,
+    phone_number: InStr<'_>,
+) -> i32 {
+    session.is_some_and(|session| session.verdict.is_verified_for(&phone_number.lossy())).into()
 }
 
 /// The URL to redirect the user to. The gateway returns it when the session is started.

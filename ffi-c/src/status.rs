@@ -2,8 +2,8 @@
 
 use std::ffi::{CStr, c_char};
 
-/// The status of a session. Trust only zs_session_is_verified(). The numbers never change;
-/// new ones may be added.
+/// The status of a session. Trust only zs_session_is_verified_for(). The numbers never
+/// change; new ones may be added.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(dead_code, reason = "used by C")]

@@ -14,10 +14,7 @@ use crate::errors::invalid_argument;
 /// A `str`.
 pub(crate) fn text(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
     let Some(value) = value else { return Ok(None) };
-    let Ok(text) = value.cast::<PyString>() else {
-        return Err(wrong_type(name, "str", value));
-    };
-    match text.to_str() {
+    match string(name, value)?.to_str() {
         Ok(text) => Ok(Some(text.to_owned())),
         Err(_) => Err(invalid_argument(
             value.py(),
@@ -25,6 +22,14 @@ pub(crate) fn text(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Opt
             "contains a lone surrogate, not encodable as UTF-8",
         )),
     }
+}
+
+/// A `str`, not converted.
+pub(crate) fn string<'a, 'py>(
+    name: &str,
+    value: &'a Bound<'py, PyAny>,
+) -> PyResult<&'a Bound<'py, PyString>> {
+    value.cast::<PyString>().map_err(|_| wrong_type(name, "str", value))
 }
 
 /// A `str` that must not be `None`.

@@ -99,7 +99,7 @@ impl Client {
         without_gil(py, || client.start_phone_2fa(&request)).map(Session::from)
     }
 
-    /// Step 3: get the current state of a session. Trust only its is_verified.
+    /// Step 3: get the current state of a session. Trust only its is_verified_for.
     fn get_session(&self, py: Python<'_>, session_id: &Bound<'_, PyAny>) -> PyResult<Session> {
         let client = self.core(py)?;
         let id = required_text("session_id", session_id)?;

@@ -20,7 +20,7 @@ mod _zignsec {
     #[pymodule_export]
     use super::client::{Client, route};
     #[pymodule_export]
-    use super::session::{_session_from_json, Session};
+    use super::session::{_restore_session, Session};
     #[pymodule_export]
     use super::wait::Wait;
     #[pymodule_export]

@@ -3,8 +3,9 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
+use zignsec::bindings;
 
-use crate::arguments::required_text;
+use crate::arguments::{required_text, string};
 use crate::errors::to_python;
 
 /// A session as returned by the gateway. Immutable, hashable and picklable.
@@ -74,6 +75,16 @@ impl Session {
         self.0.is_verified()
     }
 
+    /// Whether the user proved control of this phone.
+    fn is_verified_for(&self, phone_number: &Bound<'_, PyAny>) -> PyResult<bool> {
+        // No number is an invalid number, which is not an error.
+        let number = (!phone_number.is_none()).then(|| string("phone_number", phone_number));
+        let number = number.transpose()?;
+        // A lone surrogate is invalid too.
+        let number = number.and_then(|number| number.to_str().ok()).unwrap_or_default();
+        Ok(self.0.is_verified_for(number))
+    }
+
     /// The URL of the hosted page; send the user there.
     #[getter]
     fn redirect_url(&self) -> Option<&str> {
@@ -131,23 +142,33 @@ impl Session {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
-        reduced(slf.py(), "_session_from_json", slf.get().0.json())
+        let session = &slf.get().0;
+        let state = (session.json(), bindings::is_from_start(session), session.is_verified());
+        reduced(slf.py(), "_restore_session", state)
     }
 }
 
 /// Creates an unpickled session.
 #[pyfunction]
-pub(crate) fn _session_from_json(py: Python<'_>, text: &str) -> PyResult<Session> {
-    zignsec::Session::from_json(text).map(Session).map_err(|error| to_python(py, &error))
+pub(crate) fn _restore_session(
+    py: Python<'_>,
+    json: &str,
+    is_from_start: bool,
+    is_verified: bool,
+) -> PyResult<Session> {
+    bindings::restore_session(json, is_from_start, is_verified)
+        .map(Session)
+        .map_err(|error| to_python(py, &error))
 }
 
-/// What pickle stores of an object: a function of this module, and the JSON to call it with. It is
-/// not the class method `from_json`, which pickle would store as a call of `getattr`; restricted
-/// unpicklers reject that.
+/// What pickle stores of an object: a function of this module, and its arguments. It is not the
+/// class method `from_json`, which pickle would store as a call of `getattr`; restricted unpicklers
+/// reject that.
 pub(crate) fn reduced<'py>(
     py: Python<'py>,
     function: &str,
-    json: &str,
+    arguments: impl IntoPyObject<'py, Target = PyTuple>,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    (py.import("zignsec._zignsec")?.getattr(function)?, (json,)).into_pyobject(py)
+    let function = py.import("zignsec._zignsec")?.getattr(function)?;
+    (function, arguments).into_pyobject(py)
 }

@@ -155,6 +155,6 @@ impl WebhookEvent {
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
-        session::reduced(slf.py(), "_webhook_event_from_json", slf.get().0.json())
+        session::reduced(slf.py(), "_webhook_event_from_json", (slf.get().0.json(),))
     }
 }

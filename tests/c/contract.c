@@ -32,6 +32,11 @@ static void a_session_runs_from_start_to_verdict(const sandbox *box) {
     CHECK(same(zs_session_id(session), id));
     CHECK(zs_session_status(session) == ZS_STATUS_ACCEPTED);
     CHECK(zs_session_is_final(session) == 1 && zs_session_is_verified(session) == 1);
+    CHECK(zs_session_is_verified_for(session, zs_session_phone_number(session)) == 1);
+    CHECK(zs_session_is_verified_for(session, "+46700000000") == 0);
+    CHECK(zs_session_is_verified_for(session, "") == 0);
+    CHECK(zs_session_is_verified_for(session, "+46701740605\xff") == 0);
+    CHECK(zs_session_is_verified_for(session, NULL) == 0);
     CHECK(same(zs_session_locale(session), "En"));
     CHECK(same(zs_session_phone_number(session), "+46703339954"));
     CHECK(same(zs_session_redirect_success(session), "https://my_success_url.com"));
@@ -85,6 +90,8 @@ static void null_is_accepted_or_refused(const sandbox *box) {
     CHECK(zs_session_webhook(NULL) == NULL && zs_session_json(NULL) == NULL);
     CHECK(zs_session_status(NULL) == ZS_STATUS_UNKNOWN);
     CHECK(zs_session_is_final(NULL) == 0 && zs_session_is_verified(NULL) == 0);
+    CHECK(zs_session_is_verified_for(NULL, "+46701740605") == 0);
+    CHECK(zs_session_is_verified_for(NULL, NULL) == 0);
     CHECK(zs_error_result(NULL) == ZS_OK && zs_error_message(NULL) == NULL);
     CHECK(same(zs_error_result_name(NULL), "ZS_OK"));
     CHECK(zs_error_body(NULL) == NULL && zs_error_request_id(NULL) == NULL);

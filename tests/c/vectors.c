@@ -94,6 +94,16 @@ static int same(const char *text, const char *expected) {
     return expected == NULL ? text == NULL : text != NULL && strcmp(text, expected) == 0;
 }
 
+/* The next response of the sandbox is the body of the case. */
+static void arm_answer(const sandbox *box, const cJSON *each) {
+    cJSON *fault = cJSON_CreateObject();
+    cJSON_AddStringToObject(fault, "fault", "answer");
+    cJSON_AddNumberToObject(fault, "status", 200);
+    cJSON_AddStringToObject(fault, "body", text_of(each, "body"));
+    cJSON_Delete(sandbox_call(box, "faults", fault));
+    cJSON_Delete(fault);
+}
+
 static void every_response_is_decoded_correctly(const cJSON *kinds) {
     cJSON *cases = read_cases("sessions.json");
     sandbox box = sandbox_start(0);
@@ -106,12 +116,7 @@ static void every_response_is_decoded_correctly(const cJSON *kinds) {
     cJSON_ArrayForEach(each, cases) {
         const char *name = text_of(each, "name");
         const char *kind = text_of(each, "kind");
-        cJSON *fault = cJSON_CreateObject();
-        cJSON_AddStringToObject(fault, "fault", "answer");
-        cJSON_AddNumberToObject(fault, "status", 200);
-        cJSON_AddStringToObject(fault, "body", text_of(each, "body"));
-        cJSON_Delete(sandbox_call(&box, "faults", fault));
-        cJSON_Delete(fault);
+        arm_answer(&box, each);
 
         zs_session *session = NULL;
         zs_result result = zs_get_session(client, SESSION_ID, &session, NULL);
@@ -130,6 +135,57 @@ static void every_response_is_decoded_correctly(const cJSON *kinds) {
             cJSON_Delete(json);
         }
         zs_session_free(session);
+    }
+    zs_client_free(client);
+    sandbox_stop(&box);
+    cJSON_Delete(cases);
+}
+
+static void every_verdict_is_that_of_the_case(const cJSON *kinds) {
+    cJSON *cases = read_cases("verdicts.json");
+    sandbox box = sandbox_start(0);
+    zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
+    options.api_key = box.api_key;
+    options.base_url = box.url;
+    zs_client *client = NULL;
+    check(zs_client_new(&options, &client, NULL) == ZS_OK, "verdicts", "cannot create the client");
+    const cJSON *each;
+    cJSON_ArrayForEach(each, cases) {
+        const char *name = text_of(each, "name"), *kind = text_of(each, "kind");
+        const char *phone_number = text_of(each, "phone_number");
+        phone_number = phone_number != NULL ? phone_number : "+46701740605";
+        arm_answer(&box, each);
+
+        zs_session *session = NULL;
+        zs_error *error = NULL;
+        zs_result result;
+        const int is_start = same(text_of(each, "call"), "start");
+        if (is_start) {
+            zs_phone_2fa_request request = ZS_PHONE_2FA_REQUEST_INIT;
+            request.phone_number = phone_number;
+            request.redirect_success = "https://a.example";
+            request.redirect_failure = "https://b.example";
+            request.relay_state = text_of(each, "relay_state");
+            result = zs_start_phone_2fa(client, &request, &session, &error);
+        } else {
+            result = zs_get_session(client, SESSION_ID, &session, &error);
+        }
+        if (kind != NULL) {
+            check(result == code_of(kinds, kind), name, zs_result_name(result));
+            check(zs_error_in_doubt(error) == is_start, name, "in_doubt");
+        } else if (result != ZS_OK) {
+            check(0, name, zs_result_name(result));
+        } else {
+            check(has_status(zs_session_status(session), text_of(each, "status")), name, "status");
+            check(zs_session_is_verified(session) == flag_of(each, "verified"), name, "verified");
+            check(zs_session_is_verified_for(session, phone_number) ==
+                      flag_of(each, "verified_for"),
+                  name, "verified_for");
+            check(zs_session_is_verified_for(session, "+46701740699") == 0, name, "other number");
+            check(zs_session_is_verified_for(session, NULL) == 0, name, "no number");
+        }
+        zs_session_free(session);
+        zs_error_free(error);
     }
     zs_client_free(client);
     sandbox_stop(&box);
@@ -190,6 +246,7 @@ int main(void) {
     every_kind_has_its_number_and_name(kinds);
     bad_arguments_are_refused_and_nothing_is_sent(kinds);
     every_response_is_decoded_correctly(kinds);
+    every_verdict_is_that_of_the_case(kinds);
     every_webhook_is_verified_correctly(kinds);
     cJSON_Delete(kinds);
     return report("c/vectors");

@@ -51,6 +51,11 @@ static void a_session_runs_from_start_to_verdict(const sandbox &box) {
     session = client.get_session(std::string(session.id()));
     CHECK(session.status() == zignsec::SessionStatus::accepted);
     CHECK(session.is_final() && session.is_verified());
+    const std::string number(session.phone_number().value());
+    CHECK(session.is_verified_for(number) && !session.is_verified_for("+46700000000"));
+    CHECK(!session.is_verified_for("") && !session.is_verified_for(number + std::string(1, '\0')));
+    // A view need not end with a NUL.
+    CHECK(session.is_verified_for(std::string_view(number + "0").substr(0, number.size())));
     CHECK(session.phone_number() == "+46703339954" && session.locale() == "En");
     CHECK(session.redirect_success() == "https://my_success_url.com");
     CHECK(session.redirect_failure() == "https://my_failure_url.com");

@@ -40,6 +40,12 @@ def test_session_from_start_to_result(sandbox: Sandbox, client: zignsec.Client) 
     assert str(session.status) == "accepted"
     assert session.is_final
     assert session.is_verified
+    assert session.is_verified_for("+46703339954")
+    invalid: list[Any] = ["+46700000000", "46703339954", "", "+4670333995\ud800", None]
+    assert not any(session.is_verified_for(number) for number in invalid)
+    wrong: Any = 46703339954
+    with pytest.raises(TypeError, match=r"^phone_number must be str, not int$"):
+        session.is_verified_for(wrong)
     assert session.phone_number == "+46703339954"
     assert session.locale == "En"
     assert session.redirect_success == "https://my_success_url.com"

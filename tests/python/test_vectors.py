@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hmac
 import json
+import pickle
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -70,6 +72,43 @@ def test_session_responses_are_decoded_as_specified(case: dict[str, Any], plain:
     assert session.is_final == case["final"]
     assert session.is_verified == case["verified"]
     assert session.to_dict()["status"] == case["status_text"]
+
+
+@each_case_of("verdicts.json")
+def test_verdicts_are_those_of_the_cases(case: dict[str, Any], plain: Sandbox) -> None:
+    plain.reset()
+    client = zignsec.Client(plain.api_key, base_url=plain.url)
+    plain.arm("answer", status=200, body=case["body"])
+    phone_number = case.get("phone_number", "+46701740605")
+    is_start = case.get("call") == "start"
+
+    def call() -> zignsec.Session:
+        if not is_start:
+            return client.get_session(SESSION_ID)
+        return client.start_phone_2fa(
+            phone_number,
+            redirect_success="https://example.com/ok",
+            redirect_failure="https://example.com/no",
+            relay_state=case.get("relay_state"),
+        )
+
+    if "kind" in case:
+        with pytest.raises(zignsec.ZignSecError) as caught:
+            call()
+        expect(case["kind"], caught.value)
+        assert caught.value.in_doubt == is_start
+        return
+    session = call()
+    assert session.status == case["status"]
+    # A copy and a pickle have the same verdict, whatever the JSON alone says.
+    for same in (session, copy.deepcopy(session), pickle.loads(pickle.dumps(session))):
+        assert same == session
+        assert hash(same) == hash(session)
+        assert same.is_verified == case["verified"]
+        assert same.is_verified_for(phone_number) == case["verified_for"]
+        assert not same.is_verified_for("+46701740699")
+    if is_start:
+        assert zignsec.Session.from_json(session.json) != session
 
 
 def webhook_of(case: dict[str, Any]) -> tuple[bytes, str | None, str]:

@@ -24,7 +24,7 @@ __all__ = [
     "Wait",
     "WebhookEvent",
     "__version__",
-    "_session_from_json",
+    "_restore_session",
     "_webhook_event_from_json",
     "route",
     "verify_webhook",
@@ -136,7 +136,7 @@ class Client:
         """
 
     def get_session(self, session_id: str) -> Session:
-        """Step 3: get the current state of a session. Trust only its ``is_verified``.
+        """Step 3: get the current state of a session. Trust only its ``is_verified_for``.
 
         Args:
             session_id: 1 to 64 letters, digits and hyphens.
@@ -215,15 +215,16 @@ def route(client: Client) -> tuple[str, str | None]:
     Internal; used by ``python -m zignsec check``.
     """
 
-def _session_from_json(text: str) -> Session: ...
+def _restore_session(json: str, is_from_start: bool, is_verified: bool) -> Session: ...
 def _webhook_event_from_json(text: str) -> WebhookEvent: ...
 
 @final
 class Session:
     """A session as returned by the gateway.
 
-    Immutable, hashable and picklable. Two sessions are equal if their JSON is equal. ``repr`` masks
-    the phone number.
+    Immutable, hashable and picklable. Two sessions are equal if their JSON and their verdict are
+    equal and both were returned by a start or both by a lookup; copies and pickles keep all three.
+    ``repr`` masks the phone number.
     """
 
     __match_args__: Final = ("id", "status")
@@ -232,8 +233,10 @@ class Session:
     def from_json(cls, text: str) -> Self:
         """Create a session from the ``json`` of another one, for example from your database.
 
-        The text is trusted: ``is_verified`` is computed from it. Only pass text that your own
-        program stored, never text from a browser or another system.
+        The text is trusted and counts as the response to a lookup: ``is_verified`` is computed from
+        it. Only pass text that your own program stored after a lookup, never text from a browser or
+        another system, and never the session of ``start_phone_2fa``. What contradicted the verdict
+        outside the session's JSON is lost: store the verdict too, or pickle the session.
 
         Raises:
             ProtocolError: The text is not the JSON of a session.
@@ -241,7 +244,7 @@ class Session:
 
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
-    def __reduce__(self) -> tuple[Callable[[str], Session], tuple[str]]: ...
+    def __reduce__(self) -> tuple[Callable[[str, bool, bool], Session], tuple[str, bool, bool]]: ...
     @property
     def id(self) -> str:
         """The ID of the session."""
@@ -256,8 +259,19 @@ class Session:
         """Whether the session has ended, successfully or not."""
     @property
     def is_verified(self) -> bool:
-        """Whether the user proved control of the phone: the status is accepted or finished, and no
-        other field contradicts it."""
+        """Whether the user proved control of the phone: a lookup returned the status accepted or
+        finished, and nothing else in the response contradicts it. The session of
+        ``start_phone_2fa`` is never verified. To let a user in, ask ``is_verified_for``."""
+
+    def is_verified_for(self, phone_number: str) -> bool:
+        """Whether the user proved control of this phone: ``is_verified`` is true, and every phone
+        number in the response is ``phone_number``. Numbers are compared by their digits. Trust only
+        this.
+
+        Args:
+            phone_number: The number that your server stored for the user, in E.164 form as for
+                ``start_phone_2fa``. False for another form, and if the response contains no number.
+        """
     @property
     def redirect_url(self) -> str | None:
         """The URL of the hosted page; send the user there. The gateway returns it when the session
