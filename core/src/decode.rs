@@ -44,7 +44,7 @@ struct SessionFields<'a> {
     phone_number: Field<'a>,
     relay_state: Field<'a>,
     request_data: Field<'a, RequestFields<'a>>,
-    evidence: Evidence<'a>,
+    evidence: Evidence,
 }
 
 impl<'a> Fields<'a> for SessionFields<'a> {
@@ -104,7 +104,7 @@ impl<'a> Fields<'a> for MetadataFields<'a> {
 #[derive(Default)]
 struct EnvelopeFields<'a> {
     data: Field<'a, SessionFields<'a>>,
-    evidence: Evidence<'a>,
+    evidence: Evidence,
 }
 
 impl<'a> Fields<'a> for EnvelopeFields<'a> {

@@ -26,17 +26,19 @@ pub(crate) enum NamedNumber {
 
 impl NamedNumber {
     pub(crate) fn of(number: &str) -> Self {
-        let digits = number.chars().filter(|c| c.is_numeric());
-        // Also refuses digits that are not ASCII, and so every number that E.164 does not allow.
-        let number = digits.clone().try_fold(0u64, |number, digit| {
-            number.checked_mul(10)?.checked_add(digit.to_digit(10)?.into())
-        });
-        // A leading zero would be lost.
-        let starts_with_zero = digits.clone().next() == Some('0');
-        match number {
-            Some(number) if digits.count() > 0 && !starts_with_zero => Self::One(number),
-            _ => Self::Other,
+        let is_other_digit = |c: char| c.is_numeric() && !c.is_ascii();
+        if !number.is_ascii() && number.contains(is_other_digit) {
+            return Self::Other;
         }
+        let mut digits = 0;
+        for digit in number.bytes().filter(u8::is_ascii_digit) {
+            // E.164 allows no zero at the start, which would be lost here, and at most 15 digits.
+            if (digits == 0 && digit == b'0') || digits >= 10u64.pow(14) {
+                return Self::Other;
+            }
+            digits = digits * 10 + u64::from(digit - b'0');
+        }
+        if digits > 0 { Self::One(digits) } else { Self::Other }
     }
 
     /// The number in one field. Null and empty values count as absent.

@@ -3,8 +3,7 @@
 
 use serde::de::MapAccess;
 
-use crate::field::{DecodeError, string};
-use crate::json::{Field, Fields, Value};
+use crate::json::{DuplicateKey, Field, Fields, Value};
 use crate::phone::{self, NamedNumber};
 use crate::status::SessionStatus;
 
@@ -45,95 +44,129 @@ impl Verdict {
     }
 }
 
-/// The fields of an envelope or of a session that can contradict the verdict.
+/// What the fields of an envelope or of a session say about its verdict.
 ///
 /// Their names are compared ignoring case: a contradiction must not be overlooked.
 #[derive(Default)]
-pub(crate) struct Evidence<'a> {
-    errors: Errors<'a>,
-    result: Field<'a, ResultFields<'a>>,
+pub(crate) struct Evidence {
+    errors: Finding,
+    error: Finding,
+    result: Finding,
     /// The status of an envelope. In a session, one whose name is not spelled `status`.
-    status: Field<'a>,
+    status: Finding,
 }
 
-impl<'a> Fields<'a> for Evidence<'a> {
-    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
-        if key.eq_ignore_ascii_case("result") {
-            self.result.read(map)
-        } else if key.eq_ignore_ascii_case("status") {
-            self.status.read(map)
-        } else {
-            self.errors.read(key, map)
-        }
+/// What one field says.
+#[derive(Clone, Copy, Default)]
+enum Finding {
+    /// The field is absent.
+    #[default]
+    None,
+    Agrees,
+    Contradicts,
+    /// The field, or one inside it, occurs twice.
+    Duplicate,
+}
+
+impl Evidence {
+    /// Whether a field contradicts the verdict.
+    pub(crate) fn contradicts(&self) -> Result<bool, DuplicateKey> {
+        Finding::any_contradicts(&[self.errors, self.error, self.result, self.status])
     }
 }
 
-impl Evidence<'_> {
-    pub(crate) fn contradicts(&self) -> Result<bool, DecodeError> {
-        let status_contradicts = match string(&self.status)?.map(SessionStatus::from_word) {
-            // Envelopes may say "ok".
-            None | Some(SessionStatus::Unknown) => false,
-            Some(status) => !status.is_success(),
-        };
-        let result_contradicts = match (self.result.value()?, self.result.object()?) {
-            (None | Some(Value::Null), _) => false,
-            (_, Some(result)) => result.contradict()?,
-            (_, None) => true,
-        };
-        Ok(status_contradicts || result_contradicts || self.errors.exist()?)
+impl<'a> Fields<'a> for Evidence {
+    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        if key.eq_ignore_ascii_case("errors") {
+            self.errors.record(errors(map)?);
+        } else if key.eq_ignore_ascii_case("error") {
+            self.error.record(errors(map)?);
+        } else if key.eq_ignore_ascii_case("result") {
+            self.result.record(result(map)?);
+        } else if key.eq_ignore_ascii_case("status") {
+            self.status.record(match status(map)? {
+                // Envelopes may say "ok".
+                None | Some(SessionStatus::Unknown) => Finding::Agrees,
+                Some(status) => Finding::agrees_if(status.is_success()),
+            });
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
     }
 }
 
 /// The fields of a `result`.
 #[derive(Default)]
-struct ResultFields<'a> {
-    errors: Errors<'a>,
-    status: Field<'a>,
+struct ResultFields {
+    errors: Finding,
+    error: Finding,
+    status: Finding,
 }
 
-impl<'a> Fields<'a> for ResultFields<'a> {
-    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
-        if key.eq_ignore_ascii_case("status") {
-            self.status.read(map)
-        } else {
-            self.errors.read(key, map)
-        }
-    }
-}
-
-impl ResultFields<'_> {
-    fn contradict(&self) -> Result<bool, DecodeError> {
-        let status_agrees = match self.status.value()? {
-            None => true,
-            Some(_) => string(&self.status)?
-                .is_some_and(|word| SessionStatus::from_word(word).is_success()),
-        };
-        Ok(!status_agrees || self.errors.exist()?)
-    }
-}
-
-/// `errors` and `error`.
-#[derive(Default)]
-struct Errors<'a> {
-    errors: Field<'a>,
-    error: Field<'a>,
-}
-
-impl<'a> Fields<'a> for Errors<'a> {
+impl<'a> Fields<'a> for ResultFields {
     fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         if key.eq_ignore_ascii_case("errors") {
-            self.errors.read(map)
+            self.errors.record(errors(map)?);
         } else if key.eq_ignore_ascii_case("error") {
-            self.error.read(map)
+            self.error.record(errors(map)?);
+        } else if key.eq_ignore_ascii_case("status") {
+            let is_success = status(map)?.is_some_and(SessionStatus::is_success);
+            self.status.record(Finding::agrees_if(is_success));
         } else {
-            Ok(false)
+            return Ok(false);
         }
+        Ok(true)
     }
 }
 
-impl Errors<'_> {
-    fn exist(&self) -> Result<bool, DecodeError> {
-        let exists = |value: Option<&Value<'_>>| value.is_some_and(|value| !value.is_empty());
-        Ok(exists(self.errors.value()?) || exists(self.error.value()?))
+impl Finding {
+    fn agrees_if(agrees: bool) -> Self {
+        if agrees { Self::Agrees } else { Self::Contradicts }
     }
+
+    fn record(&mut self, found: Self) {
+        *self = if matches!(self, Self::None) { found } else { Self::Duplicate };
+    }
+
+    fn any_contradicts(all: &[Self]) -> Result<bool, DuplicateKey> {
+        if all.iter().any(|finding| matches!(finding, Self::Duplicate)) {
+            return Err(DuplicateKey);
+        }
+        Ok(all.iter().any(|finding| matches!(finding, Self::Contradicts)))
+    }
+}
+
+/// Reads `errors` or `error`, which must be empty.
+fn errors<'a, A: MapAccess<'a>>(map: &mut A) -> Result<Finding, A::Error> {
+    let mut errors = Field::<()>::default();
+    errors.read(map)?;
+    Ok(Finding::agrees_if(matches!(errors.value(), Ok(Some(value)) if value.is_empty())))
+}
+
+/// Reads `result`, which must be null or an object without a contradiction.
+fn result<'a, A: MapAccess<'a>>(map: &mut A) -> Result<Finding, A::Error> {
+    let mut result = Field::<ResultFields>::default();
+    result.read(map)?;
+    let contradicts = match (result.value(), result.object()) {
+        (Ok(Some(Value::Null)), _) => Ok(false),
+        (_, Ok(Some(fields))) => {
+            Finding::any_contradicts(&[fields.errors, fields.error, fields.status])
+        }
+        _ => Ok(true),
+    };
+    Ok(match contradicts {
+        Ok(contradicts) => Finding::agrees_if(!contradicts),
+        Err(DuplicateKey) => Finding::Duplicate,
+    })
+}
+
+/// Reads a status. `None` if it is not text.
+fn status<'a, A: MapAccess<'a>>(map: &mut A) -> Result<Option<SessionStatus>, A::Error> {
+    let mut status = Field::<()>::default();
+    status.read(map)?;
+    Ok(match status.value() {
+        Ok(Some(Value::Text(word))) => Some(SessionStatus::from_word(word)),
+        _ => None,
+    })
 }
