@@ -66,6 +66,7 @@ mod phone;
 #[cfg(test)]
 mod properties;
 mod random;
+mod reason;
 mod redact;
 mod request;
 mod response;
