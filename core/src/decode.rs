@@ -5,7 +5,7 @@ use serde::de::MapAccess;
 use serde_json::value::RawValue;
 
 use crate::endpoint::ApiRequest;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::field::{DecodeError, object, owned, raw_text, string};
 use crate::json::{self, Field, Fields, Value};
 use crate::phone::NamedNumber;
@@ -27,11 +27,11 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Protocol`](ErrorKind::Protocol) if the text is not JSON, has no `id` or `status`, or
-    /// breaks another rule for responses.
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the text is not JSON, has no `id` or `status`,
+    /// or breaks another rule for responses.
     pub fn from_json(json: &str) -> Result<Self, Error> {
         decode_bare(json)
-            .map_err(|error| Error::new(ErrorKind::Protocol, format!("the session {error}")))
+            .map_err(|error| Error::new(error.kind(), format!("the session {error}")))
     }
 }
 

@@ -62,6 +62,7 @@ mod field;
 mod header;
 mod json;
 mod log;
+mod memory;
 mod phone;
 #[cfg(test)]
 mod properties;

@@ -7,7 +7,7 @@ use crate::endpoint::ApiRequest;
 use crate::error::{Error, ErrorKind};
 use crate::reason::reason;
 use crate::session::Session;
-use crate::transport::Response;
+use crate::transport::{MAX_ERROR_BODY, Response};
 
 /// Reads the session in the response to `request`. `secrets` are removed from error messages.
 pub(crate) fn read(
@@ -16,9 +16,11 @@ pub(crate) fn read(
     secrets: &[&str],
 ) -> Result<Session, Error> {
     let error = |kind, what: &dyn fmt::Display, in_doubt: bool| {
+        // Without memory to read the body, there may be none for a copy.
+        let body = if kind == ErrorKind::Internal { &[] } else { &*response.body };
         Error::failed(kind, what, request.creates() && in_doubt).with_http(
             response.status,
-            truncated_body(&response.body),
+            truncated_body(body),
             response.request_id.clone(),
             response.retry_after,
         )
@@ -37,7 +39,8 @@ pub(crate) fn read(
     }
     let body =
         std::str::from_utf8(&response.body).map_err(|_| invalid(&"the response is not UTF-8"))?;
-    decode::decode(body, request).map_err(|error| invalid(&format_args!("the response {error}")))
+    decode::decode(body, request)
+        .map_err(|cause| error(cause.kind(), &format_args!("the response {cause}"), true))
 }
 
 /// Whether a POST that failed with this response may have created a session: not if the gateway
@@ -52,11 +55,10 @@ fn may_have_created(response: &Response) -> bool {
 
 /// The body of a response as an error keeps it: text without NUL, at most 64 KiB.
 fn truncated_body(body: &[u8]) -> String {
-    const LIMIT: usize = 64 * 1024;
-    let body = &body[..body.len().min(LIMIT)];
+    let body = &body[..body.len().min(MAX_ERROR_BODY)];
     let mut text = String::from_utf8_lossy(body).replace('\0', "\u{fffd}");
     // A replacement character is longer than the byte it replaces.
-    text.truncate(text.floor_char_boundary(LIMIT));
+    text.truncate(text.floor_char_boundary(MAX_ERROR_BODY));
     text
 }
 

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules that transport may import.
-const BELOW_TRANSPORT: [&str; 3] = ["error", "transport", "url"];
+const BELOW_TRANSPORT: [&str; 4] = ["error", "memory", "transport", "url"];
 /// The only file of the C library that may contain unsafe code.
 const UNSAFE_FILE: &str = "ptr.rs";
 

@@ -7,6 +7,7 @@ use super::attempt::{Attempt, Phase};
 use super::cancel::Cancelled;
 use super::tls;
 use crate::error::ErrorKind;
+use crate::memory::OutOfMemory;
 
 /// An attempt that got no response.
 #[derive(Debug)]
@@ -44,6 +45,10 @@ impl AttemptError {
             TransportError::MalformedResponse(rule) => {
                 (ErrorKind::Protocol, false, Some(rule.to_owned()), None)
             }
+            // There may be more memory later.
+            TransportError::OutOfMemory(error) => {
+                (ErrorKind::Internal, true, Some(error.to_string()), None)
+            }
         };
         let what = match (kind, phase) {
             (ErrorKind::Timeout, Phase::Connect) => "connecting timed out",
@@ -53,6 +58,7 @@ impl AttemptError {
             (ErrorKind::Tls, Phase::ProxyTls) => "TLS connection to the proxy failed",
             (ErrorKind::Tls, _) => "TLS connection failed",
             (ErrorKind::Protocol, _) => "malformed HTTP response",
+            (ErrorKind::Internal, _) => "the response was not read",
             (ErrorKind::Cancelled, _) => "cancelled",
             (_, Phase::Connect | Phase::ProxyTls | Phase::Tls) => "could not connect",
             (_, Phase::Exchange) => "connection lost",
@@ -76,6 +82,14 @@ pub(crate) enum TransportError {
     Proxy(String),
     /// The response violates this rule of HTTP.
     MalformedResponse(&'static str),
+    /// There is not enough memory to read the response.
+    OutOfMemory(OutOfMemory),
+}
+
+impl From<OutOfMemory> for TransportError {
+    fn from(error: OutOfMemory) -> Self {
+        Self::OutOfMemory(error)
+    }
 }
 
 impl From<io::Error> for TransportError {

@@ -21,7 +21,8 @@ use super::attempt::Attempt;
 use super::config::Config;
 use super::connection::Connection;
 use super::error::TransportError;
-use super::message::{Request, Response};
+use super::message::{self, MAX_ERROR_BODY, Request, Response};
+use crate::memory::{self, OutOfMemory};
 
 /// The largest response body that is read.
 const MAX_BODY: usize = 1024 * 1024;
@@ -70,14 +71,14 @@ pub(crate) fn read_response(
     attempt: &mut Attempt,
 ) -> Result<(Response, bool), TransportError> {
     let head = read_final_head(connection, attempt)?;
-    let mut body = Vec::new();
+    let mut body = Body::new(head.status);
     let result = read_body(connection, attempt, head.framing, &mut body);
-    let too_large = body.len() > MAX_BODY;
+    let too_large = body.is_too_large();
     let response = Response {
         status: head.status,
         retry_after: head.retry_after,
         request_id: head.request_id,
-        body,
+        body: body.kept,
         too_large,
     };
     match result {
@@ -257,22 +258,66 @@ impl<'a> Headers<'a> {
     }
 }
 
-/// Reads a body. Stops one byte after the limit, which shows that the body is too large.
+/// The body of a response while it is received.
+struct Body {
+    kept: Vec<u8>,
+    /// How many bytes are kept. The others are only counted.
+    limit: usize,
+    received: usize,
+}
+
+impl Body {
+    fn new(status: u16) -> Self {
+        let limit = if message::is_success(status) { MAX_BODY } else { MAX_ERROR_BODY };
+        Self { kept: Vec::new(), limit, received: 0 }
+    }
+
+    fn is_too_large(&self) -> bool {
+        self.received > MAX_BODY
+    }
+
+    /// How many more bytes are read. One byte after the limit shows that the body is too large.
+    fn room(&self) -> usize {
+        MAX_BODY + 1 - self.received
+    }
+
+    /// Allocates the memory for `count` more bytes.
+    fn reserve(&mut self, count: usize) -> Result<(), OutOfMemory> {
+        let length = (self.kept.len() + count).min(self.limit);
+        if length <= self.kept.capacity() {
+            return Ok(());
+        }
+        // Doubled, so that a body in small pieces is not copied for each piece.
+        let capacity = length.max(2 * self.kept.capacity()).min(self.limit);
+        memory::check_for_body(capacity)?;
+        self.kept.try_reserve_exact(capacity - self.kept.len()).map_err(|_| OutOfMemory)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), OutOfMemory> {
+        let kept = &bytes[..bytes.len().min(self.limit - self.kept.len())];
+        self.reserve(kept.len())?;
+        self.kept.extend_from_slice(kept);
+        self.received += bytes.len();
+        Ok(())
+    }
+}
+
+/// Reads a body, until its end or until it is too large.
 fn read_body(
     connection: &mut Connection,
     attempt: &mut Attempt,
     framing: Framing,
-    body: &mut Vec<u8>,
+    body: &mut Body,
 ) -> Result<(), TransportError> {
     match framing {
         Framing::Length(length) => read_exactly(connection, attempt, length, body),
         Framing::Chunked => read_chunks(connection, attempt, body),
         Framing::UntilClose => {
-            while body.len() <= MAX_BODY {
+            while !body.is_too_large() {
                 if connection.input().is_empty() && !connection.receive(attempt)? {
                     break;
                 }
-                append_input(connection, MAX_BODY + 1 - body.len(), body);
+                append_input(connection, body.room(), body)?;
             }
             Ok(())
         }
@@ -280,28 +325,32 @@ fn read_body(
 }
 
 /// Moves up to `limit` bytes of the input to the body.
-fn append_input(connection: &mut Connection, limit: usize, body: &mut Vec<u8>) {
+fn append_input(
+    connection: &mut Connection,
+    limit: usize,
+    body: &mut Body,
+) -> Result<(), OutOfMemory> {
     let input = connection.input();
     let count = input.len().min(limit);
-    body.extend_from_slice(&input[..count]);
+    body.append(&input[..count])?;
     connection.consume(count);
+    Ok(())
 }
 
 fn read_exactly(
     connection: &mut Connection,
     attempt: &mut Attempt,
     length: u64,
-    body: &mut Vec<u8>,
+    body: &mut Body,
 ) -> Result<(), TransportError> {
-    let room = MAX_BODY + 1 - body.len();
-    let length = usize::try_from(length).unwrap_or(usize::MAX).min(room);
-    body.reserve(length);
-    let end = body.len() + length;
-    while body.len() < end {
+    let length = usize::try_from(length).unwrap_or(usize::MAX).min(body.room());
+    body.reserve(length)?;
+    let end = body.received + length;
+    while body.received < end {
         if connection.input().is_empty() && !connection.receive(attempt)? {
             return Err(unexpected_end());
         }
-        append_input(connection, end - body.len(), body);
+        append_input(connection, end - body.received, body)?;
     }
     Ok(())
 }
@@ -309,7 +358,7 @@ fn read_exactly(
 fn read_chunks(
     connection: &mut Connection,
     attempt: &mut Attempt,
-    body: &mut Vec<u8>,
+    body: &mut Body,
 ) -> Result<(), TransportError> {
     loop {
         let size = read_until_parsed(connection, attempt, parse_chunk_size)?;
@@ -317,7 +366,7 @@ fn read_chunks(
             return read_until_parsed(connection, attempt, parse_trailers);
         }
         read_exactly(connection, attempt, size, body)?;
-        if body.len() > MAX_BODY {
+        if body.is_too_large() {
             return Ok(());
         }
         read_until_parsed(connection, attempt, parse_chunk_end)?;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The largest part of the body of an error response that is kept.
+pub(crate) const MAX_ERROR_BODY: usize = 64 * 1024;
+
 /// An HTTP request, without what the [`Config`](super::Config) adds.
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
@@ -22,6 +25,7 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) request_id: Option<String>,
+    /// The body; of an error response its first [`MAX_ERROR_BODY`] bytes.
     pub(crate) body: Vec<u8>,
     /// The body is longer than the limit.
     pub(crate) too_large: bool,
@@ -29,6 +33,10 @@ pub(crate) struct Response {
 
 impl Response {
     pub(crate) fn is_success(&self) -> bool {
-        (200..=299).contains(&self.status)
+        is_success(self.status)
     }
+}
+
+pub(crate) fn is_success(status: u16) -> bool {
+    (200..=299).contains(&status)
 }

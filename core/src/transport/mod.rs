@@ -33,7 +33,7 @@ use connector::Connector;
 pub(crate) use error::AttemptError;
 use error::TransportError;
 use fork::PerProcess;
-pub(crate) use message::{Request, Response};
+pub(crate) use message::{MAX_ERROR_BODY, Request, Response};
 use pool::Pool;
 pub(crate) use tls::{RootSource, TlsConfig, crypto_provider};
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::MapAccess;
 
 use crate::decode;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::field::{DecodeError, object, owned, raw_text, string};
 use crate::json::{self, Field, Fields};
 use crate::status::SessionStatus;
@@ -29,7 +29,7 @@ impl WebhookEvent {
     ///
     /// # Errors
     ///
-    /// [`Protocol`](ErrorKind::Protocol) if the text is not a JSON object, has no valid session
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the text is not a JSON object, has no valid session
     /// `id`, or has a duplicate key or a NUL character in a field that is read here.
     pub fn from_json(json: &str) -> Result<Self, Error> {
         decode(json).map_err(|error| invalid_body(&error))
@@ -154,5 +154,5 @@ fn decode(body: &str) -> Result<WebhookEvent, DecodeError> {
 }
 
 fn invalid_body(error: &DecodeError) -> Error {
-    Error::new(ErrorKind::Protocol, format!("the webhook body {error}"))
+    Error::new(error.kind(), format!("the webhook body {error}"))
 }
