@@ -30,8 +30,7 @@ impl Session {
     /// [`Protocol`](crate::ErrorKind::Protocol) if the text is not JSON, has no `id` or `status`,
     /// or breaks another rule for responses.
     pub fn from_json(json: &str) -> Result<Self, Error> {
-        decode_bare(json)
-            .map_err(|error| Error::new(error.kind(), format!("the session {error}")))
+        decode_bare(json).map_err(|error| Error::new(error.kind(), format!("the session {error}")))
     }
 }
 

@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::json::Field;
 use crate::redact;
@@ -20,29 +18,37 @@ const NAMES: [&str; 8] =
 /// the part of the body that an error keeps is read.
 pub(crate) fn reason(body: &[u8], secrets: &[&str]) -> Option<String> {
     const MAX_LENGTH: usize = 300;
-    let is_cut = body.len() >= MAX_ERROR_BODY;
+    /// How much of the reason is redacted: that takes several copies.
+    const MAX_READ: usize = 4 * 1024;
     let text = utf8(&body[..body.len().min(MAX_ERROR_BODY)])?.trim();
-    let mut search = Search { found: None };
-    let mut json = serde_json::Deserializer::from_str(text);
-    let parsed = search.deserialize(&mut json).and_then(|()| json.end());
-    let (reason, ends_at_cut) = match (parsed, search.found) {
-        (Ok(()), found) => (found?, false),
-        // The body is incomplete, but its reason is not.
-        (Err(error), Some(found)) if error.is_eof() => (found, false),
-        // HTML is not quoted.
-        (Err(_), _) if text.starts_with('<') => return None,
-        (Err(_), _) => {
-            let line = text.lines().next()?;
-            (Cow::Borrowed(line), is_cut && line.len() == text.len())
-        }
-    };
-    // Truncated last: half a key or half a number would not be recognised and redacted.
-    let mut reason = redact::text(&reason, secrets);
-    if reason.is_empty() || (ends_at_cut && reason.len() <= MAX_LENGTH) {
+    let (reason, mut is_cut) = search(text, body.len() >= MAX_ERROR_BODY)?;
+    let read = &reason[..reason.floor_char_boundary(MAX_READ)];
+    is_cut |= read.len() < reason.len();
+    // Truncated last: half a key or half a number would not be recognised and redacted. For the
+    // same reason, the end of a text that was cut is never shown.
+    let mut reason = redact::text(read, secrets);
+    if reason.is_empty() || (is_cut && reason.len() <= MAX_LENGTH) {
         return None;
     }
     reason.truncate(reason.floor_char_boundary(MAX_LENGTH));
     Some(reason)
+}
+
+/// The reason in a body, and whether it was cut with the body.
+fn search(text: &str, is_cut: bool) -> Option<(Cow<'_, str>, bool)> {
+    let mut search = Search { found: None };
+    let mut json = serde_json::Deserializer::from_str(text);
+    match (search.deserialize(&mut json).and_then(|()| json.end()), search.found) {
+        (Ok(()), found) => Some((found?, false)),
+        // The body is incomplete, but its reason is not.
+        (Err(error), Some(found)) if error.is_eof() => Some((found, false)),
+        // HTML is not quoted.
+        (Err(_), _) if text.starts_with('<') => None,
+        (Err(_), _) => {
+            let line = text.lines().next()?;
+            Some((Cow::Borrowed(line), is_cut && line.len() == text.len()))
+        }
+    }
 }
 
 /// Text that may end inside a character.

@@ -55,10 +55,17 @@ fn may_have_created(response: &Response) -> bool {
 
 /// The body of a response as an error keeps it: text without NUL, at most 64 KiB.
 fn truncated_body(body: &[u8]) -> String {
-    let body = &body[..body.len().min(MAX_ERROR_BODY)];
-    let mut text = String::from_utf8_lossy(body).replace('\0', "\u{fffd}");
-    // A replacement character is longer than the byte it replaces.
-    text.truncate(text.floor_char_boundary(MAX_ERROR_BODY));
+    let mut text = String::with_capacity(body.len().min(MAX_ERROR_BODY));
+    for chunk in body.utf8_chunks() {
+        let replaced = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);
+        for c in chunk.valid().chars().chain(replaced) {
+            let c = if c == '\0' { char::REPLACEMENT_CHARACTER } else { c };
+            if text.len() + c.len_utf8() > MAX_ERROR_BODY {
+                return text;
+            }
+            text.push(c);
+        }
+    }
     text
 }
 

@@ -7,13 +7,14 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::error::{Error, ErrorKind};
 
+const SPACE: [char; 2] = [' ', '\t'];
+
 /// A parsed signature header.
 pub(super) struct Signature<'a> {
+    header: &'a str,
     /// The timestamp as text, which is part of the signed data.
     timestamp: &'a str,
     signed_at: Duration,
-    /// The value of each `v1`, not decoded yet.
-    digests: Vec<&'a str>,
 }
 
 impl<'a> Signature<'a> {
@@ -24,31 +25,23 @@ impl<'a> Signature<'a> {
                  received"
             ))
         };
-        let space = [' ', '\t'];
-        if header.trim_matches(space).is_empty() {
+        if header.trim_matches(SPACE).is_empty() {
             return Err(malformed("is missing"));
         }
         if !header.is_ascii() {
             return Err(malformed("is not ASCII"));
         }
-        let (mut timestamp, mut digests) = (None, Vec::new());
-        for part in header.split(',') {
-            let Some((name, value)) = part.split_once('=') else { continue };
-            let value = value.trim_matches(space);
-            match name.trim_matches(space) {
-                "t" if timestamp.is_some() => return Err(malformed("has more than one t")),
-                "t" => timestamp = Some(value),
-                "v1" => digests.push(value),
-                _ => {}
-            }
+        let mut timestamps = values(header, "t");
+        let timestamp = timestamps.next().ok_or_else(|| malformed("has no t"))?;
+        if timestamps.next().is_some() {
+            return Err(malformed("has more than one t"));
         }
-        let timestamp = timestamp.ok_or_else(|| malformed("has no t"))?;
-        if digests.is_empty() {
+        if values(header, "v1").next().is_none() {
             return Err(malformed("has no v1"));
         }
         let signed_at =
             parse_timestamp(timestamp).ok_or_else(|| malformed("has an invalid timestamp"))?;
-        Ok(Self { timestamp, signed_at, digests })
+        Ok(Self { header, timestamp, signed_at })
     }
 
     pub(super) fn check_digest(&self, body: &[u8], secret: &str) -> Result<(), Error> {
@@ -58,7 +51,7 @@ impl<'a> Signature<'a> {
         hmac.update(b".");
         hmac.update(body);
         let expected = Digest(hmac.sign());
-        if expected.is_among(self.digests.iter().filter_map(|hex| decode_digest(hex))) {
+        if expected.is_among(values(self.header, "v1").filter_map(decode_digest)) {
             return Ok(());
         }
         Err(signature_error(
@@ -80,6 +73,14 @@ impl<'a> Signature<'a> {
             distance.as_secs()
         )))
     }
+}
+
+/// The values with this name. Not collected: an untrusted header may contain any number of them.
+fn values<'a>(header: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    header.split(',').filter_map(move |part| {
+        let (key, value) = part.split_once('=')?;
+        (key.trim_matches(SPACE) == name).then(|| value.trim_matches(SPACE))
+    })
 }
 
 /// A timestamp since 1970: digits, in seconds or, from 10^11 on, in milliseconds.
