@@ -8,6 +8,7 @@ mod bodies;
 mod http;
 mod no_proxy;
 mod redaction;
+mod reason;
 mod response;
 mod retry_after;
 mod urls;
