@@ -28,7 +28,8 @@ impl Session {
     /// # Errors
     ///
     /// [`Protocol`](crate::ErrorKind::Protocol) if the text is not JSON, has no `id` or `status`,
-    /// or breaks another rule for responses.
+    /// or breaks another rule for responses; [`Internal`](crate::ErrorKind::Internal) if there is
+    /// not enough memory to read it.
     pub fn from_json(json: &str) -> Result<Self, Error> {
         decode_bare(json).map_err(|error| Error::new(error.kind(), format!("the session {error}")))
     }

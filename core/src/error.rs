@@ -48,7 +48,7 @@ pub enum ErrorKind {
     Cancelled = 31,
     /// The signature of a webhook is missing, malformed, wrong, or outside the tolerance.
     WebhookSignature = 40,
-    /// A bug in this library, caught.
+    /// Not enough memory for a response, or a bug in this library, caught.
     Internal = 99,
 }
 

@@ -308,12 +308,14 @@ int main(void) {
         snprintf(what, sizeof what, "%d MiB", SPARE[at]);
         const pid_t pid = fork();
         if (pid == 0) {
+            failures = 0;
             _exit(run_all(url, SPARE[at], &all[at]) != 0);
         }
         check_process(pid, what);
     }
     const pid_t pid = fork();
     if (pid == 0) {
+        failures = 0;
         _exit(run_threads(url) != 0);
     }
     check_process(pid, "threads");

@@ -29,8 +29,9 @@ impl WebhookEvent {
     ///
     /// # Errors
     ///
-    /// [`Protocol`](crate::ErrorKind::Protocol) if the text is not a JSON object, has no valid session
-    /// `id`, or has a duplicate key or a NUL character in a field that is read here.
+    /// [`Protocol`](crate::ErrorKind::Protocol) if the text is not a JSON object, has no valid
+    /// session `id`, or has a duplicate key or a NUL character in a field that is read here;
+    /// [`Internal`](crate::ErrorKind::Internal) if there is not enough memory to read it.
     pub fn from_json(json: &str) -> Result<Self, Error> {
         decode(json).map_err(|error| invalid_body(&error))
     }

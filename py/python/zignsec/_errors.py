@@ -20,7 +20,7 @@
     ├── WaitTimeoutError (TimeoutError)       the session was not final in time
     ├── CallCancelledError                    the call was cancelled
     ├── WebhookSignatureError                 the signature is missing, malformed, wrong or stale
-    └── InternalError                         a bug in the library
+    └── InternalError                         not enough memory, or a bug in the library
 
 ``py/src/errors.rs`` creates them with the keyword arguments of ``ZignSecError``.
 """
@@ -191,7 +191,7 @@ class WebhookSignatureError(ZignSecError):
 
 
 class InternalError(ZignSecError):
-    """A bug in the library. Please report it."""
+    """Not enough memory for a response, or a bug in the library; please report a bug."""
 
     _code = 99
 
