@@ -240,7 +240,7 @@ enum zs_result
      */
     ZS_ERROR_WEBHOOK_SIGNATURE = 40,
     /**
-     * A bug in the library (a panic) was caught.
+     * There was not enough memory for a response, or a bug in the library (a panic) was caught.
      */
     ZS_ERROR_INTERNAL = 99,
 };
