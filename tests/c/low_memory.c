@@ -144,7 +144,7 @@ static void respond(int fd) {
     }
 }
 
-/* Starts a server in a process of its own, one more for each connection. */
+/* Starts a server in a separate process, and one more for each connection. */
 static pid_t serve(char url[64]) {
     const int listener = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {0};
