@@ -5,9 +5,10 @@ use serde::de::MapAccess;
 use serde_json::value::RawValue;
 
 use crate::endpoint::ApiRequest;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::field::{DecodeError, object, owned, raw_text, string};
 use crate::json::{self, Field, Fields, Value};
+use crate::memory;
 use crate::phone::NamedNumber;
 use crate::request::Phone2faRequest;
 use crate::session::{RequestData, Session, is_valid_id};
@@ -27,11 +28,13 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Protocol`](crate::ErrorKind::Protocol) if the text is not JSON, has no `id` or `status`,
-    /// or breaks another rule for responses; [`Internal`](crate::ErrorKind::Internal) if there is
+    /// [`Protocol`](ErrorKind::Protocol) if the text is not JSON, has no `id` or `status`,
+    /// or breaks another rule for responses; [`Internal`](ErrorKind::Internal) if there is
     /// not enough memory to read it.
     pub fn from_json(json: &str) -> Result<Self, Error> {
-        decode_bare(json).map_err(|error| Error::new(error.kind(), format!("the session {error}")))
+        memory::check(json.len())?;
+        decode_bare(json)
+            .map_err(|error| Error::new(ErrorKind::Protocol, format!("the session {error}")))
     }
 }
 

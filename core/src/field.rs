@@ -5,25 +5,13 @@ use std::fmt;
 
 use serde_json::value::RawValue;
 
-use crate::error::ErrorKind;
-use crate::json::{DuplicateKey, Field, Fields, ParseError, Value};
-use crate::memory::OutOfMemory;
+use crate::json::{DuplicateKey, Field, Fields, Value};
 
 /// Why JSON of the gateway is refused. The text continues a sentence that names the JSON.
 #[derive(Debug)]
 pub(crate) enum DecodeError {
     Json(serde_json::Error),
     Rule(&'static str),
-    OutOfMemory(OutOfMemory),
-}
-
-impl DecodeError {
-    pub(crate) fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Json(_) | Self::Rule(_) => ErrorKind::Protocol,
-            Self::OutOfMemory(_) => ErrorKind::Internal,
-        }
-    }
 }
 
 impl fmt::Display for DecodeError {
@@ -38,7 +26,6 @@ impl fmt::Display for DecodeError {
                 error.column()
             ),
             Self::Rule(rule) => f.write_str(rule),
-            Self::OutOfMemory(error) => write!(f, "was not read: {error}"),
         }
     }
 }
@@ -46,15 +33,6 @@ impl fmt::Display for DecodeError {
 impl From<serde_json::Error> for DecodeError {
     fn from(error: serde_json::Error) -> Self {
         Self::Json(error)
-    }
-}
-
-impl From<ParseError> for DecodeError {
-    fn from(error: ParseError) -> Self {
-        match error {
-            ParseError::Invalid(error) => Self::Json(error),
-            ParseError::OutOfMemory(error) => Self::OutOfMemory(error),
-        }
     }
 }
 

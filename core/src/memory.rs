@@ -3,6 +3,8 @@
 use std::fmt;
 use std::hint::black_box;
 
+use crate::error::{Error, ErrorKind};
+
 /// What reading a body takes beyond the body, as a multiple of its length: the buffer of the JSON
 /// parser, the texts of the session, and the copies that a language binding makes of them.
 /// `tests/peak_memory.rs` measures it.
@@ -17,6 +19,12 @@ pub(crate) struct OutOfMemory;
 impl fmt::Display for OutOfMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not enough memory")
+    }
+}
+
+impl From<OutOfMemory> for Error {
+    fn from(cause: OutOfMemory) -> Self {
+        Self::new(ErrorKind::Internal, cause.to_string())
     }
 }
 

@@ -124,7 +124,8 @@ impl<'de> Visitor<'de> for &mut Search<'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut found = [const { None }; NAMES.len()];
+        // Not on the stack: an error body may have 127 levels, and a thread little stack.
+        let mut found = vec![None; NAMES.len()];
         let read = read_fields(&mut map, &mut found);
         self.found = found.into_iter().flatten().next();
         read
@@ -135,7 +136,7 @@ impl<'de> Visitor<'de> for &mut Search<'de> {
 /// with the same name counts.
 fn read_fields<'de, A: MapAccess<'de>>(
     map: &mut A,
-    found: &mut [Option<Cow<'de, str>>; NAMES.len()],
+    found: &mut [Option<Cow<'de, str>>],
 ) -> Result<(), A::Error> {
     while let Some(Name(position)) = map.next_key()? {
         match position {

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::decode;
 use crate::endpoint::ApiRequest;
 use crate::error::{Error, ErrorKind};
+use crate::memory;
 use crate::reason::reason;
 use crate::session::Session;
 use crate::transport::{MAX_ERROR_BODY, Response};
@@ -39,8 +40,8 @@ pub(crate) fn read(
     }
     let body =
         std::str::from_utf8(&response.body).map_err(|_| invalid(&"the response is not UTF-8"))?;
-    decode::decode(body, request)
-        .map_err(|cause| error(cause.kind(), &format_args!("the response {cause}"), true))
+    memory::check(body.len()).map_err(|cause| error(ErrorKind::Internal, &cause, true))?;
+    decode::decode(body, request).map_err(|error| invalid(&format_args!("the response {error}")))
 }
 
 /// Whether a POST that failed with this response may have created a session: not if the gateway

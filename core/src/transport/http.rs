@@ -295,7 +295,9 @@ impl Body {
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), OutOfMemory> {
         let kept = &bytes[..bytes.len().min(self.limit - self.kept.len())];
-        self.reserve(kept.len())?;
+        if kept.len() > self.kept.capacity() - self.kept.len() {
+            self.reserve(kept.len())?;
+        }
         self.kept.extend_from_slice(kept);
         self.received += bytes.len();
         Ok(())

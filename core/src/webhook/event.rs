@@ -5,9 +5,10 @@ use std::fmt;
 use serde::de::MapAccess;
 
 use crate::decode;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::field::{DecodeError, object, owned, raw_text, string};
 use crate::json::{self, Field, Fields};
+use crate::memory;
 use crate::status::SessionStatus;
 
 /// The event that a webhook reports.
@@ -29,10 +30,11 @@ impl WebhookEvent {
     ///
     /// # Errors
     ///
-    /// [`Protocol`](crate::ErrorKind::Protocol) if the text is not a JSON object, has no valid
+    /// [`Protocol`](ErrorKind::Protocol) if the text is not a JSON object, has no valid
     /// session `id`, or has a duplicate key or a NUL character in a field that is read here;
-    /// [`Internal`](crate::ErrorKind::Internal) if there is not enough memory to read it.
+    /// [`Internal`](ErrorKind::Internal) if there is not enough memory to read it.
     pub fn from_json(json: &str) -> Result<Self, Error> {
+        memory::check(json.len())?;
         decode(json).map_err(|error| invalid_body(&error))
     }
 
@@ -155,5 +157,5 @@ fn decode(body: &str) -> Result<WebhookEvent, DecodeError> {
 }
 
 fn invalid_body(error: &DecodeError) -> Error {
-    Error::new(error.kind(), format!("the webhook body {error}"))
+    Error::new(ErrorKind::Protocol, format!("the webhook body {error}"))
 }
