@@ -2,7 +2,7 @@
 # Builds and runs the C tests against the debug library: run.sh [TEST]...; all of them by default.
 . "$(dirname "$0")/../common.sh"
 require c
-step "C tests: ${*:-all}" "$([ $# = 0 ] && echo 'about 1 minute' || echo 'a few seconds')"
+step "C tests: ${*:-all}" "$([ $# = 0 ] && echo 'about 2 minutes' || echo 'a few seconds')"
 build_debug
 
 # run NAME [LINK ARGUMENT]...: builds one test and runs it.
