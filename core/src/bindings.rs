@@ -48,7 +48,7 @@ pub fn closed() -> Error {
     Error::closed()
 }
 
-/// The verdict on a session, for a binding that keeps nothing else of it.
+/// The verdict on a session, for a binding that stores nothing else of it.
 #[must_use]
 pub fn verdict(session: &Session) -> Verdict {
     session.verdict
