@@ -61,7 +61,7 @@ package ZignSec is
    function ZS_Session_Id (Session : Pointer) return Chars with Import, Convention => C;
    function ZS_Session_Status_Text (Session : Pointer) return Chars with Import, Convention => C;
    function ZS_Session_Redirect_URL (Session : Pointer) return Chars with Import, Convention => C;
-   function ZS_Session_Is_Verified (Session : Pointer) return Int_32
+   function ZS_Session_Is_Verified_For (Session : Pointer; Phone_Number : Chars) return Int_32
    with Import, Convention => C;
    procedure ZS_Session_Free (Session : Pointer) with Import, Convention => C;
    function ZS_Error_Result_Name (Error : Pointer) return Chars with Import, Convention => C;
@@ -197,7 +197,9 @@ procedure Phone_2FA is
            (Client.Address, ZS_Session_Id (Session.Address), Options, Ended.Address,
             Error.Address),
          Error);
-      return Verified : constant Boolean := ZS_Session_Is_Verified (Ended.Address) /= 0 do
+      return Verified : constant Boolean :=
+        ZS_Session_Is_Verified_For (Ended.Address, Request.Phone_Number) /= 0
+      do
          Put_Line ("3. The session ended " & Text (ZS_Session_Status_Text (Ended.Address))
                    & ": the user " & (if Verified then "is" else "is not") & " verified.");
       end return;

@@ -44,7 +44,7 @@ static int check_phone(const zs_client *client, const char *phone_number, zs_err
         const char *id = zs_session_id(started);
         if (zs_wait_for_session(client, id, &wait, &ended, error) == ZS_OK &&
             zs_get_session(client, id, &found, error) == ZS_OK) {
-            verified = zs_session_is_verified(found);
+            verified = zs_session_is_verified_for(found, phone_number);
             printf("3. The session ended %s: the user %s verified.\n",
                    zs_session_status_text(found), verified ? "is" : "is not");
             printf("4. The lookup returned:\n");

@@ -44,7 +44,7 @@ int main(int argc, char **argv) {
         printf("2. Send the user here:\n  %s\n", url != NULL ? url : "-");
 
         if (zs_wait_for_session(client, zs_session_id(session), &wait, &ended, &error) == ZS_OK) {
-            verified = zs_session_is_verified(ended);
+            verified = zs_session_is_verified_for(ended, argv[1]);
             printf("3. The session ended %s: the user %s verified.\n",
                    zs_session_status_text(ended), verified ? "is" : "is not");
         }

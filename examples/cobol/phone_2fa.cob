@@ -123,8 +123,8 @@
                BY REFERENCE wait-options ended error-object
                RETURNING result
            IF result = 0
-               CALL "zs_session_is_verified" USING BY VALUE ended
-                   RETURNING is-verified
+               CALL "zs_session_is_verified_for" USING
+                   BY VALUE ended phone-number RETURNING is-verified
                IF is-verified NOT = 0
                    MOVE "is" TO verdict
                END-IF

@@ -34,9 +34,10 @@ static bool check(const std::string &phone_number) {
     wait.on_poll = show_progress;
 
     session = client.wait_for_session(std::string(session.id()), wait);
+    const bool verified = session.is_verified_for(phone_number);
     std::cout << "3. The session ended " << session.status_text() << ": the user "
-              << (session.is_verified() ? "is" : "is not") << " verified.\n";
-    return session.is_verified();
+              << (verified ? "is" : "is not") << " verified.\n";
+    return verified;
 }
 
 int main(int argc, char **argv) {

@@ -71,7 +71,8 @@ static class Native
     [DllImport(Library)] public static extern IntPtr zs_session_status_text(Session session);
     [DllImport(Library)] public static extern IntPtr zs_session_status_text(IntPtr session);
     [DllImport(Library)] public static extern IntPtr zs_session_redirect_url(Session session);
-    [DllImport(Library)] public static extern int zs_session_is_verified(Session session);
+    [DllImport(Library)] public static extern int zs_session_is_verified_for(
+        Session session, [MarshalAs(UnmanagedType.LPUTF8Str)] string phoneNumber);
     [DllImport(Library)] public static extern IntPtr zs_error_result_name(Error error);
     [DllImport(Library)] public static extern IntPtr zs_error_message(Error error);
     [DllImport(Library)] static extern void zs_client_free(IntPtr client);
@@ -150,7 +151,7 @@ static class Phone2fa
                 {
                     ZignSecException.ThrowIfFailed(result, error);
                     status = Native.Text(Native.zs_session_status_text(ended));
-                    var verified = Native.zs_session_is_verified(ended) != 0;
+                    var verified = Native.zs_session_is_verified_for(ended, phoneNumber) != 0;
                     Console.WriteLine(
                         $"3. The session ended {status}: the user {(verified ? "is" : "is not")} verified.");
                     return verified;

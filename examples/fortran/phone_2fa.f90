@@ -71,9 +71,9 @@ module zignsec
             import
             type(c_ptr), value :: session
         end function
-        integer(c_int32_t) function zs_session_is_verified(session) bind(c)
+        integer(c_int32_t) function zs_session_is_verified_for(session, phone_number) bind(c)
             import
-            type(c_ptr), value :: session
+            type(c_ptr), value :: session, phone_number
         end function
         subroutine zs_session_free(session) bind(c)
             import
@@ -175,7 +175,7 @@ program phone_2fa
         result = zs_wait_for_session(client, zs_session_id(session), options, ended, error)
     end if
     if (result == 0) then
-        verified = zs_session_is_verified(ended) /= 0
+        verified = zs_session_is_verified_for(ended, c_loc(phone_number)) /= 0
         verdict = merge('is    ', 'is not', verified)
         print '(5a)', '3. The session ended ', text(zs_session_status_text(ended)), &
             ': the user ', trim(verdict), ' verified.'

@@ -82,7 +82,7 @@ func check(phoneNumber string) (bool, error) {
 		return false, err
 	}
 	defer C.zs_session_free(ended)
-	verified := C.zs_session_is_verified(ended) != 0
+	verified := C.zs_session_is_verified_for(ended, request.phone_number) != 0
 	verdict := "is not"
 	if verified {
 		verdict = "is"

@@ -63,7 +63,7 @@ interface ZignSec extends Library {
     String zs_session_id(Pointer session);
     String zs_session_status_text(Pointer session);
     String zs_session_redirect_url(Pointer session);
-    int zs_session_is_verified(Pointer session);
+    int zs_session_is_verified_for(Pointer session, String phoneNumber);
     void zs_session_free(Pointer session);
     String zs_error_result_name(Pointer error);
     String zs_error_message(Pointer error);
@@ -133,8 +133,8 @@ record Session(Pointer pointer) implements AutoCloseable {
         return ZignSec.ZS.zs_session_redirect_url(pointer);
     }
 
-    boolean isVerified() {
-        return ZignSec.ZS.zs_session_is_verified(pointer) != 0;
+    boolean isVerifiedFor(String phoneNumber) {
+        return ZignSec.ZS.zs_session_is_verified_for(pointer, phoneNumber) != 0;
     }
 
     @Override
@@ -169,9 +169,10 @@ public final class Phone2fa {
             System.out.printf("2. Send the user here:%n  %s%n", url != null ? url : "-");
 
             try (var ended = client.waitFor(session.id(), options)) {
+                boolean verified = ended.isVerifiedFor(phoneNumber);
                 System.out.printf("3. The session ended %s: the user %s verified.%n",
-                        ended.statusText(), ended.isVerified() ? "is" : "is not");
-                return ended.isVerified();
+                        ended.statusText(), verified ? "is" : "is not");
+                return verified;
             }
         }
     }

@@ -74,7 +74,7 @@ local function check(phone_number)
     jit.off(wait) -- a compiled function cannot run a callback
     local ended = call('zs_session', wait)
 
-    local verified = zs.zs_session_is_verified(ended) ~= 0
+    local verified = zs.zs_session_is_verified_for(ended, phone_number) ~= 0
     print(('3. The session ended %s: the user %s verified.'):format(
         text(zs.zs_session_status_text(ended)), verified and 'is' or 'is not'))
     return verified

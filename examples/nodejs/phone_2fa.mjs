@@ -54,8 +54,8 @@ const zs_session_status_text = library.func(
 const zs_session_redirect_url = library.func(
   'const char *zs_session_redirect_url(const zs_session *session)',
 );
-const zs_session_is_verified = library.func(
-  'int32_t zs_session_is_verified(const zs_session *session)',
+const zs_session_is_verified_for = library.func(
+  'int32_t zs_session_is_verified_for(const zs_session *session, const char *phone_number)',
 );
 const zs_error_result_name = library.func(
   'const char *zs_error_result_name(const zs_error *error)',
@@ -118,7 +118,7 @@ async function check(phoneNumber) {
     options.poll_interval_ms = 1000;
     options.on_poll = onPoll;
     ended = await call(zs_wait_for_session, client, zs_session_id(session), options);
-    const verified = zs_session_is_verified(ended) !== 0;
+    const verified = zs_session_is_verified_for(ended, phoneNumber) !== 0;
     const verdict = verified ? 'is' : 'is not';
     console.log(`3. The session ended ${zs_session_status_text(ended)}: the user ${verdict} verified.`);
     return verified;

@@ -46,7 +46,7 @@ procedure zs_client_free(client: PZsClient); cdecl; external LibZignSec;
 function zs_session_id(session: PZsSession): PAnsiChar; cdecl; external LibZignSec;
 function zs_session_status_text(session: PZsSession): PAnsiChar; cdecl; external LibZignSec;
 function zs_session_redirect_url(session: PZsSession): PAnsiChar; cdecl; external LibZignSec;
-function zs_session_is_verified(session: PZsSession): cint32; cdecl; external LibZignSec;
+function zs_session_is_verified_for(session: PZsSession; phone_number: PAnsiChar): cint32; cdecl; external LibZignSec;
 procedure zs_session_free(session: PZsSession); cdecl; external LibZignSec;
 function zs_error_result_name(error: PZsError): PAnsiChar; cdecl; external LibZignSec;
 function zs_error_message(error: PZsError): PAnsiChar; cdecl; external LibZignSec;
@@ -110,7 +110,7 @@ begin
     Flush(Output);
 
     Check(zs_wait_for_session(client, zs_session_id(session), options, ended, error), error);
-    Result := zs_session_is_verified(ended) <> 0;
+    Result := zs_session_is_verified_for(ended, PAnsiChar(PhoneNumber)) <> 0;
     WriteLn('3. The session ended ', zs_session_status_text(ended), ': the user ',
       Verdicts[Result], ' verified.');
   finally

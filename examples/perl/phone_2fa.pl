@@ -58,7 +58,7 @@ $ffi->attach(zs_wait_for_session => ['client', 'string', 'wait_options', 'opaque
 $ffi->attach(['zs_session_id'           => 'ZignSec::Session::id']           => ['session'] => 'string');
 $ffi->attach(['zs_session_status_text'  => 'ZignSec::Session::status_text']  => ['session'] => 'string');
 $ffi->attach(['zs_session_redirect_url' => 'ZignSec::Session::redirect_url'] => ['session'] => 'string');
-$ffi->attach(['zs_session_is_verified'  => 'ZignSec::Session::is_verified']  => ['session'] => 'sint32');
+$ffi->attach(['zs_session_is_verified_for' => 'ZignSec::Session::is_verified_for'] => ['session', 'string'] => 'sint32');
 $ffi->attach(['zs_error_message'        => 'ZignSec::Error::message']        => ['error']   => 'string');
 $ffi->attach(['zs_error_result_name'    => 'ZignSec::Error::result_name']    => ['error']   => 'string');
 # For the callback: the library owns its session, and an object would free it.
@@ -108,9 +108,10 @@ sub check {
     $options->poll_interval_ms(1000);
     $options->on_poll($ffi->cast('wait_callback' => 'opaque', $show_progress));
     my $ended = bless \zs_wait_for_session($client, $session->id, $options), 'ZignSec::Session';
+    my $verified = $ended->is_verified_for($phone_number);
     printf "3. The session ended %s: the user %s verified.\n", $ended->status_text,
-        $ended->is_verified ? 'is' : 'is not';
-    return $ended->is_verified;
+        $verified ? 'is' : 'is not';
+    return $verified;
 }
 
 die "usage: $0 PHONE_NUMBER\n" if @ARGV != 1;

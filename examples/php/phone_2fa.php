@@ -93,7 +93,7 @@ function check(FFI $zs, string $phone_number): bool
 
     $ended = call($zs, 'zs_session', 'zs_wait_for_session', $client->pointer, $id, FFI::addr($wait));
     $status = $zs->zs_session_status_text($ended->pointer);
-    $verified = $zs->zs_session_is_verified($ended->pointer) !== 0;
+    $verified = $zs->zs_session_is_verified_for($ended->pointer, $phone_number) !== 0;
     echo "3. The session ended $status: the user ", $verified ? 'is' : 'is not', " verified.\n";
     return $verified;
 }

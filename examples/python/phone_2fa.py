@@ -26,9 +26,10 @@ def check(phone_number: str) -> bool:
         print(f"2. Send the user here:\n  {session.redirect_url or '-'}", flush=True)
 
         session = client.wait_for_session(session.id, poll_interval=1, on_poll=show_progress)
-        verdict = "is" if session.is_verified else "is not"
+        verified = session.is_verified_for(phone_number)
+        verdict = "is" if verified else "is not"
         print(f"3. The session ended {session.status_text}: the user {verdict} verified.")
-        return session.is_verified
+        return verified
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ module ZS
   extern 'char *zs_session_id(void *session)'
   extern 'char *zs_session_status_text(void *session)'
   extern 'char *zs_session_redirect_url(void *session)'
-  extern 'int32_t zs_session_is_verified(void *session)'
+  extern 'int32_t zs_session_is_verified_for(void *session, char *phone_number)'
   extern 'void zs_session_free(void *session)'
   extern 'char *zs_error_result_name(void *error)'
   extern 'char *zs_error_message(void *error)'
@@ -104,7 +104,7 @@ def check(phone_number)
   wait.on_poll = ZS::SHOW_PROGRESS.to_i
 
   ended = call(:zs_wait_for_session, client, ZS.zs_session_id(session), wait, free: 'zs_session_free')
-  verified = ZS.zs_session_is_verified(ended) != 0
+  verified = ZS.zs_session_is_verified_for(ended, phone_number) != 0
   puts "3. The session ended #{ZS.zs_session_status_text(ended)}: the user #{verified ? 'is' : 'is not'} verified."
   verified
 ensure

@@ -29,9 +29,10 @@ fn verify(phone_number: &str) -> Result<bool, Error> {
     let options =
         WaitOptions::default().poll_interval(Duration::from_secs(1)).on_poll(show_progress);
     let session = client.wait_for_session(session.id(), &options)?;
-    let outcome = if session.is_verified() { "is" } else { "is not" };
+    let verified = session.is_verified_for(phone_number);
+    let outcome = if verified { "is" } else { "is not" };
     println!("3. The session ended {}: the user {outcome} verified.", session.status_text());
-    Ok(session.is_verified())
+    Ok(verified)
 }
 
 fn main() -> ExitCode {
