@@ -24,7 +24,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 
 PUBLIC_URL = os.environ["PUBLIC_URL"].rstrip("/")
 WEBHOOK_SECRET = os.environ["ZIGNSEC_WEBHOOK_SECRET"]
-MAX_WEBHOOK_BYTES = 64 * 1024
+MAX_WEBHOOK_BYTES = 64 * 1024  # a webhook is much smaller
 COOKIE = "login"
 
 log = logging.getLogger(__name__)
@@ -45,10 +45,18 @@ class Login:
     """A user who passed the first factor, in one browser."""
 
     user: str
-    session: zignsec.Session
-    """The phone verification: first as it was started, later its final state."""
+    phone_number: str
+    """The number of the user in the records of this service. Only this number can be verified."""
+    session_id: str
+    redirect_url: str
+    result: zignsec.Session | None = None
+    """The final state of the session, as a lookup returned it."""
     events: set[zignsec.WebhookEvent] = field(default_factory=set[zignsec.WebhookEvent])
     """The webhook events that were processed, to detect duplicates."""
+
+    @property
+    def is_verified(self) -> bool:
+        return self.result is not None and self.result.is_verified_for(self.phone_number)
 
 
 # A real service stores logins in a database table and deletes old rows. These dictionaries are lost
@@ -77,15 +85,15 @@ CurrentLogin = Annotated[Login | None, Depends(current_login)]
 def forget_login(request: Request) -> None:
     login = login_by_cookie.pop(request.cookies.get(COOKIE, ""), None)
     if login is not None:
-        login_by_session_id.pop(login.session.id, None)
+        login_by_session_id.pop(login.session_id, None)
 
 
 async def refresh(login: Login) -> None:
-    """Gets the session from ZignSec, unless it is already final."""
-    if not login.session.is_final:
-        session = await client.get_session(login.session.id)
+    """Gets the session from ZignSec, unless its result is already stored."""
+    if login.result is None:
+        session = await client.get_session(login.session_id)
         if session.is_final:
-            login.session = session
+            login.result = session
 
 
 @app.get("/")
@@ -102,12 +110,18 @@ async def sign_in(request: Request) -> Response:
         redirect_success=f"{PUBLIC_URL}/verdict",
         redirect_failure=f"{PUBLIC_URL}/verdict",
         webhook=f"{PUBLIC_URL}/webhook",
+        # The library rejects a response that contains another relay_state or phone number.
+        relay_state=secrets.token_urlsafe(),
     )
     if session.redirect_url is None:
         raise zignsec.ProtocolError("the response contains no redirect_url")
+    login = Login(user, phone_number, session.id, session.redirect_url)
+    # In a database: a unique key.
+    if login_by_session_id.setdefault(session.id, login) is not login:
+        raise zignsec.ProtocolError("the response contains the session of another login")
     forget_login(request)
     cookie = secrets.token_urlsafe()
-    login_by_cookie[cookie] = login_by_session_id[session.id] = Login(user, session)
+    login_by_cookie[cookie] = login
     response = RedirectResponse(session.redirect_url, 303)
     # Not "strict": the browser must send the cookie when the user returns from ZignSec's site.
     secure = PUBLIC_URL.startswith("https:")
@@ -131,6 +145,7 @@ async def verdict(login: CurrentLogin) -> HTMLResponse:
 async def webhook(request: Request) -> PlainTextResponse:
     """Receives notifications from ZignSec, also for users who never return to this site."""
     body = b""
+    # Counted while it arrives: its declared length may be missing or wrong.
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_WEBHOOK_BYTES:
@@ -175,22 +190,22 @@ def login_page(login: Login | None) -> HTMLResponse:
     """The page that shows the state of a login and the possible actions."""
     if login is None:
         return page("Sign in", form("/sign-in", "Sign in"))
-    if login.session.is_verified:
+    if login.is_verified:
         return page(
             "Signed in",
             f"<p>You are {escape(login.user)}, and your phone number is verified.</p>"
             + form("/sign-out", "Sign out"),
         )
-    if login.session.is_final:
+    if login.result is not None:
         return page(
             "Not signed in",
-            f"<p>Your phone number is not verified. Verification ended: {login.session.status}.</p>"
+            f"<p>Your phone number is not verified. Verification ended: {login.result.status}.</p>"
             + form("/sign-in", "Try again"),
         )
     return page(
         "Not signed in yet",
         "<p>Phone verification in progress.</p>"
-        f'<p><a href="{escape(login.session.redirect_url or "/")}">Continue verification</a></p>'
+        f'<p><a href="{escape(login.redirect_url)}">Continue verification</a></p>'
         '<p><a href="/verdict">Check status</a></p>',
     )
 

@@ -22,6 +22,7 @@ WEBHOOK_SECRET = os.environ["ZIGNSEC_WEBHOOK_SECRET"]
 COOKIE = "login"
 
 app = Flask(__name__)
+# A webhook is much smaller. A larger body is rejected (413) before the rest of it is read.
 app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
 client = zignsec.Client()  # shared by all threads
 
@@ -31,10 +32,18 @@ class Login:
     """A user who passed the first factor, in one browser."""
 
     user: str
-    session: zignsec.Session
-    """The phone verification: first as it was started, later its final state."""
+    phone_number: str
+    """The number of the user in the records of this service. Only this number can be verified."""
+    session_id: str
+    redirect_url: str
+    result: zignsec.Session | None = None
+    """The final state of the session, as a lookup returned it."""
     events: set[zignsec.WebhookEvent] = field(default_factory=set[zignsec.WebhookEvent])
     """The webhook events that were processed, to detect duplicates."""
+
+    @property
+    def is_verified(self) -> bool:
+        return self.result is not None and self.result.is_verified_for(self.phone_number)
 
 
 # A real service stores logins in a database table and deletes old rows. These dictionaries are lost
@@ -60,15 +69,15 @@ def current_login() -> Login | None:
 def forget_login() -> None:
     login = login_by_cookie.pop(request.cookies.get(COOKIE, ""), None)
     if login is not None:
-        login_by_session_id.pop(login.session.id, None)
+        login_by_session_id.pop(login.session_id, None)
 
 
 def refresh(login: Login) -> None:
-    """Gets the session from ZignSec, unless it is already final."""
-    if not login.session.is_final:
-        session = client.get_session(login.session.id)
+    """Gets the session from ZignSec, unless its result is already stored."""
+    if login.result is None:
+        session = client.get_session(login.session_id)
         if session.is_final:
-            login.session = session
+            login.result = session
 
 
 @app.get("/")
@@ -85,12 +94,18 @@ def sign_in() -> ResponseReturnValue:
         redirect_success=f"{PUBLIC_URL}/verdict",
         redirect_failure=f"{PUBLIC_URL}/verdict",
         webhook=f"{PUBLIC_URL}/webhook",
+        # The library rejects a response that contains another relay_state or phone number.
+        relay_state=secrets.token_urlsafe(),
     )
     if session.redirect_url is None:
         raise zignsec.ProtocolError("the response contains no redirect_url")
+    login = Login(user, phone_number, session.id, session.redirect_url)
+    # In a database: a unique key.
+    if login_by_session_id.setdefault(session.id, login) is not login:
+        raise zignsec.ProtocolError("the response contains the session of another login")
     forget_login()
     cookie = secrets.token_urlsafe()
-    login_by_cookie[cookie] = login_by_session_id[session.id] = Login(user, session)
+    login_by_cookie[cookie] = login
     response = redirect(session.redirect_url, 303)
     # Not "Strict": the browser must send the cookie when the user returns from ZignSec's site.
     secure = PUBLIC_URL.startswith("https:")
@@ -160,18 +175,18 @@ PAGE = (
 {% if login is none %}
 <h1>Sign in</h1>
 <form method="post" action="/sign-in"><button>Sign in</button></form>
-{% elif login.session.is_verified %}
+{% elif login.is_verified %}
 <h1>Signed in</h1>
 <p>You are {{ login.user }}, and your phone number is verified.</p>
 <form method="post" action="/sign-out"><button>Sign out</button></form>
-{% elif login.session.is_final %}
+{% elif login.result is not none %}
 <h1>Not signed in</h1>
-<p>Your phone number is not verified. Verification ended: {{ login.session.status }}.</p>
+<p>Your phone number is not verified. Verification ended: {{ login.result.status }}.</p>
 <form method="post" action="/sign-in"><button>Try again</button></form>
 {% else %}
 <h1>Not signed in yet</h1>
 <p>Phone verification in progress.</p>
-<p><a href="{{ login.session.redirect_url }}">Continue verification</a></p>
+<p><a href="{{ login.redirect_url }}">Continue verification</a></p>
 <p><a href="/verdict">Check status</a></p>
 {% endif %}
 </main>
