@@ -2,23 +2,42 @@
  * A CGI program that verifies a webhook: the body is read from standard input, its length and its
  * signature from the variables that web servers set, the secret from ZIGNSEC_WEBHOOK_SECRET.
  *
- * A webhook is a notification only. A real handler also ignores duplicates, and queries the session
- * with zs_get_session().
+ * A webhook is a notification only. A real handler also ignores duplicates, queries the session with
+ * zs_get_session(), and checks zs_session_is_verified_for() with the phone number that it stored.
  */
 #include <zignsec.h>
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* A webhook is much smaller. Anyone can send a larger body. */
+static uint8_t body[64 * 1024];
+
+/* Returns NULL, or the status of the response if the body must not be read. */
+static const char *check_length(const char *content_length) {
+    if (content_length == NULL || *content_length == '\0') {
+        return "411 Length Required";
+    }
+    if (content_length[strspn(content_length, "0123456789")] != '\0') {
+        return "400 Bad Request";
+    }
+    /* strtoul returns ULONG_MAX if the number is too large. */
+    return strtoul(content_length, NULL, 10) > sizeof body ? "413 Content Too Large" : NULL;
+}
 
 int main(void) {
-    static uint8_t body[1 << 20];
     const char *content_length = getenv("CONTENT_LENGTH");
-    size_t length = content_length != NULL ? strtoul(content_length, NULL, 10) : 0;
-    length = fread(body, 1, length < sizeof body ? length : sizeof body, stdin);
+    const char *status = check_length(content_length);
+    if (status != NULL) {
+        printf("Status: %s\r\n\r\n", status);
+        return 0;
+    }
+    size_t length = fread(body, 1, strtoul(content_length, NULL, 10), stdin);
 
     zs_webhook_event *event = NULL;
     zs_error *error = NULL;
-    const char *status = "204 No Content";
+    status = "204 No Content";
     if (zs_verify_webhook(body, length, getenv("HTTP_X_ZIGNSEC_HMAC_SHA256"),
                           getenv("ZIGNSEC_WEBHOOK_SECRET"), 0, &event, &error) == ZS_OK) {
         fprintf(stderr, "%s of session %s, %s: the signature is valid.\n",

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import queue
+import resource
 import runpy
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import make_server
@@ -27,7 +32,7 @@ LIBRARY = [f"-L{TARGET / 'debug'}", "-lzignsec", f"-Wl,-rpath,{TARGET / 'debug'}
 
 
 # Positions of the programs of one language in the README.
-FIRST, WEBHOOK = 0, 1
+FIRST, WEBHOOK, CANCEL = 0, 1, 2
 
 
 def program(readme: str, language: str, position: int = FIRST) -> str:
@@ -159,12 +164,29 @@ def start(webhook: str, phone_number: str = "+46703339954") -> zignsec.Session:
         )
 
 
-def test_the_python_server_receives_a_webhook(
-    webhook_sandbox: Sandbox, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+SENT_TWICE = "+46701740651"
+"""The sandbox sends each webhook for this number twice."""
+
+
+class AnySession(dict[str, str]):
+    """Contains the same phone number for every session ID."""
+
+    def __init__(self, phone_number: str) -> None:
+        self._phone_number = phone_number
+
+    def __contains__(self, session_id: object) -> bool:
+        return True
+
+    def __getitem__(self, session_id: str) -> str:
+        return self._phone_number
+
+
+@contextmanager
+def python_server(tmp_path: Path, phone_number: str, statuses: queue.Queue[str]) -> Iterator[int]:
+    """Runs the server, which has stored this number for every session. Returns the port."""
     (tmp_path / "hook.py").write_text(program("README.md", "python", WEBHOOK))
     webhook = runpy.run_path(str(tmp_path / "hook.py"))["webhook"]
-    statuses: queue.Queue[str] = queue.Queue()
+    webhook.__globals__["phone_numbers"] = AnySession(phone_number)
 
     def recorded(environ: Any, start_response: Any) -> Any:
         def record(status: str, headers: list[tuple[str, str]]) -> Any:
@@ -177,24 +199,73 @@ def test_the_python_server_receives_a_webhook(
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
-            url = f"http://127.0.0.1:{server.server_port}/hook"
-            # The sandbox sends each webhook for this number twice.
-            session = start(url, "+46701740651")
-            assert [statuses.get(timeout=20) for _ in range(2)] == ["204 No Content"] * 2
-            webhook_sandbox.user(session.id, "accept")
-            assert [statuses.get(timeout=20) for _ in range(2)] == ["204 No Content"] * 2
-            assert capfd.readouterr().out.splitlines() == [
-                "session_created: pending, verified: False",
-                "session_finished: accepted, verified: True",
-            ]
-
-            forged = urllib.request.Request(url, b'{"id":"a"}', {"X-ZignSec-Hmac-SHA256": "t=1"})
-            with pytest.raises(urllib.error.HTTPError, match="400"):
-                direct.open(forged, timeout=30)
-            assert "rejected: the webhook signature has no v1" in capfd.readouterr().out
+            yield server.server_port
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.mark.parametrize(("stored", "verified"), [(SENT_TWICE, True), ("+46701740652", False)])
+def test_the_python_server_receives_a_webhook(
+    webhook_sandbox: Sandbox,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    stored: str,
+    verified: bool,
+) -> None:
+    statuses: queue.Queue[str] = queue.Queue()
+    with python_server(tmp_path, stored, statuses) as port:
+        url = f"http://127.0.0.1:{port}/hook"
+        session = start(url, SENT_TWICE)
+        assert [statuses.get(timeout=20) for _ in range(2)] == ["204 No Content"] * 2
+        webhook_sandbox.user(session.id, "accept")
+        assert [statuses.get(timeout=20) for _ in range(2)] == ["204 No Content"] * 2
+        assert capfd.readouterr().out.splitlines() == [
+            "session_created: pending, verified: False",
+            f"session_finished: accepted, verified: {verified}",
+        ]
+
+        forged = urllib.request.Request(url, b'{"id":"a"}', {"X-ZignSec-Hmac-SHA256": "t=1"})
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            direct.open(forged, timeout=30)
+        assert "rejected: the webhook signature has no v1" in capfd.readouterr().out
+
+
+# What a client announces, and the response. None of these bodies may be read.
+UNACCEPTABLE_LENGTHS = {
+    "": "411 Length Required",
+    "-1": "400 Bad Request",
+    "+5": "400 Bad Request",
+    "1_0": "400 Bad Request",
+    "many": "400 Bad Request",
+    "65537": "413 Content Too Large",
+    "300000000": "413 Content Too Large",
+    "99999999999999999999": "413 Content Too Large",
+}
+
+
+@pytest.mark.usefixtures("webhook_sandbox")
+def test_the_python_server_does_not_read_a_body_without_an_acceptable_length(
+    tmp_path: Path,
+) -> None:
+    statuses: queue.Queue[str] = queue.Queue()
+    with python_server(tmp_path, SENT_TWICE, statuses) as port:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for length, expected in UNACCEPTABLE_LENGTHS.items():
+            header = f"Content-Length: {length}" if length else "Transfer-Encoding: chunked"
+            # The client neither sends the body nor closes the connection. The server has one
+            # thread, so it can respond to the next request only if it does not wait for the body.
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+                connection.sendall(f"POST /hook HTTP/1.1\r\n{header}\r\n\r\n".encode())
+                assert statuses.get(timeout=20) == expected, length
+        # A large body that is sent is not stored.
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            connection.sendall(b"POST /hook HTTP/1.1\r\nContent-Length: 300000000\r\n\r\n")
+            with pytest.raises(ConnectionError):
+                for _ in range(300):
+                    connection.sendall(b"x" * 1_000_000)
+        assert statuses.get(timeout=20) == "413 Content Too Large"
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 16 * 1024
 
 
 def test_the_c_program_receives_a_webhook(
@@ -202,7 +273,7 @@ def test_the_c_program_receives_a_webhook(
 ) -> None:
     command = build_c(tmp_path, WEBHOOK)
     webhook_sandbox.arm("webhook-stale")
-    session = start(listener.url)
+    session = start(listener.url, "+46701740605")
     stale = listener.next()
     webhook_sandbox.user(session.id, "accept")
     received = listener.next()
@@ -229,6 +300,120 @@ def test_the_c_program_receives_a_webhook(
         response, log = run(body, header)
         assert response == "Status: 400 Bad Request\r\n\r\n"
         assert log.startswith("ZS_ERROR_WEBHOOK_SIGNATURE: ")
+
+    # The program has the number of every session; this session has another one.
+    session = start(listener.url, "+46703339954")
+    listener.next()
+    webhook_sandbox.user(session.id, "accept")
+    received = listener.next()
+    response, log = run(received.body, received.headers["x-zignsec-hmac-sha256"])
+    assert log == "session_finished: accepted, verified: 0\n"
+
+
+def build_c_webhook_example(folder: Path) -> list[str]:
+    executable = str(folder / "webhook")
+    source = ROOT / "examples/c/webhook.c"
+    compiler = os.environ.get("CC", "cc")
+    subprocess.run([compiler, "-std=c99", *STRICT, source, "-o", executable, *LIBRARY], check=True)
+    return [executable]
+
+
+def build_c_webhook(folder: Path) -> list[str]:
+    return build_c(folder, WEBHOOK)
+
+
+@pytest.mark.parametrize("build", [build_c_webhook, build_c_webhook_example])
+def test_a_c_program_does_not_read_a_body_without_an_acceptable_length(
+    build: Callable[[Path], list[str]], tmp_path: Path
+) -> None:
+    command = build(tmp_path)
+    environment = {**os.environ, "ZIGNSEC_WEBHOOK_SECRET": SECRET}
+
+    def run(length: str | None) -> str:
+        variables = {} if length is None else {"CONTENT_LENGTH": length}
+        # Standard input stays open: a program that reads it does not end.
+        with subprocess.Popen(
+            command,
+            env={**environment, **variables},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            assert process.stdout is not None
+            try:
+                process.wait(timeout=20)
+                return process.stdout.read().decode()
+            finally:
+                process.kill()
+
+    assert run(None) == "Status: 411 Length Required\r\n\r\n"
+    for length, expected in UNACCEPTABLE_LENGTHS.items():
+        assert run(length) == f"Status: {expected}\r\n\r\n", length
+
+
+def build_c_cancel(folder: Path, *options: str) -> list[str]:
+    return compile_program(folder, "c", "cc", "-std=c99", *options, position=CANCEL)
+
+
+def waiting_process(sandbox: Sandbox, command: list[str], **options: Any) -> subprocess.Popen[str]:
+    """Runs the program, and returns it when it has polled an unfinished session."""
+    with zignsec.Client(sandbox.api_key, base_url=sandbox.url) as client:
+        session = client.start_phone_2fa(
+            "+46703339954",
+            redirect_success="https://example.com/ok",
+            redirect_failure="https://example.com/no",
+        )
+    before = len(sandbox.requests())
+    process = subprocess.Popen(
+        [*command, session.id],
+        env={
+            **os.environ,
+            "ZIGNSEC_BASE_URL": sandbox.url,
+            "ZIGNSEC_API_KEY": sandbox.api_key,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+    until(lambda: len(sandbox.requests()) > before)
+    return process
+
+
+def test_ctrl_c_cancels_the_wait_of_the_c_program(sandbox: Sandbox, tmp_path: Path) -> None:
+    process = waiting_process(sandbox, build_c_cancel(tmp_path))
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (1, "")
+    assert err.startswith("ZS_ERROR_CANCELLED: ")
+
+
+# Calls the real function, and then raises SIGINT as if the user pressed Ctrl-C at that moment.
+FREE_AND_INTERRUPT = """
+#include <signal.h>
+#include <zignsec.h>
+void free_and_interrupt(zs_client *client);
+void free_and_interrupt(zs_client *client) {
+    zs_client_free(client);
+    raise(SIGINT);
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="no valgrind")
+def test_ctrl_c_after_the_free_does_not_touch_the_client(sandbox: Sandbox, tmp_path: Path) -> None:
+    shim = tmp_path / "shim.o"
+    (tmp_path / "shim.c").write_text(FREE_AND_INTERRUPT)
+    subprocess.run(["cc", *STRICT, "-c", tmp_path / "shim.c", "-o", shim], check=True)
+    command = build_c_cancel(tmp_path, "-Dzs_client_free=free_and_interrupt", str(shim))
+    report = tmp_path / "valgrind.txt"
+    process = waiting_process(sandbox, ["valgrind", f"--log-file={report}", *command])
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert "ZS_ERROR_CANCELLED: " in err
+    # The default action, because the program restored it.
+    assert process.returncode == -signal.SIGINT
+    assert "Invalid read" not in report.read_text()
+    assert "ERROR SUMMARY: 0 errors" in report.read_text()
 
 
 WAITING = [code for code in programs("py/README.md", "python") if "wait_for_session" in code]
