@@ -400,20 +400,22 @@ void free_and_interrupt(zs_client *client) {
 
 
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="no valgrind")
-def test_ctrl_c_after_the_free_does_not_touch_the_client(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_ctrl_c_after_the_free_does_not_touch_the_client(tmp_path: Path) -> None:
     shim = tmp_path / "shim.o"
     (tmp_path / "shim.c").write_text(FREE_AND_INTERRUPT)
     subprocess.run(["cc", *STRICT, "-c", tmp_path / "shim.c", "-o", shim], check=True)
     command = build_c_cancel(tmp_path, "-Dzs_client_free=free_and_interrupt", str(shim))
-    report = tmp_path / "valgrind.txt"
-    process = waiting_process(sandbox, ["valgrind", f"--log-file={report}", *command])
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert "ZS_ERROR_CANCELLED: " in err
+    ran = subprocess.run(
+        ["valgrind", *command, "not an ID"],
+        env={**os.environ, "ZIGNSEC_API_KEY": "a-key"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     # The default action, because the program restored it.
-    assert process.returncode == -signal.SIGINT
-    assert "Invalid read" not in report.read_text()
-    assert "ERROR SUMMARY: 0 errors" in report.read_text()
+    assert ran.returncode == -signal.SIGINT
+    assert "Invalid read" not in ran.stderr
+    assert "ERROR SUMMARY: 0 errors" in ran.stderr
 
 
 WAITING = [code for code in programs("py/README.md", "python") if "wait_for_session" in code]
