@@ -5,6 +5,7 @@ As in production, they and the gateway are different sites: ``localhost`` and ``
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import json
 import os
@@ -13,10 +14,15 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +50,7 @@ OVERSIZED = 64 * 1024 + 1
 class Service:
     """An example in a separate process and on a free port, started like the README says."""
 
-    def __init__(self, example: str, sandbox: Sandbox, log: Path) -> None:
+    def __init__(self, example: str, gateway: Sandbox | FakeGateway, log: Path) -> None:
         text = (ROOT / "README.md").read_text()
         (command,) = re.findall(rf"^(\w+ .*{example}:app)\b", text, re.MULTILINE)
         server, *arguments = command.split()
@@ -57,15 +63,15 @@ class Service:
                 "uvicorn": ["--fd", fd],
             }[server]
             # No need to wait for it: the system queues connections until the server accepts.
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", server, *arguments, *listen],
                 cwd=ROOT / "examples/python",
                 pass_fds=[listening.fileno()],
                 env={
                     "PATH": os.environ["PATH"],
                     "PYTHONDONTWRITEBYTECODE": "1",
-                    "ZIGNSEC_API_KEY": sandbox.api_key,
-                    "ZIGNSEC_BASE_URL": sandbox.url,
+                    "ZIGNSEC_API_KEY": gateway.api_key,
+                    "ZIGNSEC_BASE_URL": gateway.url,
                     "ZIGNSEC_WEBHOOK_SECRET": SECRET,
                     "PUBLIC_URL": self.url,
                     "DEMO_PHONE": PHONE_NUMBER,
@@ -88,12 +94,105 @@ class Service:
 
     def stop(self) -> None:
         """Stops the service; its log must not contain tracebacks, secrets or phone numbers."""
-        self._process.terminate()
-        self._process.wait(timeout=30)
+        self.process.terminate()
+        self.process.wait(timeout=30)
         log = self._log.read_text()
-        assert self._process.returncode in (0, -signal.SIGTERM), log
+        assert self.process.returncode in (0, -signal.SIGTERM), log
         assert "Traceback" not in log, log
         assert found(log) == set(), log
+
+
+@dataclass
+class FakeGateway:
+    """A gateway that returns prepared sessions."""
+
+    started: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The session that the next start returns."""
+    looked_up: dict[str, Any] = field(default_factory=dict[str, Any])
+    """The session that every lookup returns, without its ID."""
+    lookups: int = 0
+    url: str = ""
+    api_key: str = "a-key"
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        gateway = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["content-length"]))
+                self.respond(gateway.started)
+
+            def do_GET(self) -> None:
+                gateway.lookups += 1
+                self.respond({**gateway.looked_up, "id": self.path.rpartition("/")[2]})
+
+            def respond(self, session: dict[str, Any]) -> None:
+                body = json.dumps({"data": session}).encode()
+                self.send_response(200)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Log nothing."""
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            server.daemon_threads = True
+            thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+            thread.start()
+            self.url = f"http://127.0.0.1:{server.server_port}"
+            try:
+                yield
+            finally:
+                server.shutdown()
+                thread.join()
+
+
+class Browser:
+    """A user without a graphical browser. Redirects are not followed."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}),
+            urllib.request.HTTPCookieProcessor(CookieJar()),
+            NoRedirects(),
+        )
+
+    def open(self, path: str, *, post: bool = False) -> tuple[int, str]:
+        """Returns the status and the heading of the page."""
+        try:
+            response = self._opener.open(
+                self._service.url + path, b"" if post else None, timeout=30
+            )
+        except urllib.error.HTTPError as error:
+            response = error
+        with response:
+            heading = re.search("<h1>(.*)</h1>", response.read().decode())
+            return response.status, heading[1] if heading else ""
+
+
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+@pytest.fixture
+def fake_gateway() -> Iterator[FakeGateway]:
+    gateway = FakeGateway()
+    with gateway.running():
+        yield gateway
+
+
+@pytest.fixture
+def fooled(service_name: str, fake_gateway: FakeGateway, tmp_path: Path) -> Iterator[Service]:
+    """A service whose gateway is the fake one."""
+    running = Service(service_name, fake_gateway, tmp_path / "service.log")
+    yield running
+    running.stop()
 
 
 @pytest.fixture
@@ -102,8 +201,13 @@ def sandbox(start_sandbox: StartSandbox) -> Sandbox:
 
 
 @pytest.fixture(params=["flask_app", "fastapi_app"])
-def service(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Iterator[Service]:
-    running = Service(request.param, sandbox, tmp_path / "service.log")
+def service_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def service(service_name: str, sandbox: Sandbox, tmp_path: Path) -> Iterator[Service]:
+    running = Service(service_name, sandbox, tmp_path / "service.log")
     yield running
     running.stop()
 
@@ -326,6 +430,134 @@ def test_session_of_another_user_does_not_sign_in(
     assert count_lookups(sandbox) == before
     other.page.goto(service.url)
     other.expect_heading("Signed in")
+
+
+def session_json(session_id: str, status: str, **more: Any) -> dict[str, Any]:
+    url = f"https://gateway.example/{session_id}"
+    return {"id": session_id, "status": status, "redirect_url": url, **more}
+
+
+def test_lookup_of_another_number_does_not_sign_in(
+    fooled: Service, fake_gateway: FakeGateway
+) -> None:
+    for index, (number, heading) in enumerate(
+        [
+            ({"phone_number": "+46700000001"}, "Not signed in"),
+            ({}, "Not signed in"),
+            ({"request_data": {"metadata": {"phone_number": "+46700000001"}}}, "Not signed in"),
+            ({"phone_number": PHONE_NUMBER}, "Signed in"),
+        ]
+    ):
+        fake_gateway.started = session_json(f"session-{index}", "pending")
+        fake_gateway.looked_up = session_json("", "accepted", **number)
+        user = Browser(fooled)
+        assert user.open("/sign-in", post=True)[0] == 303
+        # Nothing that the user sends replaces the stored number.
+        assert user.open("/verdict?phone_number=%2B46700000001") == (200, heading)
+        assert user.open("/")[1] == heading
+
+
+def test_start_does_not_sign_in(fooled: Service, fake_gateway: FakeGateway) -> None:
+    # A start that returns an accepted session proves nothing: the result is that of the lookup.
+    fake_gateway.started = session_json("session-1", "accepted", phone_number=PHONE_NUMBER)
+    fake_gateway.looked_up = session_json("", "pending", phone_number=PHONE_NUMBER)
+    user = Browser(fooled)
+    assert user.open("/sign-in", post=True)[0] == 303
+    assert user.open("/")[1] == "Not signed in yet"
+    assert user.open("/verdict")[1] == "Not signed in yet"
+    assert fake_gateway.lookups == 1
+
+
+def test_stale_start_is_refused(fooled: Service, fake_gateway: FakeGateway) -> None:
+    fake_gateway.started = session_json("session-1", "pending")
+    fake_gateway.looked_up = session_json("", "accepted", phone_number=PHONE_NUMBER)
+    first = Browser(fooled)
+    assert first.open("/sign-in", post=True)[0] == 303
+
+    # The gateway repeats the response to another user's start.
+    stale = Browser(fooled)
+    for response in (
+        session_json("session-1", "pending"),
+        session_json("session-2", "pending", phone_number="+46700000001"),
+        session_json("session-3", "pending", relay_state="of another login"),
+        # A lookup, which has no redirect_url.
+        {"id": "session-4", "status": "accepted", "phone_number": PHONE_NUMBER},
+    ):
+        fake_gateway.started = response
+        assert stale.open("/sign-in", post=True) == (502, "Something went wrong")
+        assert stale.open("/verdict") == (200, "Sign in")
+
+    # The other user is not affected.
+    assert first.open("/verdict")[1] == "Signed in"
+
+
+def send_webhook(service: Service, headers: str) -> socket.socket:
+    """Connects and sends the head of a webhook."""
+    port = int(service.url.rpartition(":")[2])
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    connection.sendall(f"POST /webhook HTTP/1.1\r\nHost: a\r\n{headers}\r\n\r\n".encode())
+    return connection
+
+
+def children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
+def peak_memory(service: Service) -> int:
+    """The peak memory of the service and its workers, in KiB."""
+    pids = [service.process.pid, *children(service.process.pid)]
+    status = [Path(f"/proc/{pid}/status").read_text() for pid in pids]
+    return sum(int(re.findall(r"VmHWM:\s+(\d+) kB", text)[0]) for text in status)
+
+
+def test_a_large_webhook_is_not_stored(fooled: Service) -> None:
+    user = Browser(fooled)
+    assert user.open("/") == (200, "Sign in")
+    before = peak_memory(fooled)
+    piece = b"x" * 100_000
+    chunk = f"{len(piece):x}\r\n".encode() + piece + b"\r\n"
+    for headers, data in (
+        ("Content-Length: 300000000", piece),
+        ("Transfer-Encoding: chunked", chunk),
+    ):
+        # More connections than the server has threads.
+        for _ in range(10):
+            with send_webhook(fooled, headers) as connection:
+                connection.settimeout(5)
+                with contextlib.suppress(ConnectionError, TimeoutError):
+                    for _ in range(200):
+                        connection.sendall(data)
+        assert user.open("/") == (200, "Sign in")
+    with send_webhook(fooled, "Content-Length: -1") as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert peak_memory(fooled) - before < 16 * 1024
+
+
+def test_endless_webhooks_do_not_block_the_service(fooled: Service) -> None:
+    user = Browser(fooled)
+    stop = threading.Event()
+    chunk = b"1000\r\n" + b"x" * 0x1000 + b"\r\n"
+
+    def send() -> None:
+        with (
+            send_webhook(fooled, "Transfer-Encoding: chunked") as connection,
+            contextlib.suppress(OSError),
+        ):
+            while not stop.is_set():
+                connection.sendall(chunk)
+
+    threads = [threading.Thread(target=send) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    try:
+        time.sleep(2)
+        for _ in range(3):
+            assert user.open("/") == (200, "Sign in")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 @pytest.mark.parametrize(("fault", "in_doubt"), [("reset", True), ("http-422", False)])
