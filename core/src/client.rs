@@ -77,7 +77,8 @@ impl Client {
     }
 
     /// Step 1: starts a session. Send the user to its [`redirect_url`](Session::redirect_url), and
-    /// store its [`id`](Session::id) on your server, with the user's login.
+    /// store its [`id`](Session::id) on your server, with the user's login. The session that this
+    /// returns is never verified.
     ///
     /// The request is repeated only if nothing was sent yet, or if the gateway returned 429 or 503
     /// with `Retry-After`. So one call never creates two sessions.
@@ -96,10 +97,10 @@ impl Client {
             .map(|(session, _)| session)
     }
 
-    /// Step 3: gets a session. [`Session::is_verified`] is the result.
+    /// Step 3: gets a session. [`Session::is_verified_for`] is the result.
     ///
-    /// Use the session id that your server stored for the logged-in user, never one from a query
-    /// string or form.
+    /// Use the session id and the phone number that your server stored for the logged-in user,
+    /// never those of a query string, a form or the response.
     ///
     /// Source: `GET /core/api/sessions/{session_id}` in ZignSec's phone 2FA documentation.
     ///
@@ -114,10 +115,10 @@ impl Client {
         self.fetch_session(session_id, &mut cancel, self.deadline()).map(|(session, _)| session)
     }
 
-    /// Step 3, repeated: polls a session until it is [final](Session::is_final). Blocks until then,
-    /// at most for the timeout of `options` (300 seconds by default). Temporary errors while
-    /// polling do not end the wait. If the gateway returns `Retry-After`, the next pause is at
-    /// least that long.
+    /// Step 3, repeated: polls a session until it is [final](Session::is_final).
+    /// [`Session::is_verified_for`] is the result. Blocks until then, at most for the timeout of
+    /// `options` (300 seconds by default). Temporary errors while polling do not end the wait. If
+    /// the gateway returns `Retry-After`, the next pause is at least that long.
     ///
     /// # Errors
     ///

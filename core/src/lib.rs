@@ -3,7 +3,7 @@
 //! 1. [`Client::start_phone_2fa`] starts a session and returns its
 //!    [`redirect_url`](Session::redirect_url).
 //! 2. You send the user there. They receive a code by SMS and enter it on ZignSec's page.
-//! 3. [`Client::get_session`] returns the result: [`Session::is_verified`].
+//! 3. [`Client::get_session`] returns the result: [`Session::is_verified_for`].
 //!
 //! ```no_run
 //! use zignsec::{Client, Phone2faRequest};
@@ -11,7 +11,8 @@
 //! # fn main() -> Result<(), zignsec::Error> {
 //! let client = Client::builder("your-API-key").build()?;
 //!
-//! let request = Phone2faRequest::new("+46701740605")
+//! let phone_number = "+46701740605"; // from your server's record of the user
+//! let request = Phone2faRequest::new(phone_number)
 //!     .redirect_success("https://example.com/signed-in")
 //!     .redirect_failure("https://example.com/try-again");
 //! let session = client.start_phone_2fa(&request)?;
@@ -19,15 +20,18 @@
 //!
 //! // Later, when the user is back:
 //! let session = client.get_session(session.id())?;
-//! if session.is_verified() {
-//!     println!("session {} is verified", session.id());
+//! if session.is_verified_for(phone_number) {
+//!     println!("the user is verified");
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Trust only [`Session::is_verified`]. Do not rely on the user reaching `redirect_success`: anyone
-//! can open that URL. Use the session id that your server stored for the logged-in user.
+//! Let a user in only if [`Session::is_verified_for`] is true for the phone number that your server
+//! stored for that user. [`Session::is_verified`] alone does not say whose phone it was, and the
+//! session that a start returns is never verified. Do not rely on the user reaching
+//! `redirect_success`: anyone can open that URL. Use the session id that your server stored for the
+//! logged-in user.
 //!
 //! If the gateway reports changes of a session to your server, [`webhook::verify`] checks that the
 //! report is from the gateway.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The status of a session. Whether the user is verified is decided by
-/// [`Session::is_verified`](crate::Session::is_verified), not by the status alone.
+/// [`Session::is_verified_for`](crate::Session::is_verified_for), not by the status alone.
 ///
 /// The numbers are frozen: they are the `zs_status` of the C library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -118,6 +118,18 @@ def test_session_from_start_to_result(sandbox: Sandbox, env: dict[str, str]) -> 
 
 
 @pytest.mark.parametrize("command", ["get", "wait"])
+def test_verdict_is_for_the_given_phone_number(
+    command: str, sandbox: Sandbox, env: dict[str, str]
+) -> None:
+    session_id = start_session(env)
+    sandbox.user(session_id, "accept")
+    for number, code in ((PHONE_NUMBER, DONE), ("+46700000001", NOT_VERIFIED), ("", NOT_VERIFIED)):
+        completed = run(command, session_id, "--phone-number", number, "--json", environment=env)
+        assert (completed.code, completed.err) == (code, "")
+        assert completed.json["is_verified"] is (code == DONE)
+
+
+@pytest.mark.parametrize("command", ["get", "wait"])
 def test_unverified_session_has_its_own_exit_code(
     command: str, sandbox: Sandbox, env: dict[str, str]
 ) -> None:

@@ -3,10 +3,12 @@
 1. ``Client.start_phone_2fa`` starts a session. Send the user to its ``redirect_url``.
 2. The user receives a code by SMS and enters it on ZignSec's page.
 3. ``Client.wait_for_session`` waits for the result; ``Client.get_session`` checks once. Trust only
-   ``session.is_verified``.
+   ``session.is_verified_for(phone_number)``.
 
-Reaching ``redirect_success`` does not verify a user: anyone can open that URL. Call ``get_session``
-with the session ID that your server stored for the logged-in user.
+Let a user in only if it is true for the phone number that your server stored for that user:
+``is_verified`` alone does not say whose phone it was. Reaching ``redirect_success`` does not verify
+a user: anyone can open that URL. Call ``get_session`` with the session ID that your server stored
+for the logged-in user. The session of ``start_phone_2fa`` is never verified.
 
 ``AsyncClient`` is the same client for asyncio. ``verify_webhook`` verifies the webhooks that the
 gateway sends to a session's ``webhook`` URL.

@@ -125,11 +125,16 @@ def _parser() -> argparse.ArgumentParser:
     added.add_argument("--relay-state", metavar="TEXT", help="text to store in the session")
     added.add_argument("--webhook", metavar="URL", help="URL for the webhooks of the session")
 
-    added = command(get, "get the status of a session", account)
-    added.add_argument("session_id", metavar="SESSION_ID")
-
-    added = command(wait, "wait until a session is final", account)
-    added.add_argument("session_id", metavar="SESSION_ID")
+    lookup = argparse.ArgumentParser(add_help=False, parents=[account])
+    lookup.add_argument("session_id", metavar="SESSION_ID")
+    lookup.add_argument(
+        "--phone-number",
+        metavar="NUMBER",
+        help="the number that you stored for the user: is_verified and the exit code are for this "
+        "number; without it, they do not say whose phone is verified",
+    )
+    command(get, "get the status of a session", lookup)
+    added = command(wait, "wait until a session is final", lookup)
     added.add_argument(
         "--timeout",
         type=float,

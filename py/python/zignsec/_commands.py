@@ -81,7 +81,7 @@ def start(args: Namespace) -> Report:
 def get(args: Namespace) -> Report:
     with _client(args) as client:
         session = client.get_session(args.session_id)
-    return _as_dict(session), _exit_code(session)
+    return _verdict(session, args.phone_number)
 
 
 def wait(args: Namespace) -> Report:
@@ -102,7 +102,7 @@ def wait(args: Namespace) -> Report:
         finally:
             if on_terminal:
                 print("\r\x1b[K", end="", file=sys.stderr)
-    return _as_dict(session), _exit_code(session)
+    return _verdict(session, args.phone_number)
 
 
 def verify_webhook(args: Namespace) -> Report:
@@ -207,7 +207,7 @@ def demo(args: Namespace) -> Report:
             session = client.wait_for_session(session.id)
     except SandboxError as error:
         raise zignsec.ConfigurationError(str(error)) from None
-    return _as_dict(session), _exit_code(session)
+    return _verdict(session, _PHONE_NUMBER)
 
 
 # In the range reserved for fiction: no real phone has this number.
@@ -245,7 +245,11 @@ def _as_dict(session: zignsec.Session) -> dict[str, Any]:
     }
 
 
-def _exit_code(session: zignsec.Session) -> Exit:
-    if session.is_verified:
-        return Exit.DONE
-    return Exit.NOT_VERIFIED if session.is_final else Exit.NO_VERDICT
+def _verdict(session: zignsec.Session, phone_number: str | None) -> Report:
+    verified = session.is_verified
+    if phone_number is not None:
+        verified = session.is_verified_for(phone_number)
+    result = {**_as_dict(session), "is_verified": verified}
+    if verified:
+        return result, Exit.DONE
+    return result, Exit.NOT_VERIFIED if session.is_final else Exit.NO_VERDICT

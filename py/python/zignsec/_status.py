@@ -4,7 +4,7 @@ from enum import Enum
 
 
 class SessionStatus(str, Enum):
-    """The status of a session. Trust only ``Session.is_verified``, not the status."""
+    """The status of a session. Trust only ``Session.is_verified_for``."""
 
     UNKNOWN = "unknown"
     """A status that this version does not know. Not final. See ``Session.status_text``."""

@@ -13,7 +13,7 @@ Install it with ``pip install zignsec[sandbox]``.
             redirect_failure="https://example.com/try-again",
         )
         sandbox.user(session, "accept")
-        assert client.get_session(session.id).is_verified
+        assert client.get_session(session.id).is_verified_for("+46701740605")
 
 In pytest, the fixture ``zignsec_sandbox`` provides a new sandbox for each test. If the code under
 test creates its own client, set ``ZIGNSEC_BASE_URL`` and ``ZIGNSEC_API_KEY``.
