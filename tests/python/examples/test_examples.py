@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from fake_gateway import FakeGateway, session_json
 from sandbox import Sandbox
 from zignsec.testing import Action
 
@@ -129,7 +130,7 @@ class Program:
 
     def run(
         self,
-        sandbox: Sandbox,
+        gateway: Sandbox | FakeGateway,
         phone: str = PHONE,
         *,
         key: str | None = None,
@@ -140,8 +141,8 @@ class Program:
         """Runs the program until it exits. The user acts after the program's first poll."""
         settings = {
             **(self.language.frequent_gc if frequent_gc else {}),
-            "ZIGNSEC_BASE_URL": sandbox.url,
-            "ZIGNSEC_API_KEY": key or sandbox.api_key,
+            "ZIGNSEC_BASE_URL": gateway.url,
+            "ZIGNSEC_API_KEY": key or gateway.api_key,
             **(more or {}),
         }
         process = subprocess.Popen(
@@ -160,7 +161,8 @@ class Program:
                 for line in process.stdout:
                     lines.append(line)
                     if user is not None and " after " in line:
-                        sandbox.user(sandbox.call("sessions")[0]["id"], user)
+                        assert isinstance(gateway, Sandbox)
+                        gateway.user(gateway.call("sessions")[0]["id"], user)
                         user = None
                 errors = process.stderr.read()
             except BaseException:
@@ -272,6 +274,17 @@ def test_user_cancels(program: Program, sandbox: Sandbox) -> None:
     ran = program.run(sandbox, user="cancel")
     assert (ran.status, ran.errors) == (1, "")
     assert full_output(sandbox, "cancelled", "is not").fullmatch(ran.output), ran.output
+
+
+def test_session_of_another_number_is_not_verified(program: Program) -> None:
+    gateway = FakeGateway(
+        started=session_json("session-1", "pending"),
+        looked_up=session_json("session-1", "accepted", phone_number="+46700000001"),
+    )
+    with gateway.running():
+        ran = program.run(gateway)
+    assert (ran.status, ran.errors) == (1, "")
+    assert ran.output.endswith("3. The session ended accepted: the user is not verified.\n")
 
 
 def test_wrong_key(program: Program, sandbox: Sandbox) -> None:

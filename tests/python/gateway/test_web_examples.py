@@ -19,15 +19,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from captured import found
+from fake_gateway import FakeGateway, session_json
 from playwright.sync_api import Page, expect
 from sandbox import Sandbox, direct
 from steps import until
@@ -100,55 +98,6 @@ class Service:
         assert self.process.returncode in (0, -signal.SIGTERM), log
         assert "Traceback" not in log, log
         assert found(log) == set(), log
-
-
-@dataclass
-class FakeGateway:
-    """A gateway that returns prepared sessions."""
-
-    started: dict[str, Any] = field(default_factory=dict[str, Any])
-    """The session that the next start returns."""
-    looked_up: dict[str, Any] = field(default_factory=dict[str, Any])
-    """The session that every lookup returns, without its ID."""
-    lookups: int = 0
-    url: str = ""
-    api_key: str = "a-key"
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        gateway = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["content-length"]))
-                self.respond(gateway.started)
-
-            def do_GET(self) -> None:
-                gateway.lookups += 1
-                self.respond({**gateway.looked_up, "id": self.path.rpartition("/")[2]})
-
-            def respond(self, session: dict[str, Any]) -> None:
-                body = json.dumps({"data": session}).encode()
-                self.send_response(200)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Log nothing."""
-
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            server.daemon_threads = True
-            thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-            thread.start()
-            self.url = f"http://127.0.0.1:{server.server_port}"
-            try:
-                yield
-            finally:
-                server.shutdown()
-                thread.join()
 
 
 class Browser:
@@ -430,11 +379,6 @@ def test_session_of_another_user_does_not_sign_in(
     assert count_lookups(sandbox) == before
     other.page.goto(service.url)
     other.expect_heading("Signed in")
-
-
-def session_json(session_id: str, status: str, **more: Any) -> dict[str, Any]:
-    url = f"https://gateway.example/{session_id}"
-    return {"id": session_id, "status": status, "redirect_url": url, **more}
 
 
 def test_lookup_of_another_number_does_not_sign_in(
