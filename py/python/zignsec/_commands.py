@@ -81,7 +81,7 @@ def start(args: Namespace) -> Report:
 def get(args: Namespace) -> Report:
     with _client(args) as client:
         session = client.get_session(args.session_id)
-    return _verdict(session, args.phone_number)
+    return _result_for(session, args.phone_number)
 
 
 def wait(args: Namespace) -> Report:
@@ -102,7 +102,7 @@ def wait(args: Namespace) -> Report:
         finally:
             if on_terminal:
                 print("\r\x1b[K", end="", file=sys.stderr)
-    return _verdict(session, args.phone_number)
+    return _result_for(session, args.phone_number)
 
 
 def verify_webhook(args: Namespace) -> Report:
@@ -207,7 +207,7 @@ def demo(args: Namespace) -> Report:
             session = client.wait_for_session(session.id)
     except SandboxError as error:
         raise zignsec.ConfigurationError(str(error)) from None
-    return _verdict(session, _PHONE_NUMBER)
+    return _result_for(session, _PHONE_NUMBER)
 
 
 # In the range reserved for fiction: no real phone has this number.
@@ -245,7 +245,7 @@ def _as_dict(session: zignsec.Session) -> dict[str, Any]:
     }
 
 
-def _verdict(session: zignsec.Session, phone_number: str | None) -> Report:
+def _result_for(session: zignsec.Session, phone_number: str | None) -> Report:
     verified = session.is_verified
     if phone_number is not None:
         verified = session.is_verified_for(phone_number)
