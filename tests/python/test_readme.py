@@ -14,7 +14,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -182,7 +182,7 @@ class AnySession(dict[str, str]):
 
 
 @contextmanager
-def python_server(tmp_path: Path, phone_number: str, statuses: queue.Queue[str]) -> Iterator[int]:
+def python_server(tmp_path: Path, phone_number: str, statuses: queue.Queue[str]) -> Generator[int]:
     """Runs the server, which has stored this number for every session. Returns the port."""
     (tmp_path / "hook.py").write_text(program("README.md", "python", WEBHOOK))
     webhook = runpy.run_path(str(tmp_path / "hook.py"))["webhook"]

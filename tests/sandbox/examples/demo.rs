@@ -20,6 +20,7 @@ use zignsec_sandbox::{Action, Sandbox};
 const USAGE: &str = "usage: demo [--browser] [--webhook PROGRAM] PROGRAM [ARG]...";
 const FIRST_LOOKUP_TIMEOUT: Duration = Duration::from_secs(30);
 const LAST_WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_BODY: usize = 64 * 1024;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut browser = false;
@@ -146,6 +147,9 @@ fn handle(mut stream: TcpStream, program: &str, secret: &str) -> io::Result<Stri
             command.env("CONTENT_LENGTH", value);
         }
         command.env(format!("HTTP_{}", name.to_ascii_uppercase().replace('-', "_")), value);
+    }
+    if length > MAX_BODY {
+        return Err(io::Error::other("the body of the webhook is too large"));
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
