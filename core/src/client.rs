@@ -57,8 +57,8 @@ impl Client {
     }
 
     pub(crate) fn from_options(options: Options) -> Result<Self, Error> {
-        let Settings { keys, auth_scheme, limits, interrupt, transport } =
-            options.resolve(&Env::PROCESS)?;
+        let env = Env::of_process(options.at_secure);
+        let Settings { keys, auth_scheme, limits, interrupt, transport } = options.resolve(&env)?;
         let transport = Transport::new(transport);
         let shared = Arc::new(Shared { keys, auth_scheme, interrupt, transport });
         Ok(Self { shared, limits, cancel: CancelSource::default() })
@@ -308,7 +308,10 @@ impl ClientBuilder {
     /// - `SSL_CERT_FILE` and `SSL_CERT_DIR`, else `REQUESTS_CA_BUNDLE`, else `CURL_CA_BUNDLE`;
     /// - `HTTPS_PROXY`, else `ALL_PROXY`, and `NO_PROXY`; the lower-case spelling wins.
     ///
-    /// They are read only by [`build`](Self::build).
+    /// They are read only by [`build`](Self::build). They are all ignored if the process runs with
+    /// raised privileges (a set-user-ID or set-group-ID program, or one with file capabilities),
+    /// because the user who started it chose them. Pass the key with [`api_key`](Self::api_key)
+    /// there.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -65,7 +65,8 @@ impl BaseUrl {
         let uri = absolute(text)?;
         let host = uri.host().unwrap_or_default().to_owned();
         let https = uri.scheme_str() == Some("https");
-        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        // Also in a path, into which a `/` in a password would cut it: the path is shown and sent.
+        if text.contains('@') {
             return Err("must not contain a user name or password");
         }
         // The parser drops fragments.
@@ -174,6 +175,7 @@ mod tests {
             "http://[::2]",
             "http://127.1",
             "https://u:p@gateway.example",
+            "https://u:1/2@gateway.example",
             "https://gateway.example?a",
             "https://gateway.example/#a",
             "gateway.example",

@@ -9,7 +9,7 @@ use crate::call::ffi_call;
 use crate::catch;
 use crate::duration;
 use crate::error::zs_error;
-use crate::ptr::{FreePtr, InPtr, InStr, InitPtr, OutBorrowed, OutPtr, extensible};
+use crate::ptr::{self, FreePtr, InPtr, InStr, InitPtr, OutBorrowed, OutPtr, extensible};
 use crate::request::zs_phone_2fa_request;
 use crate::result::zs_result;
 use crate::session::zs_session;
@@ -28,6 +28,10 @@ pub const ZS_AUTH_ZS_PRODUCT_KEY: i32 = 1;
 
 /// The options of a client. Initialise them with ZS_CLIENT_OPTIONS_INIT or
 /// zs_client_options_init(). The library keeps copies.
+///
+/// If the process runs with raised privileges (set-user-ID, set-group-ID, file capabilities:
+/// getauxval(AT_SECURE)), the library reads no environment variable, because the user who started
+/// the process chose them. An option that is not set then has its default, and api_key must be set.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct zs_client_options<'a> {
@@ -108,8 +112,14 @@ impl zs_client_options<'_> {
             proxy: self.proxy.optional_owned("proxy")?.map(Zeroizing::new),
             user_agent: self.user_agent.optional_owned("user_agent")?,
             interrupt: None,
+            at_secure: ptr::at_secure(),
         })
     }
+}
+
+/// Options of which none is set.
+fn no_options() -> Options {
+    Options { at_secure: ptr::at_secure(), ..Options::default() }
 }
 
 fn environment(number: i32) -> Result<Option<Environment>, Error> {
@@ -161,8 +171,7 @@ pub struct zs_client(Client);
 static DEFAULT: OnceBox<zs_client> = OnceBox::new();
 
 /// Creates a client. All options are checked; nothing is sent. Environment variables are read
-/// here; SSL_CERT_FILE and SSL_CERT_DIR also when the certificates of the system are loaded, at
-/// the first TLS connection.
+/// only here, and not at all if the process runs with raised privileges: see zs_client_options.
 ///
 /// @param options          The options. NULL: all defaults, with the API key from ZIGNSEC_API_KEY.
 /// @param[out] out_client  The new client. Free it with zs_client_free().
@@ -180,7 +189,7 @@ pub extern "C" fn zs_client_new(
     ffi_call("out_client", out_client, out_error, || {
         let options = match options.read("options")? {
             Some(options) => options.to_core()?,
-            None => Options::default(),
+            None => no_options(),
         };
         bindings::client(options).map(zs_client)
     })
@@ -201,7 +210,7 @@ pub extern "C" fn zs_client_default(
 ) -> zs_result {
     ffi_call("out_client", out_client, out_error, || {
         DEFAULT.get_or_try_init(|| {
-            bindings::client(Options::default()).map(|client| Box::new(zs_client(client)))
+            bindings::client(no_options()).map(|client| Box::new(zs_client(client)))
         })
     })
 }

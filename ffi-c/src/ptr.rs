@@ -5,6 +5,8 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::borrow::Cow;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::ffi::c_ulong;
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::mem::{self, MaybeUninit};
@@ -305,6 +307,22 @@ pub(crate) fn set_logger(logger: &'static dyn Log) {
         // SAFETY: this line runs once, and nothing else in the library sets a logger.
         let _ = unsafe { log::set_logger_racy(logger) };
     }
+}
+
+/// The value of `AT_SECURE`: whether the process was started with privileges that its user does not
+/// have. `None` if the system does not report it.
+pub(crate) fn at_secure() -> Option<bool> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        const AT_SECURE: c_ulong = 23;
+        unsafe extern "C" {
+            fn getauxval(kind: c_ulong) -> c_ulong;
+        }
+        // SAFETY: the function of glibc and musl, which reads what the kernel passed to the process.
+        Some(unsafe { getauxval(AT_SECURE) } != 0)
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    None
 }
 
 /// What C reads at a pointer that the library returned.

@@ -1,16 +1,37 @@
-//! The environment variables.
+//! The environment variables. All of the library reads them here.
 
 use std::ffi::OsString;
 
 use zeroize::Zeroizing;
 
+use super::privilege;
 use crate::error::Error;
 
-/// Reads environment variables. Tests replace the function.
-pub(crate) struct Env(pub(crate) fn(&str) -> Option<OsString>);
+/// The environment variables, or none of them if the process runs with raised privileges: the
+/// user who started it chose them, and must not choose the gateway, the proxy or the trust roots
+/// of a program that may do more than this user.
+pub(crate) struct Env {
+    read: fn(&str) -> Option<OsString>,
+    ignored: bool,
+}
 
 impl Env {
-    pub(crate) const PROCESS: Self = Self(|name| std::env::var_os(name));
+    /// The environment of the process. `at_secure` is what a binding knows about its privileges.
+    pub(crate) fn of_process(at_secure: Option<bool>) -> Self {
+        if privilege::is_raised(at_secure) {
+            log::debug!(
+                target: "zignsec",
+                "the environment variables are ignored: {}", privilege::REASON
+            );
+            return Self { read: |_| None, ignored: true };
+        }
+        Self { read: |name| std::env::var_os(name), ignored: false }
+    }
+
+    /// Why a variable that would help is not read, if it is not.
+    pub(super) fn why_ignored(&self) -> Option<&'static str> {
+        self.ignored.then_some(privilege::REASON)
+    }
 
     /// A variable as text. An empty one counts as not set.
     pub(super) fn get(&self, name: &str) -> Result<Option<String>, Error> {
@@ -24,10 +45,19 @@ impl Env {
     }
 
     pub(super) fn get_os(&self, name: &str) -> Option<OsString> {
-        self.0(name).filter(|value| !value.is_empty())
+        (self.read)(name).filter(|value| !value.is_empty())
     }
 
     pub(super) fn get_secret(&self, name: &str) -> Result<Option<Zeroizing<String>>, Error> {
         Ok(self.get(name)?.map(Zeroizing::new))
+    }
+}
+
+#[cfg(test)]
+impl Env {
+    pub(super) const NONE: Self = Self::of(|_| None);
+
+    pub(super) const fn of(read: fn(&str) -> Option<OsString>) -> Self {
+        Self { read, ignored: false }
     }
 }

@@ -46,9 +46,7 @@ impl Keys {
                     names[1] = "ZIGNSEC_SECONDARY_API_KEY";
                     secondary = env.get_secret(names[1])?;
                 }
-                env.get_secret(names[0])?.ok_or_else(|| {
-                    Error::configuration("no API key: pass api_key or set ZIGNSEC_API_KEY")
-                })?
+                env.get_secret(names[0])?.ok_or_else(|| no_key(env))?
             }
         };
         let primary = check(names[0], primary)?;
@@ -78,6 +76,15 @@ impl Keys {
         let (first, second) = self.ordered();
         std::iter::once(first).chain(second).map(Key::as_str).collect()
     }
+}
+
+fn no_key(env: &Env) -> Error {
+    Error::configuration(match env.why_ignored() {
+        None => "no API key: pass api_key or set ZIGNSEC_API_KEY".to_owned(),
+        Some(reason) => {
+            format!("no API key: pass api_key; the environment variables are ignored: {reason}")
+        }
+    })
 }
 
 fn check(name: &str, key: Zeroizing<String>) -> Result<Key, Error> {

@@ -8,6 +8,7 @@ pub mod defaults;
 mod env;
 mod keys;
 mod options;
+mod privilege;
 mod proxy;
 mod roots;
 

@@ -110,6 +110,9 @@ pub struct Options {
     /// A function that is called while a call blocks, on the thread of the call and about 20 times
     /// a second. If it returns true, the call is cancelled. For the signal handling of a language.
     pub interrupt: Option<Arc<InterruptFn>>,
+    /// The value of `getauxval(AT_SECURE)`, from a binding that can call it. The library ignores the
+    /// environment if it is true. `None`: the library asks `/proc`.
+    pub at_secure: Option<bool>,
 }
 
 /// Options that have been checked and completed.
@@ -202,7 +205,26 @@ impl Options {
         } else {
             ("environment", Environment::Test.base_url().to_owned())
         };
-        BaseUrl::parse(&text).map_err(|rule| Error::configuration(format!("{name} {rule}")))
+        let url =
+            BaseUrl::parse(&text).map_err(|rule| Error::configuration(format!("{name} {rule}")))?;
+        if name == "ZIGNSEC_BASE_URL" {
+            warn_about_variable(&url, env);
+        }
+        Ok(url)
+    }
+}
+
+/// Warns about a base URL from the environment that may not be the one the developer expects.
+fn warn_about_variable(url: &BaseUrl, env: &Env) {
+    if env.get_os("ZIGNSEC_ENVIRONMENT").is_some() {
+        log::warn!(target: "zignsec", "ZIGNSEC_BASE_URL overrides ZIGNSEC_ENVIRONMENT");
+    }
+    if !url.is_https() {
+        log::warn!(
+            target: "zignsec",
+            "ZIGNSEC_BASE_URL is plain http to loopback, which is not authenticated: any program \
+             on this machine that listens on its port gets the API key and chooses the results"
+        );
     }
 }
 
@@ -239,11 +261,11 @@ mod tests {
     use crate::error::ErrorKind;
 
     fn resolve(options: Options, env: fn(&str) -> Option<OsString>) -> Settings {
-        options.resolve(&Env(env)).unwrap()
+        options.resolve(&Env::of(env)).unwrap()
     }
 
     fn resolve_error(options: Options, env: fn(&str) -> Option<OsString>) -> Error {
-        options.resolve(&Env(env)).err().unwrap()
+        options.resolve(&Env::of(env)).err().unwrap()
     }
 
     fn with_key() -> Options {

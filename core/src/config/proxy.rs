@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 
 use ureq::Proxy;
+use ureq::http::Uri;
+use zeroize::Zeroizing;
 
 use super::env::Env;
 use crate::error::Error;
@@ -57,18 +59,39 @@ fn variable(name: &str, env: &Env) -> Result<Option<String>, Error> {
 
 fn parse(name: &str, text: &str) -> Result<Proxy, Error> {
     // As in curl, a proxy without a scheme is an http proxy.
-    let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let scheme = text.split("://").next().unwrap_or_default();
-    if !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) {
+    let text = Zeroizing::new(match text.contains("://") {
+        true => text.to_owned(),
+        false => format!("http://{text}"),
+    });
+    // A message shows nothing of the value but a scheme of this list: any other part may be the
+    // password, also what stands before `://`.
+    if let Some(scheme) = UNSUPPORTED_SCHEMES.iter().find(|scheme| has_scheme(&text, scheme)) {
         return Err(Error::configuration(format!(
-            "{name}: {} proxies are not supported, only http and https",
-            scheme.escape_default()
+            "{name}: {scheme} proxies are not supported, only http and https"
         )));
     }
-    url::absolute(&text)
-        .ok()
-        .and_then(|_| Proxy::new(&text).ok())
-        .ok_or_else(|| Error::configuration(format!("{name} is not a valid proxy URL")))
+    let uri = url::absolute(&text).ok().filter(|uri| !cuts_off_login(uri, &text));
+    uri.and_then(|_| Proxy::new(&text).ok()).ok_or_else(|| {
+        Error::configuration(format!(
+            "{name} is not a valid proxy URL, such as http://user:password@proxy.example:3128 with \
+             special characters of the password percent-encoded"
+        ))
+    })
+}
+
+/// Schemes of proxies that other programs support.
+const UNSUPPORTED_SCHEMES: [&str; 8] =
+    ["socks", "socks4", "socks4a", "socks5", "socks5h", "ftp", "quic", "ssh"];
+
+fn has_scheme(url: &str, scheme: &str) -> bool {
+    url.split_once("://").is_some_and(|(before, _)| before.eq_ignore_ascii_case(scheme))
+}
+
+/// Whether a `/`, `?` or `#` in the user name or password has cut the URL short. What is left of
+/// `http://user:12/34@proxy` has the host `user` and the port 12.
+fn cuts_off_login(uri: &Uri, text: &str) -> bool {
+    let logins = uri.authority().map_or(0, |authority| authority.as_str().matches('@').count());
+    text.matches('@').count() > logins
 }
 
 /// Whether `NO_PROXY` exempts a host. The list is separated by commas or spaces. An entry is a name
@@ -140,7 +163,7 @@ mod tests {
         base_url: &str,
         env: fn(&str) -> Option<OsString>,
     ) -> Option<String> {
-        choose(option, &BaseUrl::parse(base_url).unwrap(), &Env(env))
+        choose(option, &BaseUrl::parse(base_url).unwrap(), &Env::of(env))
             .unwrap()
             .map(|proxy| proxy.host().to_owned())
     }
@@ -182,7 +205,7 @@ mod tests {
         assert_eq!(chosen(None, "https://gateway.example", socks), None);
         assert_eq!(chosen(None, "http://127.0.0.1:1", socks), None);
         let other = BaseUrl::parse("https://other.example").unwrap();
-        assert!(choose(None, &other, &Env(socks)).is_err());
+        assert!(choose(None, &other, &Env::of(socks)).is_err());
     }
 
     #[test]
@@ -201,7 +224,7 @@ mod tests {
     fn an_invalid_proxy_is_an_error_without_its_password() {
         let base_url = BaseUrl::parse("https://gateway.example").unwrap();
         for bad in ["socks5://u:secret@p:1", "http://", "http://u:secret@p:99999", "http://p p"] {
-            let error = choose(Some(bad), &base_url, &Env(|_| None)).unwrap_err();
+            let error = choose(Some(bad), &base_url, &Env::NONE).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Configuration);
             assert!(!error.message().contains("secret"), "{error}");
         }

@@ -1,18 +1,20 @@
 //! Trust roots and client certificates.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use once_cell::race::OnceBox;
 use rustls::RootCertStore;
 use rustls::client::ResolvesClientCert;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use zeroize::Zeroizing;
 
 use super::env::Env;
 use crate::error::Error;
+use crate::redact;
 use crate::transport::{RootSource, crypto_provider};
 
 /// Chooses the trust roots: those that the caller or the environment configured, else the system's
@@ -55,9 +57,75 @@ fn configured_roots(ca_file: Option<&Path>, env: &Env) -> Result<Option<RootCert
 fn system_roots() -> Arc<RootCertStore> {
     // Not a lock, because a fork can leave a lock held in the child.
     static ROOTS: OnceBox<Arc<RootCertStore>> = OnceBox::new();
-    let read =
-        || Box::new(Arc::new(system_or_mozilla(rustls_native_certs::load_native_certs().certs)));
+    let read = || Box::new(Arc::new(system_or_mozilla(system_store())));
     ROOTS.get_or_init(read).clone()
+}
+
+/// The certificates of the system's store: the first of the files and all of the directories in
+/// which systems keep it. `rustls_native_certs::load_native_certs` would read `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR` again, which may have changed since the client was created, or may not be
+/// trusted at all.
+#[cfg(not(any(windows, target_os = "macos")))]
+fn system_store() -> Vec<CertificateDer<'static>> {
+    system_store_below(Path::new("/"))
+}
+
+/// The system's store if its root directory were `root`.
+#[cfg(not(any(windows, target_os = "macos")))]
+fn system_store_below(root: &Path) -> Vec<CertificateDer<'static>> {
+    /// As in the crate `openssl-probe`.
+    const FILES: [&str; 14] = [
+        "etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Gentoo, Arch
+        "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // Fedora, Red Hat
+        "etc/pki/tls/certs/ca-bundle.crt",   // older Fedora and Red Hat
+        "etc/ssl/ca-bundle.pem",             // openSUSE
+        "etc/pki/tls/cacert.pem",
+        "etc/ssl/cert.pem", // Alpine, OpenBSD
+        "opt/etc/ssl/certs/ca-certificates.crt",
+        "etc/ssl/certs/cacert.pem",
+        "usr/local/etc/ssl/cert.pem",            // FreeBSD
+        "usr/local/share/certs/ca-root-nss.crt", // DragonFly
+        "etc/openssl/certs/ca-certificates.crt", // NetBSD
+        "etc/certs/ca-certificates.crt",         // Solaris
+        "etc/ssl/cacert.pem",                    // illumos
+        "data/data/com.termux/files/usr/etc/tls/cert.pem",
+    ];
+    const DIRS: [&str; 6] = [
+        "etc/ssl/certs",
+        "etc/pki/tls/certs",
+        "etc/security/certificates",
+        "usr/local/share/certs",
+        "etc/openssl/certs",
+        "etc/certs/CA",
+    ];
+    let existing = |path: &&str| Some(root.join(path)).filter(|path| path.exists());
+    let mut file = FILES.iter().find_map(existing);
+    let mut certificates = Vec::new();
+    // The file is read together with the first directory, which often contains it.
+    let mut dirs = DIRS.iter().filter_map(existing);
+    loop {
+        let dir = dirs.next();
+        if file.is_none() && dir.is_none() {
+            break;
+        }
+        let loaded =
+            rustls_native_certs::load_certs_from_paths(file.take().as_deref(), dir.as_deref());
+        certificates.extend(loaded.certs);
+    }
+    certificates.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));
+    certificates.dedup();
+    certificates
+}
+
+/// The certificates of the system's store. These systems have an API for it, but the crate that
+/// calls it reads `SSL_CERT_FILE` and `SSL_CERT_DIR` first: if one of them is set, Mozilla's list is
+/// used instead.
+#[cfg(any(windows, target_os = "macos"))]
+fn system_store() -> Vec<CertificateDer<'static>> {
+    if ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some()) {
+        return Vec::new();
+    }
+    rustls_native_certs::load_native_certs().certs
 }
 
 fn system_or_mozilla(system: Vec<CertificateDer<'static>>) -> RootCertStore {
@@ -88,8 +156,7 @@ fn load_roots(sources: &[(&str, PathBuf, Form)]) -> Result<RootCertStore, Error>
         };
         let loaded = rustls_native_certs::load_certs_from_paths(file, dir);
         if let Some(error) = loaded.errors.into_iter().next() {
-            return Err(Error::configuration(format!("cannot read {name}: {error}"))
-                .with_source(Box::new(error)));
+            return Err(unusable(name, error));
         }
         // A directory may be empty if a file is not.
         if loaded.certs.is_empty() && matches!(form, Form::File) {
@@ -130,15 +197,15 @@ pub(super) fn client_cert(
     };
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(cert_file)
         .and_then(Iterator::collect)
-        .map_err(|error| unreadable("client_cert_file", error))?;
+        .map_err(|error| not_pem("client_cert_file", error))?;
     if chain.is_empty() {
         return Err(no_certificate(["client_cert_file"]));
     }
     let pem = std::fs::read(key_file)
         .map(Zeroizing::new)
-        .map_err(|error| unreadable("client_key_file", error))?;
-    let key = PrivateKeyDer::from_pem_slice(&pem)
-        .map_err(|error| unreadable("client_key_file", error))?;
+        .map_err(|error| unreadable("client_key_file", "", error))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(&pem).map_err(|error| not_pem("client_key_file", error))?;
     let pair = CertifiedKey::from_der(chain, key, &crypto_provider()).map_err(|error| {
         Error::configuration(format!("client_cert_file and client_key_file do not match: {error}"))
             .with_source(Box::new(error))
@@ -146,8 +213,35 @@ pub(super) fn client_cert(
     Ok(Some(Arc::new(SingleCertAndKey::from(pair))))
 }
 
-fn unreadable(name: &str, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::configuration(format!("cannot read {name} as PEM: {error}")).with_source(Box::new(error))
+/// The error of a file or directory of certificates.
+fn unusable(name: &str, error: rustls_native_certs::Error) -> Error {
+    use rustls_native_certs::ErrorKind;
+    match error.kind {
+        ErrorKind::Io { inner, path } => {
+            let path = redact::text(&path.to_string_lossy(), &[]);
+            unreadable(name, &format!(" ({path})"), inner)
+        }
+        ErrorKind::Pem(error) => not_pem(name, error),
+        _ => Error::configuration(format!("cannot read {name}")),
+    }
+}
+
+fn unreadable(name: &str, path: &str, error: io::Error) -> Error {
+    Error::configuration(format!("cannot read {name}{path}: {error}")).with_source(Box::new(error))
+}
+
+/// The error of a file that is not PEM. Neither message nor source shows a line of it: that may be
+/// the private key, for example if the line breaks of the file were lost.
+fn not_pem(name: &str, error: pem::Error) -> Error {
+    match error {
+        pem::Error::Io(error) => unreadable(name, "", error),
+        pem::Error::NoItemsFound => {
+            Error::configuration(format!("{name} does not contain the PEM section it needs"))
+        }
+        _ => Error::configuration(format!(
+            "{name} is not valid PEM; check its BEGIN and END lines and its line breaks"
+        )),
+    }
 }
 
 #[cfg(test)]

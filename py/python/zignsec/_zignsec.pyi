@@ -56,6 +56,9 @@ class Client:
     a handler ends the call: Ctrl-C raises ``KeyboardInterrupt`` within 200 ms. After that, the
     gateway may have created a session if the call was ``start_phone_2fa``.
 
+    Environment variables are read only when a client is created. They are ignored if the process
+    runs with raised privileges (set-user-ID, file capabilities), so pass ``api_key`` there.
+
     Args:
         api_key: The API key: printable ASCII without spaces. ``None`` or empty:
             ``ZIGNSEC_API_KEY``, together with ``ZIGNSEC_SECONDARY_API_KEY``.
