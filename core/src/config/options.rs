@@ -255,7 +255,9 @@ fn user_agent(text: Option<String>) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
     use std::ffi::OsString;
+    use std::path::Path;
 
     use super::*;
     use crate::error::ErrorKind;
@@ -331,6 +333,184 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Configuration);
             assert!(!format!("{error} {error:?}").contains("cret"), "{error}");
         }
+    }
+
+    const SECRET: &str = "hunter2pass";
+
+    /// Garbled URLs with a secret. Each is refused.
+    const GARBLED: [&str; 44] = [
+        "u:hunter2pass@http://proxy.example:3128",
+        "u:hunter2pass@proxy.example:3128/?x=http://y",
+        "http//u:hunter2pass@proxy.example://x",
+        "hunter2pass://x",
+        "hunter2pass://u@proxy.example:3128",
+        "u:hunter2pass://proxy.example:3128",
+        "://u:hunter2pass@proxy.example",
+        "//u:hunter2pass@proxy.example:3128",
+        "http:/u:hunter2pass@proxy.example:3128",
+        "http:///u:hunter2pass@proxy.example:3128",
+        "http:://u:hunter2pass@proxy.example:3128",
+        "http://http://u:hunter2pass@proxy.example:3128",
+        "https://u:hunter2pass@http://proxy.example",
+        " http://u:hunter2pass@proxy.example:3128",
+        "http ://u:hunter2pass@proxy.example:3128",
+        "\thttp://u:hunter2pass@proxy.example:3128",
+        "'http://u:hunter2pass@proxy.example:3128'",
+        "\"http://u:hunter2pass@proxy.example:3128\"",
+        "<http://u:hunter2pass@proxy.example:3128>",
+        "http://u:hunter2pass@proxy.example:3128\n",
+        "http://u:hunter2pass@proxy.example:port",
+        "http://u:hunter2pass@proxy.example:99999",
+        "http://u:hunter2pass@proxy.example:",
+        "http://u:hunter2pass@",
+        "http://u:hunter2pass@:3128",
+        "http://u:hunter2pass@proxy example:3128",
+        "http://u:hunter2pass@[fd00::1:3128",
+        "http://u:hunter2pass",
+        "http://u:1/hunter2pass@proxy.example:3128",
+        "http://u:1?hunter2pass@proxy.example:3128",
+        "http://u:1#hunter2pass@proxy.example:3128",
+        "http://u/hunter2pass@proxy.example:3128",
+        "http://hunter2pass@1/@proxy.example:3128",
+        "http://u:hunter2pass/x@proxy.example:3128",
+        "http://u:hunter2pass\\x@proxy.example:3128",
+        "http://u:hunter2påss:hunter2pass@proxy.example:3128\u{0}",
+        "socks5://u:hunter2pass@proxy.example:1080",
+        "SOCKS4a://u:hunter2pass@proxy.example:1080",
+        "ftp://u:hunter2pass@proxy.example",
+        "socks5+hunter2pass://proxy.example:1080",
+        "hunter2pass+http://proxy.example:1080",
+        "htp://u:hunter2pass@proxy.example:3128",
+        "https+hunter2pass://u@proxy.example",
+        "proxy=http://u:hunter2pass@proxy.example:3128",
+    ];
+
+    thread_local! {
+        static VARIABLE: RefCell<(&'static str, String)> = RefCell::default();
+    }
+
+    /// Resolves options with one environment variable, and returns the error in every form.
+    fn shown_error(options: Options, name: &'static str, value: &str) -> Option<String> {
+        VARIABLE.set((name, value.to_owned()));
+        let env = Env::of(|asked| {
+            VARIABLE.with_borrow(|(name, value)| (asked == *name).then(|| value.into()))
+        });
+        let error = options.resolve(&env).err()?;
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{value}");
+        assert!(error.message().len() <= 300, "{error}");
+        Some(format!("{error} {error:?} {error:#?} {:?}", std::error::Error::source(&error)))
+    }
+
+    /// A message must name the setting and show nothing of the value but a known scheme.
+    fn assert_hidden(name: &str, value: &str, shown: Option<&String>) {
+        let shown = shown.unwrap_or_else(|| panic!("{name} accepts {value:?}"));
+        assert!(shown.contains(name), "{shown}");
+        assert!(!shown.contains("hunter2"), "{value:?}: {shown}");
+    }
+
+    #[test]
+    fn no_error_shows_a_part_of_a_refused_proxy() {
+        for value in GARBLED {
+            let proxy = Some(Zeroizing::new(value.to_owned()));
+            let shown = shown_error(Options { proxy, ..with_key() }, "", "");
+            assert_hidden("proxy", value, shown.as_ref());
+            for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+                let shown = shown_error(with_key(), name, value);
+                assert_hidden(&name.to_ascii_uppercase(), value, shown.as_ref());
+            }
+        }
+        for scheme in ["socks5", "socks5h", "socks4", "socks4a", "socks", "ftp"] {
+            let value = format!("{}://u:{SECRET}@p", scheme.to_ascii_uppercase());
+            let shown = shown_error(with_key(), "HTTPS_PROXY", &value).unwrap();
+            assert!(shown.contains(&format!("HTTPS_PROXY: {scheme} proxies")), "{shown}");
+        }
+    }
+
+    #[test]
+    fn no_error_shows_a_part_of_a_refused_base_url() {
+        let more = [
+            "https://u:hunter2pass@gateway.example",
+            "https://gateway.example?key=hunter2pass",
+            "https://gateway.example#hunter2pass",
+            "https://gateway.example/hunter2pass@x",
+            "http://hunter2pass.example",
+        ];
+        for value in GARBLED.into_iter().chain(more) {
+            let options = Options { base_url: Some(value.to_owned()), ..with_key() };
+            assert_hidden("base_url", value, shown_error(options, "", "").as_ref());
+            let shown = shown_error(with_key(), "ZIGNSEC_BASE_URL", value);
+            assert_hidden("ZIGNSEC_BASE_URL", value, shown.as_ref());
+        }
+        let shown = shown_error(with_key(), "ZIGNSEC_ENVIRONMENT", SECRET);
+        assert_hidden("ZIGNSEC_ENVIRONMENT", SECRET, shown.as_ref());
+        let error = SECRET.parse::<Environment>().unwrap_err();
+        assert!(!format!("{error:?}").contains(SECRET));
+    }
+
+    #[test]
+    fn no_error_shows_a_part_of_a_refused_key() {
+        for value in ["hunter2pass x", "hunter2pass\n", "\"hunter2påss\"", "\u{feff}hunter2pass"] {
+            let key = Some(Zeroizing::new(value.to_owned()));
+            let shown = shown_error(Options { api_key: key.clone(), ..with_key() }, "", "");
+            assert_hidden("api_key", value, shown.as_ref());
+            let options = Options { secondary_api_key: key, ..with_key() };
+            assert_hidden("secondary_api_key", value, shown_error(options, "", "").as_ref());
+            let shown = shown_error(Options::default(), "ZIGNSEC_API_KEY", value);
+            assert_hidden("ZIGNSEC_API_KEY", value, shown.as_ref());
+            let options = Options { user_agent: Some(format!("{value}\r")), ..with_key() };
+            assert_hidden("user_agent", value, shown_error(options, "", "").as_ref());
+        }
+    }
+
+    #[test]
+    fn no_error_shows_a_line_of_a_private_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let sandbox = zignsec_sandbox::Sandbox::builder().tls(true).start().unwrap();
+        let ca_file = sandbox.ca_file().unwrap();
+        let cert_file = ca_file.with_file_name("client.pem");
+        assert!(cert_file.exists());
+        for (number, text) in [
+            // Without its line breaks.
+            "-----BEGIN PRIVATE KEY-----hunter2pass-----END PRIVATE KEY-----",
+            "-----BEGIN hunter2pass",
+            "-----BEGIN PRIVATE KEY-----\nhunter2pass",
+            "-----BEGIN PRIVATE KEY-----\nhunter2pass!\n-----END PRIVATE KEY-----\n",
+            "-----BEGIN hunter2pass KEY-----\nAAAA\n",
+            "hunter2pass",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let file = folder.path().join(number.to_string());
+            std::fs::write(&file, text).unwrap();
+            let with_files = |ca: Option<&Path>, cert: Option<&Path>, key: Option<&Path>| Options {
+                ca_file: ca.map(Path::to_owned),
+                client_cert_file: cert.map(Path::to_owned),
+                client_key_file: key.map(Path::to_owned),
+                ..with_key()
+            };
+            // A line would be shown as numbers.
+            let bytes = "104, 117, 110, 116, 101, 114";
+            for (name, options) in [
+                ("ca_file", with_files(Some(&file), None, None)),
+                ("client_cert_file", with_files(None, Some(&file), Some(&file))),
+                ("client_key_file", with_files(None, Some(&cert_file), Some(&file))),
+            ] {
+                let shown = shown_error(options, "", "");
+                assert_hidden(name, text, shown.as_ref());
+                assert!(!shown.unwrap().contains(bytes));
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_is_shown_without_control_characters() {
+        let file = "/no/\u{1b}[31mfile\n\u{202e}gpj.pem";
+        let options = Options { ca_file: Some(file.into()), ..with_key() };
+        let shown = shown_error(options, "", "").unwrap();
+        assert!(shown.contains("ca_file (/no/[31mfilegpj.pem)"), "{shown}");
+        let shown = shown_error(with_key(), "SSL_CERT_FILE", file).unwrap();
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
     }
 
     #[test]

@@ -248,6 +248,29 @@ fn not_pem(name: &str, error: pem::Error) -> Error {
 mod tests {
     use super::*;
 
+    /// The directory and the file that a system keeps are read by their paths.
+    #[cfg(not(any(windows, target_os = "macos")))]
+    #[test]
+    fn the_first_file_and_all_directories_of_the_system_are_read() {
+        let sandbox = zignsec_sandbox::Sandbox::builder().tls(true).start().unwrap();
+        let other = zignsec_sandbox::Sandbox::builder().tls(true).start().unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let add = |of: &zignsec_sandbox::Sandbox, path: &str| {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::copy(of.ca_file().unwrap(), path).unwrap();
+        };
+        let count = || system_store_below(root.path()).len();
+        assert_eq!(count(), 0);
+        add(&sandbox, "etc/ssl/cert.pem");
+        add(&other, "etc/ssl/cacert.pem");
+        assert_eq!(count(), 1);
+        add(&sandbox, "etc/ssl/certs/ca-certificates.crt");
+        assert_eq!(count(), 1);
+        add(&other, "etc/pki/tls/certs/12345678.0");
+        assert_eq!(count(), 2);
+    }
+
     #[test]
     fn each_configured_file_must_contain_a_certificate() {
         let sandbox = zignsec_sandbox::Sandbox::builder().tls(true).start().unwrap();
