@@ -79,6 +79,7 @@ static void bad_arguments_are_refused_and_nothing_is_sent(const cJSON *kinds) {
         check(session == NULL, name, "a session was returned");
         check(zs_error_result(error) == result, name, "zs_error_result");
         check(zs_error_message(error) != NULL, name, "message");
+        check(strstr(zs_error_message(error), "hunter2") == NULL, name, "a secret was shown");
         capture(zs_error_message(error));
         check(zs_error_attempts(error) == 0, name, "attempts");
         check(zs_error_in_doubt(error) == 0, name, "in_doubt");

@@ -53,6 +53,7 @@ def test_invalid_arguments_are_rejected_and_nothing_is_sent(
     expect(case["kind"], caught.value)
     assert caught.value.attempts == 0
     assert not caught.value.in_doubt
+    assert "hunter2" not in f"{caught.value} {caught.value!r} {caught.value.__dict__}"
     assert plain.requests() == []
 
 
