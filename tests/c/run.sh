@@ -34,3 +34,4 @@ done
 export LD_LIBRARY_PATH=$target/debug
 run loading -ldl
 tests/c/panic.sh
+tests/c/privileged.sh
