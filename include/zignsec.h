@@ -342,6 +342,10 @@ typedef void (*zs_log_callback)(int32_t level, const char *message, void *user_d
 /**
  * The options of a client. Initialise them with ZS_CLIENT_OPTIONS_INIT or
  * zs_client_options_init(). The library keeps copies.
+ *
+ * If the process runs with raised privileges (set-user-ID, set-group-ID, file capabilities:
+ * getauxval(AT_SECURE)), the library reads no environment variable, because the user who started
+ * the process chose them. An option that is not set then has its default, and api_key must be set.
  */
 typedef struct zs_client_options {
     /**
@@ -515,8 +519,7 @@ void zs_client_options_init(zs_client_options *options, size_t struct_size);
 
 /**
  * Creates a client. All options are checked; nothing is sent. Environment variables are read
- * here; SSL_CERT_FILE and SSL_CERT_DIR also when the certificates of the system are loaded, at
- * the first TLS connection.
+ * only here, and not at all if the process runs with raised privileges: see zs_client_options.
  *
  * @param options          The options. NULL: all defaults, with the API key from ZIGNSEC_API_KEY.
  * @param[out] out_client  The new client. Free it with zs_client_free().

@@ -24,7 +24,7 @@ else
             missing+=("examples/$language (see its README)")
         done
         PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
-        for program in lintian debootstrap openssl squid strace tinyproxy; do
+        for program in lintian debootstrap openssl setcap squid strace tinyproxy; do
             command -v "$program" >/dev/null || missing+=("single tests ($program)")
         done
     fi

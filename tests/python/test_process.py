@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import subprocess
 import sys
 import threading
 
 import pytest
 import zignsec
+from network import needs
 from sandbox import Sandbox
 from steps import start_session
 
@@ -147,6 +149,39 @@ def test_calls_leak_no_objects_or_threads(
     assert after[0] - before[0] < 20
     assert after[1:] == before[1:]
     asyncio.run(async_client.aclose())
+
+
+RAISED = """
+import os, sys, zignsec
+change, ids = sys.argv[1], [int(number) for number in sys.argv[2].split()]
+zignsec.Client().close()
+getattr(os, change)(*ids)
+try:
+    zignsec.Client()
+except zignsec.ConfigurationError as error:
+    assert "pass api_key; the environment variables are ignored" in str(error), error
+else:
+    sys.exit("the environment was read")
+assert "https://test-gateway.zignsec.com" in repr(zignsec.Client("a-key"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "ids"),
+    [
+        ("setresuid", "65534 0 0"),
+        ("setresgid", "65534 0 0"),
+        # As a set-user-ID program that has given its privileges up for a while.
+        ("setresuid", "65534 65534 0"),
+    ],
+)
+def test_process_with_raised_privileges_ignores_the_environment(
+    monkeypatch: pytest.MonkeyPatch, change: str, ids: str
+) -> None:
+    needs("root, who can change its real ID alone", found=os.geteuid() == 0)
+    monkeypatch.setenv("ZIGNSEC_API_KEY", "from-the-environment")
+    monkeypatch.setenv("ZIGNSEC_BASE_URL", "https://hostile.invalid")
+    run(RAISED, change, ids)
 
 
 SHUTDOWN = """
