@@ -93,10 +93,6 @@ impl BaseUrl {
         &self.authority
     }
 
-    pub(crate) fn uri(&self) -> &Uri {
-        &self.uri
-    }
-
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }

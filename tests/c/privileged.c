@@ -26,6 +26,22 @@ enum { NOBODY = 65534, TEXT = 4096 };
 
 /* ---- the program ---- */
 
+static int watches_getenv;
+
+/* In place of the function of the C library, also for the library: shows what it reads. */
+char *getenv(const char *name) {
+    const size_t length = strlen(name);
+    if (watches_getenv) {
+        printf("getenv %s\n", name);
+    }
+    for (char **each = environ; *each != NULL; each++) {
+        if (strncmp(*each, name, length) == 0 && (*each)[length] == '=') {
+            return *each + length + 1;
+        }
+    }
+    return NULL;
+}
+
 static const char *or_null(const char *text) {
     return text[0] == '\0' ? NULL : text;
 }
@@ -41,6 +57,7 @@ static int call(char **argv) {
     const zs_client *client = NULL;
     zs_client *owned = NULL;
     zs_error *error = NULL;
+    watches_getenv = 1;
     zs_set_log_callback(ZS_LOG_DEBUG, print_log, NULL);
     if (strcmp(mode, "drop") == 0 &&
         (setresgid(getgid(), getgid(), getgid()) != 0 ||
@@ -262,6 +279,7 @@ int main(int argc, char **argv) {
             const int failed = failures;
             CHECK(strstr(printed, result) != NULL);
             CHECK(strcmp(requests, expected->proxied) == 0);
+            CHECK((strstr(printed, "getenv ") != NULL) == (copy == 2));
             CHECK((strstr(printed, "the environment variables are ignored: ") != NULL) == (copy > 2));
             if (expected == &each->raised && expected->result == ZS_ERROR_CONFIGURATION) {
                 CHECK(strstr(printed, "no API key: pass api_key; the environment") != NULL);

@@ -1,20 +1,13 @@
-//! Tunnels through HTTP proxies. ureq sends the `CONNECT` request and reads the response; then the
-//! stream is handed back and nothing passes through ureq any more.
+//! Tunnels through HTTP proxies: sends the `CONNECT` request and reads the response.
+//!
+//! ureq could do it, but it reads the proxy variables of the environment whenever it is configured,
+//! also if the environment must not be read, and while another thread may be changing it.
 
-use std::fmt;
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use ureq::config::Config;
-use ureq::http::Uri;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::time::Instant;
-use ureq::unversioned::transport::{
-    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, LazyBuffers, NextTimeout,
-    Transport,
-};
-use ureq::{Agent, Error, Proxy};
-use zeroize::{Zeroize, Zeroizing};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use httparse::Status;
+use ureq::Proxy;
+use zeroize::Zeroizing;
 
 use super::attempt::Attempt;
 use super::error::TransportError;
@@ -22,193 +15,94 @@ use super::stream::Stream;
 use super::tls::tls_error;
 use crate::url::BaseUrl;
 
-/// The size of the buffers for the request to the proxy and for its response.
-const BUFFER_SIZE: usize = 16 * 1024;
+/// The largest head of a response that is read.
+const MAX_HEAD: usize = 16 * 1024;
 
 /// Opens a tunnel to the gateway on a stream that is connected to the proxy.
 pub(crate) fn open(
     attempt: &mut Attempt,
-    stream: Box<dyn Stream>,
+    mut stream: Box<dyn Stream>,
     proxy: &Proxy,
     gateway: &BaseUrl,
     user_agent: &str,
 ) -> Result<Box<dyn Stream>, TransportError> {
-    let exchange = Arc::new(Mutex::new(Exchange {
-        stream: Some(stream),
-        attempt: attempt.clone(),
-        response: Vec::new(),
-        error: None,
-    }));
-    let result = connect(&exchange, proxy, gateway, user_agent);
-    let mut exchange = lock(&exchange);
-    *attempt = exchange.attempt.clone();
-    if let Some(error) = exchange.error.take() {
-        return Err(TransportError::Io(error));
-    }
-    match (result, exchange.stream.take()) {
-        (Ok(0), Some(stream)) => Ok(stream),
-        // A TLS server waits for the client, so these bytes are not TLS.
-        (Ok(_), _) => Err(tls_error("the proxy sent bytes after its response").into()),
-        (Err(error), _) => Err(match response_status(&exchange.response) {
-            // Only the status is reported: ureq's message may quote the proxy.
-            Some(status) if status != 200 => TransportError::ProxyStatus(status),
-            _ => TransportError::Proxy(describe(&error)),
-        }),
+    stream.write_all(attempt, encode(proxy, gateway, user_agent).as_bytes())?;
+    let mut input = vec![0; MAX_HEAD];
+    let mut length = 0;
+    loop {
+        let count = stream.read(attempt, &mut input[length..])?;
+        length += count;
+        let mut headers = [httparse::EMPTY_HEADER; 100];
+        let mut response = httparse::Response::new(&mut headers);
+        let parsed = response.parse(&input[..length]);
+        // The status line is parsed first, so the status is known even if a header is invalid or
+        // cut off.
+        let refused = response.code.filter(|status| *status != 200);
+        let problem = match parsed {
+            Ok(Status::Partial) if count > 0 && length < MAX_HEAD => continue,
+            Ok(Status::Complete(head)) if refused.is_none() => {
+                if head == length {
+                    return Ok(stream);
+                }
+                // A TLS server waits for the client, so these bytes are not TLS.
+                return Err(tls_error("the proxy sent bytes after its response").into());
+            }
+            Ok(Status::Partial) if count > 0 => {
+                "response headers of the proxy too large".to_owned()
+            }
+            Ok(_) => "the proxy closed the connection without a response".to_owned(),
+            Err(error) => format!("malformed response of the proxy: {error}"),
+        };
+        // Only the status is reported: the reason may quote the request.
+        return Err(match refused {
+            Some(status) => TransportError::ProxyStatus(status),
+            None => TransportError::Proxy(problem),
+        });
     }
 }
 
-/// Lets ureq send `CONNECT` and read the response. Returns how many bytes follow the response.
-fn connect(
-    exchange: &Arc<Mutex<Exchange>>,
-    proxy: &Proxy,
-    gateway: &BaseUrl,
-    user_agent: &str,
-) -> Result<usize, Error> {
-    let config = Agent::config_builder().proxy(Some(proxy.clone())).user_agent(user_agent).build();
-    let exchange = exchange.clone();
-    let details = ConnectionDetails {
-        uri: gateway.uri(),
-        addrs: NoResolver.empty(),
-        config: &config,
-        request_level: false,
-        resolver: &NoResolver,
-        now: Instant::now(),
-        timeout: NextTimeout::default(),
-        current_time: Arc::new(Instant::now),
-        // The connection that ureq asks for already exists.
-        run_connector: Arc::new(move |_| Ok(ProxyTransport::new(exchange.clone()).boxed())),
-        register_shutdown: Arc::new(|_| Ok(())),
+/// The request. It can contain the password of the proxy.
+fn encode(proxy: &Proxy, gateway: &BaseUrl, user_agent: &str) -> Zeroizing<String> {
+    let port = gateway.port().to_string();
+    let host = gateway.host();
+    let login = login(proxy);
+    let (login_header, login) = match &login {
+        Some(login) => ("\r\nproxy-authorization: Basic ", login.as_str()),
+        None => ("", ""),
     };
-    let nothing: Option<()> = None;
-    let tunnel = ConnectProxyConnector::default().connect(&details, nothing)?;
-    let mut tunnel = tunnel.ok_or(Error::ConnectionFailed)?;
-    Ok(tunnel.buffers().input().len())
+    let parts = [
+        "CONNECT ",
+        host,
+        ":",
+        &port,
+        " HTTP/1.1\r\nhost: ",
+        host,
+        ":",
+        &port,
+        "\r\nuser-agent: ",
+        user_agent,
+        "\r\nproxy-connection: keep-alive",
+        login_header,
+        login,
+        "\r\n\r\n",
+    ];
+    // Allocated once with the right size: a buffer that grows leaves copies of the password behind.
+    Zeroizing::new(parts.concat())
 }
 
-/// The status of the proxy's response, if its status line is complete.
-fn response_status(input: &[u8]) -> Option<u16> {
-    let mut headers = [httparse::EMPTY_HEADER; 100];
-    let mut response = httparse::Response::new(&mut headers);
-    // The status line is parsed first, so the status is known even if a header is invalid or cut off.
-    let _ = response.parse(input);
-    response.code
-}
-
-fn describe(error: &Error) -> String {
-    match error {
-        Error::ConnectProxyFailed(reason) => format!("the proxy failed: {reason}"),
-        Error::Protocol(error) => format!("malformed response of the proxy: {error}"),
-        _ => "the proxy failed".to_owned(),
+/// User and password for the proxy, in the form of basic authentication.
+fn login(proxy: &Proxy) -> Option<Zeroizing<String>> {
+    if proxy.username().is_none() && proxy.password().is_none() {
+        return None;
     }
-}
-
-/// The exchange with the proxy, shared with the transport that ureq owns.
-struct Exchange {
-    /// Handed back when the tunnel is open.
-    stream: Option<Box<dyn Stream>>,
-    attempt: Attempt,
-    /// What the proxy sent.
-    response: Vec<u8>,
-    /// The error of the stream. ureq would hide some of them.
-    error: Option<io::Error>,
-}
-
-impl Exchange {
-    fn io<T>(
-        &mut self,
-        operation: impl FnOnce(&mut dyn Stream, &mut Attempt) -> io::Result<T>,
-    ) -> Result<T, Error> {
-        let stream = self.stream.as_deref_mut().ok_or(Error::ConnectionFailed)?;
-        operation(stream, &mut self.attempt).map_err(|error| {
-            self.error = Some(error);
-            Error::ConnectionFailed
-        })
-    }
-}
-
-fn lock(exchange: &Mutex<Exchange>) -> MutexGuard<'_, Exchange> {
-    exchange.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Resolves nothing: the proxy resolves the gateway's name.
-#[derive(Debug)]
-struct NoResolver;
-
-impl Resolver for NoResolver {
-    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
-        Ok(self.empty())
-    }
-}
-
-/// Adapts the stream to the proxy to ureq's transport. ureq passes no context to a transport, so it
-/// works with the attempt of the exchange.
-struct ProxyTransport {
-    exchange: Arc<Mutex<Exchange>>,
-    buffers: LazyBuffers,
-    /// What ureq wrote, kept until ureq waits for the response, so that all of it is sent with one
-    /// write. It can contain the password of the proxy.
-    unsent: Zeroizing<Vec<u8>>,
-}
-
-impl ProxyTransport {
-    fn new(exchange: Arc<Mutex<Exchange>>) -> Self {
-        Self {
-            exchange,
-            buffers: LazyBuffers::new(BUFFER_SIZE, BUFFER_SIZE),
-            unsent: Zeroizing::new(Vec::with_capacity(BUFFER_SIZE)),
-        }
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        let unsent = &self.unsent;
-        let sent = lock(&self.exchange).io(|stream, attempt| stream.write_all(attempt, unsent));
-        // Wipes what was written, not the whole buffer, which would be slow.
-        self.unsent.as_mut_slice().zeroize();
-        self.unsent.clear();
-        sent
-    }
-}
-
-impl Transport for ProxyTransport {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers
-    }
-
-    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
-        // Never more than fits: a buffer that grows leaves copies of the password behind.
-        if self.unsent.len() + amount > self.unsent.capacity() {
-            self.flush()?;
-        }
-        let output = &mut self.buffers.output()[..amount];
-        self.unsent.extend_from_slice(output);
-        output.zeroize();
-        Ok(())
-    }
-
-    fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
-        self.flush()?;
-        let buffer = self.buffers.input_append_buf();
-        let mut exchange = lock(&self.exchange);
-        let count = exchange.io(|stream, attempt| stream.read(attempt, buffer))?;
-        exchange.response.extend_from_slice(&buffer[..count]);
-        self.buffers.input_appended(count);
-        Ok(count > 0)
-    }
-
-    fn is_open(&mut self) -> bool {
-        true
-    }
-}
-
-impl fmt::Debug for ProxyTransport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ProxyTransport")
-    }
+    let parts = [proxy.username().unwrap_or_default(), ":", proxy.password().unwrap_or_default()];
+    let plain = Zeroizing::new(parts.concat());
+    Some(Zeroizing::new(BASE64_STANDARD.encode(plain.as_bytes())))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::ptr;
+    use std::{io, ptr};
 
     use super::*;
     use crate::error::ErrorKind;
@@ -240,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_tunnel_is_the_stream_itself_and_ureq_is_not_in_between() {
+    fn an_open_tunnel_is_the_stream_itself() {
         let stream = MockStream::new([&OK[..9], &OK[9..], b"server hello"]);
         let output = stream.output();
         let stream: Box<dyn Stream> = Box::new(stream);
@@ -291,6 +185,7 @@ mod tests {
         for (response, expected) in [
             ("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n", 407),
             ("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 3\r\n\r\nbad", 502),
+            ("HTTP/1.1 429 Too Many Requests\r\n bad header\0\r\n\r\n", 429),
             // The proxy closed the connection within the headers.
             ("HTTP/1.1 403 Forbidden\r\nserver: squ", 403),
         ] {
