@@ -51,7 +51,9 @@
 //! Each attempt is logged as one line through the crate [`log`](https://docs.rs/log), with the
 //! target `zignsec`: at level `debug` on success (2xx), at `warn` on failure. Keys and phone
 //! numbers are never logged, and only the first 8 characters of a session id. Loading the
-//! system's certificates is logged at `debug`.
+//! system's certificates is logged at `debug`. Creating a client is logged at `warn` if
+//! `ZIGNSEC_BASE_URL` overrides `ZIGNSEC_ENVIRONMENT` or leads to loopback without TLS, and at
+//! `debug` if the environment is ignored.
 
 #![forbid(unsafe_code)]
 

@@ -64,7 +64,7 @@ fn parse(name: &str, text: &str) -> Result<Proxy, Error> {
         false => format!("http://{text}"),
     });
     // A message shows nothing of the value but a scheme of this list: any other part may be the
-    // password, also what stands before `://`.
+    // password, even the part before `://`.
     if let Some(scheme) = UNSUPPORTED_SCHEMES.iter().find(|scheme| has_scheme(&text, scheme)) {
         return Err(Error::configuration(format!(
             "{name}: {scheme} proxies are not supported, only http and https"
