@@ -7,19 +7,19 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
+use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::delivery;
 use crate::faults::{self, ArmFaultRequest};
 use crate::help::{Help, OPENAPI};
+use crate::list;
 use crate::problem::Problem;
-use crate::request_log::RecordedRequest;
 use crate::session::SessionView;
-use crate::sms::Sms;
 use crate::user::{self, Action, Outcome, UserActionRequest};
 use crate::webhooks::WebhookAttempt;
 
@@ -43,8 +43,10 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
     ]
 }
 
-async fn sessions(State(app): State<Arc<App>>) -> Json<Vec<SessionView>> {
-    Json(app.sessions())
+async fn sessions(State(app): State<Arc<App>>) -> Response {
+    app.expire_sessions();
+    let budget = app.budget.clone();
+    list::respond(&budget, move |position| app.session_before(position)).await
 }
 
 async fn session(State(app): State<Arc<App>>, Path(id): Path<String>) -> JsonResult<SessionView> {
@@ -57,6 +59,8 @@ async fn user_action(
     body: Bytes,
 ) -> JsonResult<Outcome> {
     let UserActionRequest { action } = parse(&body)?;
+    // Before the wait, so that it does not hold memory.
+    drop(body);
     user::act(&app, &id, Action::from_name(&action)?).await.map(Json)
 }
 
@@ -71,7 +75,7 @@ struct SmsQuery {
 async fn sms(
     State(app): State<Arc<App>>,
     query: Result<Query<SmsQuery>, QueryRejection>,
-) -> JsonResult<Vec<Sms>> {
+) -> Result<Response, Problem> {
     let Query(query) = query
         .map_err(|error| Problem::invalid_field("the query", &format!("is invalid: {error}")))?;
     // An unescaped plus in a query decodes to a space. Most people who type one do not expect that.
@@ -85,11 +89,14 @@ async fn sms(
             return Err(Problem::invalid_field("wait", reason));
         }
     };
-    Ok(Json(app.wait_for_sms(to.as_deref(), Duration::from_secs_f64(wait)).await))
+    app.wait_for_sms(to.as_deref(), Duration::from_secs_f64(wait)).await;
+    let budget = app.budget.clone();
+    Ok(list::respond(&budget, move |position| app.sms_before(position, to.as_deref())).await)
 }
 
-async fn requests(State(app): State<Arc<App>>) -> Json<Vec<RecordedRequest>> {
-    Json(app.requests())
+async fn requests(State(app): State<Arc<App>>) -> Response {
+    let budget = app.budget.clone();
+    list::respond(&budget, move |position| app.request_before(position)).await
 }
 
 async fn list_faults(State(app): State<Arc<App>>) -> Json<Value> {
@@ -107,8 +114,9 @@ async fn clear_faults(State(app): State<Arc<App>>) -> Json<Value> {
     Json(json!({"armed": []}))
 }
 
-async fn webhooks(State(app): State<Arc<App>>) -> Json<Vec<WebhookAttempt>> {
-    Json(app.webhooks())
+async fn webhooks(State(app): State<Arc<App>>) -> Response {
+    let budget = app.budget.clone();
+    list::respond(&budget, move |position| app.webhook_before(position)).await
 }
 
 async fn resend_webhook(
@@ -149,13 +157,17 @@ async fn reset(State(app): State<Arc<App>>) -> Json<Value> {
 
 /// Parses a JSON object. Invalid JSON is a 400, JSON of the wrong form a 422.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    // Via a map, because serde would also accept an array for a struct.
-    let object = serde_json::from_slice(body).map(|object: Map<String, Value>| object.into());
-    object.and_then(|object: Value| serde_json::from_value(object)).map_err(|error| {
-        if error.is_data() {
-            Problem::invalid_field("the body", &format!("is invalid: {error}"))
-        } else {
-            Problem::malformed_json(&error)
-        }
+    // Not via a `Value`, which can take a hundred times the memory of its text.
+    serde_json::from_slice::<IgnoredAny>(body).map_err(|error| Problem::malformed_json(&error))?;
+    // Serde would also accept an array for a struct.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::invalid_field("the body", "must be a JSON object"));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        // The message can contain a name from the body.
+        let reason: String = error.to_string().chars().take(MAX_REASON).collect();
+        Problem::invalid_field("the body", &format!("is invalid: {reason}"))
     })
 }
+
+const MAX_REASON: usize = 300;

@@ -1,7 +1,7 @@
 //! The state of one sandbox and the operations on it. The admin routes, the dashboard, the hosted
 //! pages and the methods of [`Sandbox`](crate::Sandbox) all call these.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
+use crate::bounded::Bounded;
+use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::faults::{Armed, ArmedFault, Fault, PAGE_CHAOS, REQUEST_CHAOS, Target, WEBHOOK_CHAOS};
 use crate::magic::{Behaviour, KNOWN_CODE, MagicCounters, behaviour_of};
@@ -32,9 +34,10 @@ pub(crate) struct App {
     pub(crate) base_url: String,
     pub(crate) seed: u64,
     pub(crate) clock: Clock,
+    pub(crate) budget: Budget,
     state: Mutex<AppState>,
     events: mpsc::UnboundedSender<Event>,
-    delayed_sms: mpsc::UnboundedSender<Sms>,
+    delayed_sms: mpsc::Sender<Sms>,
     /// Incremented by every change.
     version: watch::Sender<u64>,
 }
@@ -52,19 +55,20 @@ struct AppState {
 /// The receiving ends of the queues that the server's background tasks process.
 pub(crate) struct Queues {
     pub(crate) events: mpsc::UnboundedReceiver<Event>,
-    pub(crate) delayed_sms: mpsc::UnboundedReceiver<Sms>,
+    pub(crate) delayed_sms: mpsc::Receiver<Sms>,
 }
 
 /// How late the fault `sms-late` and its magic number deliver an SMS.
 const SMS_DELAY: Duration = Duration::from_secs(10);
+const MAX_DELAYED_SMS: usize = 10_000;
 
 impl App {
     pub(crate) fn new(options: Options, base_url: String) -> (Self, Queues) {
         let seed = options.seed.unwrap_or_else(random_seed);
         let (events, event_queue) = mpsc::unbounded_channel();
-        let (delayed_sms, delayed_sms_queue) = mpsc::unbounded_channel();
+        let (delayed_sms, delayed_sms_queue) = mpsc::channel(MAX_DELAYED_SMS);
         let state = AppState {
-            sessions: Sessions::default(),
+            sessions: Sessions::new(),
             magic_counters: MagicCounters::default(),
             inbox: Inbox::new(),
             request_log: RequestLog::new(&options.api_key),
@@ -77,6 +81,7 @@ impl App {
             base_url,
             seed,
             clock: Clock::new(),
+            budget: Budget::new(),
             state: Mutex::new(state),
             events,
             delayed_sms,
@@ -88,7 +93,7 @@ impl App {
     /// Deletes all data and restarts the seed; options and clock stay.
     pub(crate) fn reset(&self) {
         let mut state = self.state.lock();
-        state.sessions = Sessions::default();
+        state.sessions.clear();
         state.magic_counters = MagicCounters::default();
         state.inbox.clear();
         state.request_log.clear();
@@ -188,13 +193,20 @@ impl App {
     pub(crate) fn sessions(&self) -> Vec<SessionView> {
         self.expire_sessions();
         let state = self.state.lock();
-        let Sessions { by_id, oldest_first, .. } = &state.sessions;
-        let newest_first = oldest_first.iter().rev();
-        newest_first.filter_map(|id| Some(by_id.get(id)?.view(&self.base_url))).collect()
+        let Sessions { by_id, ids } = &state.sessions;
+        ids.newest_first().filter_map(|id| Some(by_id.get(id)?.view(&self.base_url))).collect()
+    }
+
+    /// The newest session before a position, or of all.
+    pub(crate) fn session_before(&self, position: Option<u64>) -> Option<(u64, SessionView)> {
+        let state = self.state.lock();
+        let Sessions { by_id, ids } = &state.sessions;
+        let (position, id) = ids.before(position).next()?;
+        by_id.get(id).map(|session| (position, session.view(&self.base_url)))
     }
 
     /// Ends the sessions that are due and returns when the next one is.
-    fn expire_sessions(&self) -> Timestamp {
+    pub(crate) fn expire_sessions(&self) -> Timestamp {
         let mut state = self.state.lock();
         let AppState { sessions, armed, random, .. } = &mut *state;
         let now = self.clock.now();
@@ -258,8 +270,8 @@ impl App {
         let Some(sms) = sms else { return Ok(false) };
         match self.take_fault(Target::Sms).or(magic_fault) {
             Some(Fault::SmsLost) => {}
-            // Sending cannot fail: the receiving task runs as long as the server.
-            Some(Fault::SmsLate) => drop(self.delayed_sms.send(sms)),
+            // Lost if the queue is full.
+            Some(Fault::SmsLate) => drop(self.delayed_sms.try_send(sms)),
             _ => self.state.lock().inbox.deliver(sms),
         }
         self.notify_change();
@@ -290,15 +302,19 @@ impl App {
         self.state.lock().inbox.newest_first(to)
     }
 
-    /// As [`Self::sms`], but waits up to `timeout` if there is none yet.
-    pub(crate) async fn wait_for_sms(&self, to: Option<&str>, timeout: Duration) -> Vec<Sms> {
+    /// The newest SMS to one number, or to every number, before a position, or of all.
+    pub(crate) fn sms_before(&self, position: Option<u64>, to: Option<&str>) -> Option<(u64, Sms)> {
+        self.state.lock().inbox.before(position, to)
+    }
+
+    /// Waits up to `timeout` for the first SMS, if there is none yet.
+    pub(crate) async fn wait_for_sms(&self, to: Option<&str>, timeout: Duration) {
         let deadline = Instant::now() + timeout;
         loop {
             let seen = self.version();
-            let found = self.sms(to);
             let left = deadline.saturating_duration_since(Instant::now());
-            if !found.is_empty() || !self.wait_for_change(seen, left).await {
-                return found;
+            if self.sms_before(None, to).is_some() || !self.wait_for_change(seen, left).await {
+                return;
             }
         }
     }
@@ -309,10 +325,7 @@ impl App {
     }
 
     /// Delivers delayed SMS when they are due.
-    pub(crate) async fn deliver_delayed_sms(
-        self: Arc<Self>,
-        mut delayed: mpsc::UnboundedReceiver<Sms>,
-    ) {
+    pub(crate) async fn deliver_delayed_sms(self: Arc<Self>, mut delayed: mpsc::Receiver<Sms>) {
         // All have the same delay, so they become due in the order in which they were queued.
         while let Some(mut sms) = delayed.recv().await {
             let due = sms.at.saturating_add(SMS_DELAY).unwrap_or(Timestamp::MAX);
@@ -341,6 +354,11 @@ impl App {
     pub(crate) fn record_response(&self, id: u64, status: StatusCode) {
         self.state.lock().request_log.set_status(id, status);
         self.notify_change();
+    }
+
+    /// The newest request before a position, or of all.
+    pub(crate) fn request_before(&self, position: Option<u64>) -> Option<(u64, RecordedRequest)> {
+        self.state.lock().request_log.before(position)
     }
 
     /// Newest first.
@@ -433,6 +451,11 @@ impl App {
         state.sessions.by_id.get(id).is_some_and(|session| session.webhook_before_response)
     }
 
+    /// The newest attempt before a position, or of all.
+    pub(crate) fn webhook_before(&self, position: Option<u64>) -> Option<(u64, WebhookAttempt)> {
+        self.state.lock().webhooks.before(position)
+    }
+
     /// Every attempt, newest first.
     pub(crate) fn webhooks(&self) -> Vec<WebhookAttempt> {
         self.state.lock().webhooks.newest_first()
@@ -479,26 +502,30 @@ pub(crate) fn different_code(code: &str) -> String {
 }
 
 /// Sessions by ID, in the order in which they were started.
-#[derive(Default)]
 struct Sessions {
     by_id: HashMap<String, Session>,
-    oldest_first: VecDeque<String>,
-    weight: usize,
+    ids: Bounded<String>,
 }
 
 /// Limits, so that a client that never stops cannot fill the memory.
 const MAX_SESSIONS: usize = 10_000;
-const MAX_SESSION_WEIGHT: usize = 64 << 20;
+const MAX_SESSION_WEIGHT: usize = 24 << 20;
 
 impl Sessions {
+    fn new() -> Self {
+        Self { by_id: HashMap::new(), ids: Bounded::new(MAX_SESSIONS, MAX_SESSION_WEIGHT) }
+    }
+
+    fn clear(&mut self) {
+        self.by_id = HashMap::new();
+        self.ids.clear();
+    }
+
     fn add(&mut self, session: Session) {
-        self.weight += session.request.weight();
-        self.oldest_first.push_back(session.id.clone());
-        self.by_id.insert(session.id.clone(), session);
-        while self.by_id.len() > MAX_SESSIONS || self.weight > MAX_SESSION_WEIGHT {
-            let Some(id) = self.oldest_first.pop_front() else { break };
-            let removed = self.by_id.remove(&id);
-            self.weight -= removed.map_or(0, |session| session.request.weight());
+        let (id, weight) = (session.id.clone(), session.request.weight());
+        self.by_id.insert(id.clone(), session);
+        for dropped in self.ids.push(id, weight) {
+            self.by_id.remove(&dropped);
         }
     }
 }

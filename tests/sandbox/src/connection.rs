@@ -37,6 +37,19 @@ pub(crate) enum Step {
     Reset,
 }
 
+impl Step {
+    /// The bytes that it holds.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Send(bytes)
+            | Self::Drip(bytes, _)
+            | Self::Repeat(bytes)
+            | Self::SendLast(bytes) => bytes.len(),
+            Self::Stall | Self::Pause(_) | Self::AwaitMore | Self::Reset => 0,
+        }
+    }
+}
+
 /// Passed to the handlers of a connection, so that they can take it over.
 #[derive(Clone)]
 pub(crate) struct Connection {
@@ -180,6 +193,17 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
             Self::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, parts),
+            Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, parts),
         }
     }
 

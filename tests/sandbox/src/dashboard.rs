@@ -49,8 +49,23 @@ fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {
 
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-/// The rows of each list. The admin routes return the complete lists.
+/// The rows of each list, and the characters of each text. The admin routes return everything.
 const MAX_ROWS: usize = 50;
+const MAX_TEXT: usize = 2000;
+
+/// Filters of the template.
+#[allow(unreachable_pub, reason = "the macro creates a public item")]
+mod filters {
+    /// The start of a text, so that the page has a limited size.
+    #[askama::filter_fn]
+    pub(super) fn shorten(text: &str, _: &dyn askama::Values) -> askama::Result<String> {
+        let mut short: String = text.chars().take(super::MAX_TEXT).collect();
+        if short.len() < text.len() {
+            short.push_str(" …");
+        }
+        Ok(short)
+    }
+}
 
 #[derive(Template)]
 #[template(path = "dashboard.html")]
@@ -73,15 +88,16 @@ async fn show(State(app): State<Arc<App>>) -> Response {
 }
 
 fn page(app: &App, status: StatusCode, error: Option<String>) -> Response {
+    app.expire_sessions();
     let dashboard = Dashboard {
         base_url: app.base_url.clone(),
         now: app.clock.now(),
         seed: app.seed,
         chaos: app.options.chaos,
-        sessions: newest(app.sessions()),
-        sms: newest(app.sms(None)),
-        webhooks: newest(app.webhooks()),
-        requests: newest(app.requests()),
+        sessions: newest(|position| app.session_before(position)),
+        sms: newest(|position| app.sms_before(position, None)),
+        webhooks: newest(|position| app.webhook_before(position)),
+        requests: newest(|position| app.request_before(position)),
         armed: app.armed_faults(),
         // The form has only a name field, so it cannot arm `answer`.
         faults: faults::list()
@@ -107,9 +123,10 @@ fn page(app: &App, status: StatusCode, error: Option<String>) -> Response {
     response
 }
 
-fn newest<T>(mut list: Vec<T>) -> Vec<T> {
-    list.truncate(MAX_ROWS);
-    list
+/// The first rows of a list that is read entry by entry.
+fn newest<T>(next: impl Fn(Option<u64>) -> Option<(u64, T)>) -> Vec<T> {
+    let entries = std::iter::successors(next(None), |(position, _)| next(Some(*position)));
+    entries.take(MAX_ROWS).map(|(_, entry)| entry).collect()
 }
 
 /// Sends one event per change; changes close together share one. Sends a comment if nothing

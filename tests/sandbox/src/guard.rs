@@ -1,7 +1,6 @@
 //! Protection against web pages of other origins: a browser on this machine can reach the sandbox,
 //! and so can any page that it shows.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -10,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
-use crate::loopback::loopback_addresses;
+use crate::host::{Authority, Host};
 use crate::problem::Problem;
 
 /// Rejects a foreign Host header (DNS rebinding) and every cross-origin request. Even a request
@@ -22,41 +21,34 @@ pub(crate) async fn reject_foreign(
 ) -> Response {
     let forbidden =
         |reason| Problem::new(StatusCode::FORBIDDEN, "forbidden", reason).into_response();
-    let Some(host) = host(&request) else {
-        return forbidden("the request must have exactly one Host header");
+    let Some(own) = host(&request) else {
+        return forbidden("the request must have one valid Host header, which matches its target");
     };
-    if !is_allowed_host(&app, &host) {
+    if !is_allowed(&app, &own.host) {
         return forbidden("this Host header is not allowed; --allow-host NAME allows another name");
     }
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    if is_embedded(request.headers()) || !is_read && has_foreign_origin(request.headers(), &host) {
+    if is_embedded(request.headers()) || !is_read && has_foreign_origin(request.headers(), &own) {
         return forbidden("requests from another origin are not allowed");
     }
     next.run(request).await
 }
 
-fn host(request: &Request) -> Option<String> {
+/// The one Host header. If the target of the request contains a host too, it must be the same.
+fn host(request: &Request) -> Option<Authority> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => Some(String::from_utf8_lossy(host.as_bytes()).into_owned()),
-        (None, _) => request.uri().authority().map(ToString::to_string),
-        _ => None,
-    }
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return None };
+    let host = Authority::parse(host.to_str().ok()?)?;
+    let target = request.uri().authority();
+    let is_same = |target: &str| Authority::parse(target).as_ref() == Some(&host);
+    target.is_none_or(|target| is_same(target.as_str())).then_some(host)
 }
 
-fn is_allowed_host(app: &App, host: &str) -> bool {
-    let name = without_port(host);
-    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    loopback_addresses(name).is_some()
-        || address.is_ok_and(|address| address == app.options.host)
-        || app.options.allow_host.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
-}
-
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    }
+fn is_allowed(app: &App, host: &Host) -> bool {
+    let is_allowed = |allowed: &String| Host::parse_option(allowed).as_ref() == Some(host);
+    host.loopback_addresses().is_some()
+        || *host == Host::Address(app.options.host)
+        || app.options.allow_host.iter().any(is_allowed)
 }
 
 /// Whether the Fetch Metadata headers show that a page of another origin fetches or frames
@@ -69,10 +61,17 @@ fn is_embedded(headers: &HeaderMap) -> bool {
 }
 
 /// Clients other than browsers do not send Origin.
-fn has_foreign_origin(headers: &HeaderMap, host: &str) -> bool {
-    headers.get(header::ORIGIN).is_some_and(|origin| {
-        let origin = String::from_utf8_lossy(origin.as_bytes());
-        let own = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        !own.is_some_and(|own| own.eq_ignore_ascii_case(host))
-    })
+fn has_foreign_origin(headers: &HeaderMap, own: &Authority) -> bool {
+    let is_own = |origin: &str| {
+        let (authority, default_port) = match origin.split_once("://") {
+            Some(("http", authority)) => (authority, 80),
+            Some(("https", authority)) => (authority, 443),
+            _ => return false,
+        };
+        // Browsers leave out the default port.
+        let port = |authority: &Authority| authority.port.unwrap_or(default_port);
+        Authority::parse(authority)
+            .is_some_and(|origin| origin.host == own.host && port(&origin) == port(own))
+    };
+    !headers.get_all(header::ORIGIN).iter().all(|origin| origin.to_str().is_ok_and(is_own))
 }

@@ -22,6 +22,7 @@
 mod admin;
 mod app;
 mod bounded;
+mod budget;
 mod clock;
 pub mod command;
 mod connection;
@@ -31,7 +32,9 @@ mod faults;
 mod gateway;
 mod guard;
 mod help;
-mod loopback;
+mod host;
+mod limited;
+mod list;
 mod magic;
 mod messages;
 mod options;

@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use clap::{Args, ValueEnum};
 
+use crate::host::Host;
+
 /// The arguments of the program.
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -167,6 +169,11 @@ impl Options {
         if self.webhook_secret.is_empty() {
             return invalid("the webhook secret must not be empty");
         }
+        let hosts = self.allow_host.iter().chain(&self.webhook_allow);
+        if let Some(host) = hosts.into_iter().find(|host| Host::parse_option(host).is_none()) {
+            let reason = format!("{host:?} is not a host name or address without a port");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
         Ok(())
     }
 }
@@ -211,5 +218,16 @@ mod tests {
             Options { webhook_secret: String::new(), ..Options::default() }.validate().is_err()
         );
         assert!(Options::default().validate().is_ok());
+    }
+
+    #[test]
+    fn hosts_that_no_request_can_have_are_rejected() {
+        let with = |host: &str| Options { allow_host: vec![host.to_owned()], ..Options::default() };
+        for host in ["gateway.test", "10.0.0.1", "fd00::1", "[fd00::1]", "A_b"] {
+            assert!(with(host).validate().is_ok(), "{host}");
+        }
+        for host in ["", "*", "gateway.test:8466", "http://gateway.test", "127.1"] {
+            assert!(with(host).validate().is_err(), "{host}");
+        }
     }
 }

@@ -49,10 +49,13 @@ impl StartRequest {
 
     /// Approximate memory use in bytes.
     pub(crate) fn weight(&self) -> usize {
-        [&self.locale, &self.redirect_failure, &self.redirect_success]
-            .into_iter()
-            .map(String::len)
-            .sum::<usize>()
+        // The other fields of a session.
+        let fixed = 1024;
+        fixed
+            + [&self.locale, &self.redirect_failure, &self.redirect_success]
+                .into_iter()
+                .map(String::len)
+                .sum::<usize>()
             + [&self.relay_state, &self.webhook]
                 .into_iter()
                 .flatten()

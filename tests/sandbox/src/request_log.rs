@@ -39,7 +39,7 @@ pub struct RecordedRequest {
     pub status: Option<u16>,
 }
 
-/// The newest 500 requests.
+/// The newest 500 requests, or fewer if they are large.
 pub(crate) struct RequestLog {
     requests: Bounded<RecordedRequest>,
     last_id: u64,
@@ -48,7 +48,7 @@ pub(crate) struct RequestLog {
 
 impl RequestLog {
     pub(crate) fn new(api_key: &str) -> Self {
-        Self { requests: Bounded::new(500, 32 << 20), last_id: 0, api_key: api_key.to_owned() }
+        Self { requests: Bounded::new(500, 24 << 20), last_id: 0, api_key: api_key.to_owned() }
     }
 
     pub(crate) fn record(&mut self, at: Timestamp, request: IncomingRequest<'_>) -> u64 {
@@ -85,6 +85,11 @@ impl RequestLog {
 
     pub(crate) fn newest_first(&self) -> Vec<RecordedRequest> {
         self.requests.newest_first().cloned().collect()
+    }
+
+    /// The newest request before a position, or of all.
+    pub(crate) fn before(&self, position: Option<u64>) -> Option<(u64, RecordedRequest)> {
+        self.requests.before(position).next().map(|(position, each)| (position, each.clone()))
     }
 
     pub(crate) fn clear(&mut self) {

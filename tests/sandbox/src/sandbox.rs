@@ -154,7 +154,10 @@ impl Sandbox {
     #[must_use]
     pub fn sms(&self, to: &str, wait: Duration) -> Vec<Sms> {
         let (app, to) = (self.app.clone(), to.to_owned());
-        self.run(async move { app.wait_for_sms(Some(&to), wait).await })
+        self.run(async move {
+            app.wait_for_sms(Some(&to), wait).await;
+            app.sms(Some(&to))
+        })
     }
 
     /// Lets a scripted user act on the hosted pages of a session.

@@ -9,20 +9,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, Limited};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use crate::app::{App, Queues};
-use crate::connection::{self, Connection, Stream};
+use crate::budget::{MAX_CONNECTIONS, MAX_HANDSHAKES};
+use crate::connection::{self, Connection, Step, Stream};
 use crate::faults::{Fault, Target};
+use crate::limited::{Head, LimitedStream, MAX_HEAD};
 use crate::problem::Problem;
 use crate::request_log::IncomingRequest;
 use crate::tls::Tls;
@@ -33,7 +36,7 @@ use crate::{admin, dashboard, delivery, gateway, guard, pages};
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Far larger than any real request. Scripted answers may be larger still.
 const MAX_BODY: usize = 64 << 10;
-const MAX_ADMIN_BODY: usize = 4 << 20;
+const MAX_SCRIPTED_ANSWER: usize = 4 << 20;
 
 pub(crate) fn router(app: &Arc<App>) -> Router {
     let endpoints = collect(gateway::routes())
@@ -53,11 +56,16 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), record_request))
         .layer(middleware::from_fn_with_state(app.clone(), guard::reject_foreign))
         .layer(middleware::map_response(add_sandbox_header))
+        .layer(middleware::map_response_with_state(app.clone(), limit_response))
         .with_state(app.clone())
 }
 
 fn collect(routes: Vec<(&'static str, axum::routing::MethodRouter<Arc<App>>)>) -> Router<Arc<App>> {
     routes.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+}
+
+async fn limit_response(State(app): State<Arc<App>>, response: Response) -> Response {
+    app.budget.limit_response(response)
 }
 
 async fn add_sandbox_header(mut response: Response) -> Response {
@@ -76,25 +84,18 @@ async fn record_request(
 ) -> Response {
     let is_admin = is_admin_path(request.uri().path());
     let (head, body) = request.into_parts();
-    let limit = if is_admin { MAX_ADMIN_BODY } else { MAX_BODY };
-    let body = match tokio::time::timeout(READ_TIMEOUT, Limited::new(body, limit).collect()).await {
-        Ok(Ok(body)) => body.to_bytes(),
+    let limit = if head.uri.path() == "/_sandbox/faults" { MAX_SCRIPTED_ANSWER } else { MAX_BODY };
+    let body = match tokio::time::timeout(READ_TIMEOUT, app.budget.read_body(body, limit)).await {
+        Ok(Ok(body)) => body,
         // The rest of the body may still arrive, so the connection cannot be reused.
-        Ok(Err(_)) => {
-            let problem = format!("the body is larger than {limit} bytes or malformed");
-            return closing_response(Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_refused",
-                problem,
-            ));
-        }
+        Ok(Err(problem)) => return closing_response(problem),
         Err(_) => {
             let problem = "the body did not arrive within 30 seconds";
             return closing_response(Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", problem));
         }
     };
     if is_admin {
-        return next.run(Request::from_parts(head, Body::from(body))).await;
+        return next.run(with_body(head, body)).await;
     }
     let incoming = IncomingRequest {
         method: &head.method,
@@ -104,13 +105,19 @@ async fn record_request(
         connection: connection.number,
     };
     let id = app.record_request(incoming);
-    let mut response = next.run(Request::from_parts(head, Body::from(body))).await;
+    let mut response = next.run(with_body(head, body)).await;
     app.record_response(id, response.status());
     response
         .headers_mut()
         .entry(HeaderName::from_static("x-request-id"))
         .or_insert(HeaderValue::from(id));
     response
+}
+
+/// A request without its body if no handler reads it, so that a handler that waits does not hold it.
+fn with_body(head: Parts, body: Bytes) -> Request {
+    let body = if head.method == Method::POST { Body::from(body) } else { Body::empty() };
+    Request::from_parts(head, body)
 }
 
 fn closing_response(problem: Problem) -> Response {
@@ -148,11 +155,24 @@ pub(crate) async fn serve(
     tokio::spawn(app.clone().deliver_delayed_sms(queues.delayed_sms));
     tokio::spawn(app.clone().expire_sessions_on_time());
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let server =
-        Arc::new(Server { router: router(&app), app, tls, connections: AtomicU64::new(0) });
+    let server = Arc::new(Server {
+        router: router(&app),
+        app,
+        tls,
+        connections: AtomicU64::new(0),
+        handshakes: Semaphore::new(MAX_HANDSHAKES),
+    });
+    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
+        let place = free.clone().acquire_owned().await.map_err(io::Error::other)?;
         match listener.accept().await {
-            Ok((tcp, _)) => drop(tokio::spawn(server.clone().connection(tcp))),
+            Ok((tcp, _)) => {
+                let connection = server.clone().connection(tcp);
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
             // Probably out of file descriptors: wait for connections to close.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
@@ -164,6 +184,7 @@ struct Server {
     app: Arc<App>,
     tls: Option<Tls>,
     connections: AtomicU64,
+    handshakes: Semaphore,
 }
 
 impl Server {
@@ -185,7 +206,11 @@ impl Server {
         let stream = match &self.tls {
             Some(tls) if encrypted => {
                 let fault = self.app.take_fault(Target::Handshake);
-                match tokio::time::timeout(READ_TIMEOUT, tls.accept(tcp, fault.as_ref())).await {
+                let handshake = async {
+                    let _place = self.handshakes.acquire().await;
+                    tls.accept(tcp, fault.as_ref()).await
+                };
+                match tokio::time::timeout(READ_TIMEOUT, handshake).await {
                     Ok(Ok(Some(stream))) => Stream::Tls(Box::new(stream)),
                     _ => return,
                 }
@@ -197,11 +222,16 @@ impl Server {
 
     async fn serve_http(&self, number: u64, stream: Stream) {
         let (connection, mut scripts) = Connection::new(number);
+        let head = Arc::new(Head::default());
+        let limited_head = head.clone();
         let plain_on_tls_port = self.tls.is_some() && matches!(stream, Stream::Plain(_));
         let service =
             hyper::service::service_fn(|request: hyper::Request<hyper::body::Incoming>| {
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(connection.clone());
+                // Released with the headers.
+                request.extensions_mut().insert(head.arrived());
+                let head = head.clone();
                 let router = self.router.clone();
                 async move {
                     if plain_on_tls_port && !is_admin_path(request.uri().path()) {
@@ -212,19 +242,27 @@ impl Server {
                             problem,
                         )));
                     }
-                    router.oneshot(request).await
+                    let response = router.oneshot(request).await;
+                    head.next_request();
+                    response
                 }
             });
+        let stream = LimitedStream::new(stream, self.app.budget.clone(), limited_head);
         let mut http = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(READ_TIMEOUT)
-            .max_buf_size(64 << 10)
+            .max_buf_size(MAX_HEAD)
             .serve_connection(TokioIo::new(stream), service);
         let script = tokio::select! {
             _ = &mut http => return,
             Some(script) = scripts.recv() => script,
         };
-        connection::run_script(script, http.into_parts().io.into_inner()).await;
+        let stream = http.into_parts().io.into_inner().stream;
+        let size = script.iter().map(Step::weight).sum();
+        // Without memory for it, the connection is closed.
+        if let Some(_reserved) = self.app.budget.reserve_script(size) {
+            connection::run_script(script, stream).await;
+        }
     }
 }
 

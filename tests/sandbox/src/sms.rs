@@ -35,7 +35,13 @@ impl Inbox {
 
     /// The SMS to one number, or to every number.
     pub(crate) fn newest_first(&self, to: Option<&str>) -> Vec<Sms> {
-        self.0.newest_first().filter(|sms| to.is_none_or(|to| sms.to == to)).cloned().collect()
+        self.0.newest_first().filter(|sms| is_to(sms, to)).cloned().collect()
+    }
+
+    /// The newest SMS to one number, or to every number, before a position, or of all.
+    pub(crate) fn before(&self, position: Option<u64>, to: Option<&str>) -> Option<(u64, Sms)> {
+        let mut before = self.0.before(position);
+        before.find(|(_, sms)| is_to(sms, to)).map(|(position, sms)| (position, sms.clone()))
     }
 
     pub(crate) fn newest_of_session(&self, session_id: &str) -> Option<&Sms> {
@@ -45,4 +51,8 @@ impl Inbox {
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
+}
+
+fn is_to(sms: &Sms, to: Option<&str>) -> bool {
+    to.is_none_or(|to| sms.to == to)
 }

@@ -1,7 +1,8 @@
 //! HTTPS with a certificate authority that exists only while the sandbox runs, and TLS faults.
 
-use std::io;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{
@@ -48,6 +49,32 @@ impl Files {
     }
 }
 
+/// A new folder that only this user can open. Its mode is set explicitly, because the umask can be
+/// anything.
+fn private_folder() -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("zignsec-sandbox-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    let folder = builder.tempdir()?;
+    // A umask can remove rights of the owner.
+    #[cfg(unix)]
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    Ok(folder)
+}
+
+/// Creates a file that only this user can read.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    file.write_all(text.as_bytes())
+}
+
 const PLAIN_RESPONSE: &str =
     "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
@@ -56,12 +83,11 @@ type Authority = CertifiedIssuer<'static, KeyPair>;
 impl Tls {
     pub(crate) fn new(options: &Options) -> io::Result<(Self, Files)> {
         let authority = authority("ZignSec sandbox (do not trust elsewhere)")?;
-        let files =
-            Files { folder: tempfile::Builder::new().prefix("zignsec-sandbox-").tempdir()? };
-        std::fs::write(files.ca(), authority.pem())?;
+        let files = Files { folder: private_folder()? };
+        write_private(&files.ca(), &authority.pem())?;
         let (client, key) = client_certificate(&authority)?;
-        std::fs::write(files.client_certificate(), client)?;
-        std::fs::write(files.client_key(), key)?;
+        write_private(&files.client_certificate(), &client)?;
+        write_private(&files.client_key(), &key)?;
         let names = certificate_names(options);
         let config = Arc::new(server_config(&authority, names.clone(), None)?);
         Ok((Self { authority, names, config }, files))

@@ -22,7 +22,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
 use crate::faults::Fault;
-use crate::loopback::loopback_addresses;
+use crate::host::Host;
 use crate::options::Options;
 use crate::webhooks::Event;
 
@@ -52,6 +52,7 @@ fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
 
 pub(crate) struct Target {
     url: Url,
+    host: Host,
     /// `None` if the host name must be resolved.
     addresses: Option<Vec<SocketAddr>>,
 }
@@ -60,27 +61,28 @@ pub(crate) struct Target {
 /// must not reach other machines by accident.
 pub(crate) fn check_url(options: &Options, url: &str) -> Result<Target, String> {
     let url = Url::parse(url).map_err(|error| format!("not sent: {error}"))?;
-    let host = url.host_str().unwrap_or_default();
+    let name = url.host_str().unwrap_or_default();
+    let host = Host::parse(name).ok_or_else(|| format!("not sent: {name} is not a valid host"))?;
     let port = url.port_or_known_default().unwrap_or(80);
-    let addresses = loopback_addresses(host)
+    let addresses = host
+        .loopback_addresses()
         .map(|addresses| addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect());
-    let allowed = options.webhook_allow.iter().any(|allowed| allowed.eq_ignore_ascii_case(host));
-    if addresses.is_some() || allowed {
-        Ok(Target { url, addresses })
+    let is_allowed = |allowed: &String| Host::parse_option(allowed).as_ref() == Some(&host);
+    if addresses.is_some() || options.webhook_allow.iter().any(is_allowed) {
+        Ok(Target { url, host, addresses })
     } else {
         Err(format!("not sent: {host} is not a loopback host; --webhook-allow {host} allows it"))
     }
 }
 
 async fn post(options: &Options, target: Target, event: &Event) -> Result<StatusCode, AnyError> {
-    let Target { url, addresses } = target;
-    let host = url.host_str().unwrap_or_default();
-    let bare_host = host.trim_start_matches('[').trim_end_matches(']');
+    let Target { url, host, addresses } = target;
+    let host = host.to_string();
     let addresses = match addresses {
         Some(addresses) => addresses,
         None => {
             let port = url.port_or_known_default().unwrap_or(80);
-            tokio::net::lookup_host((bare_host, port)).await?.collect()
+            tokio::net::lookup_host((host.as_str(), port)).await?.collect()
         }
     };
     let tcp = TcpStream::connect(addresses.as_slice()).await?;
@@ -94,7 +96,7 @@ async fn post(options: &Options, target: Target, event: &Event) -> Result<Status
     };
     let request = request.body(Full::new(event.body.clone()))?;
     if url.scheme() == "https" {
-        let name = ServerName::try_from(bare_host.to_owned())?;
+        let name = ServerName::try_from(host)?;
         exchange(connector()?.connect(name, tcp).await?, request).await
     } else {
         exchange(tcp, request).await
@@ -171,6 +173,11 @@ mod tests {
             "https://127.9.9.9",
             "http://LOCALHOST/x",
             "http://a.localhost:8",
+            // Other forms of 127.0.0.1, which a URL parser normalises.
+            "http://2130706433",
+            "http://0x7f.1",
+            "http://127%2e0.0.1",
+            "http://\u{ff11}27.0.0.1",
             "http://[::1]:1",
         ] {
             assert!(
@@ -188,6 +195,12 @@ mod tests {
             "http://10.0.0.1",
             "http://[::]",
             "http://localhost.example",
+            "http://.localhost",
+            "http://localhost.",
+            "http://[::ffff:127.0.0.1]",
+            "http://user@10.0.0.1",
+            "http://localhost@10.0.0.1",
+            "http://0x0a.1",
         ] {
             assert!(
                 check_url(&options, url).is_err_and(|reason| reason.starts_with("not sent: ")),

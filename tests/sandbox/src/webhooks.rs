@@ -16,7 +16,7 @@ pub(crate) const CREATED: &str = "session_created";
 pub(crate) const FINISHED: &str = "session_finished";
 
 /// Limit on the bytes of all webhooks in the queue.
-const MAX_QUEUED_BYTES: usize = 32 << 20;
+const MAX_QUEUED_BYTES: usize = 8 << 20;
 
 /// An event of a session, with the webhook body ready to be sent.
 #[derive(Debug)]
@@ -65,7 +65,8 @@ impl Event {
 
     /// Approximate memory use in bytes.
     pub(crate) fn weight(&self) -> usize {
-        512 + self.url.len() + self.body.len()
+        // The task that delivers it, and its attempt in the log.
+        2048 + 2 * self.url.len() + self.body.len()
     }
 }
 
@@ -121,11 +122,17 @@ pub(crate) struct WebhookLog {
 
 impl WebhookLog {
     pub(crate) fn new() -> Self {
-        Self { attempts: Bounded::new(500, 16 << 20), last_id: 0, queued_bytes: 0, generation: 0 }
+        Self { attempts: Bounded::new(500, 8 << 20), last_id: 0, queued_bytes: 0, generation: 0 }
     }
 
     pub(crate) fn newest_first(&self) -> Vec<WebhookAttempt> {
         self.attempts.newest_first().map(|(attempt, _)| attempt.clone()).collect()
+    }
+
+    /// The newest attempt before a position, or of all.
+    pub(crate) fn before(&self, position: Option<u64>) -> Option<(u64, WebhookAttempt)> {
+        let mut attempts = self.attempts.before(position);
+        attempts.next().map(|(position, (attempt, _))| (position, attempt.clone()))
     }
 
     pub(crate) fn clear(&mut self) {

@@ -89,7 +89,7 @@ pub(crate) struct Armed(VecDeque<(Fault, u32)>);
 
 /// Limits that no test should reach. The second applies to the bodies of scripted answers.
 const MAX_ARMED: usize = 1000;
-const MAX_ARMED_BYTES: usize = 32 << 20;
+const MAX_ARMED_BYTES: usize = 16 << 20;
 const MAX_TIMES: u32 = 1_000_000;
 
 impl Armed {
@@ -103,7 +103,7 @@ impl Armed {
         let total: usize = self.0.iter().map(|(fault, _)| size(fault)).sum();
         if total + size(&fault) > MAX_ARMED_BYTES {
             return Err(Problem::conflict(
-                "the bodies of the armed `answer` faults exceed 32 MiB in total",
+                "the bodies of the armed `answer` faults exceed 16 MiB in total",
             ));
         }
         if self.0.len() == MAX_ARMED {
