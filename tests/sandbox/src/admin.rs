@@ -7,7 +7,8 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::response::Response;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::delivery;
 use crate::faults::{self, ArmFaultRequest};
-use crate::help::{Help, OPENAPI};
+use crate::help::{Help, OPENAPI_TEXT};
 use crate::list;
 use crate::problem::Problem;
 use crate::session::SessionView;
@@ -38,9 +39,13 @@ pub(crate) fn routes() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
         ("/_sandbox/webhooks/{id}/resend", post(resend_webhook)),
         ("/_sandbox/clock", get(clock).post(advance_clock)),
         ("/_sandbox/help", get(async || Json(Help::new()))),
-        ("/_sandbox/openapi.json", get(async || Json(&*OPENAPI))),
+        ("/_sandbox/openapi.json", get(openapi)),
         ("/_sandbox/reset", post(reset)),
     ]
+}
+
+async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI_TEXT.clone())
 }
 
 async fn sessions(State(app): State<Arc<App>>) -> Response {

@@ -77,9 +77,17 @@ impl Budget {
         if declared.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
-        let expected = declared.unwrap_or(limit);
+        // The whole body at once: requests that each hold a part would wait for each other.
+        let reserve = async || {
+            let whole = self.reserve_request(declared.unwrap_or(limit));
+            tokio::time::timeout(WAIT, whole).await.ok().flatten().ok_or_else(busy)
+        };
+        let mut reserved = match declared {
+            Some(length) if length > FREE_BODY => Some(reserve().await?),
+            _ => None,
+        };
         // Frames are copied into one buffer: many small frames would hold more than they contain.
-        let (mut buffer, mut reserved) = (Vec::new(), None);
+        let mut buffer = Vec::with_capacity(declared.unwrap_or_default());
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| {
                 Problem::new(StatusCode::BAD_REQUEST, "body_refused", "the body is malformed")
@@ -89,10 +97,8 @@ impl Budget {
                 return Err(too_large());
             }
             if reserved.is_none() && buffer.len() + data.len() > FREE_BODY {
-                // The whole body at once: requests that each hold a part would wait for each other.
-                let all = tokio::time::timeout(WAIT, self.reserve_request(expected)).await;
-                reserved = Some(all.ok().flatten().ok_or_else(busy)?);
-                buffer.reserve_exact(expected - buffer.len());
+                reserved = Some(reserve().await?);
+                buffer.reserve_exact(limit - buffer.len());
             }
             buffer.extend_from_slice(&data);
         }

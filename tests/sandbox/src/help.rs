@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use axum::body::Bytes;
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
@@ -74,6 +75,9 @@ fn option_help(argument: &clap::Arg) -> OptionHelp {
         what: argument.get_help().map(ToString::to_string).unwrap_or_default(),
     }
 }
+
+/// [`OPENAPI`] as text: one copy for all responses.
+pub(crate) static OPENAPI_TEXT: LazyLock<Bytes> = LazyLock::new(|| OPENAPI.to_string().into());
 
 /// The OpenAPI description of the endpoints and the admin routes.
 pub(crate) static OPENAPI: LazyLock<Value> = LazyLock::new(|| {

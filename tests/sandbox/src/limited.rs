@@ -109,13 +109,13 @@ impl AsyncRead for LimitedStream {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(this.poll_reserve(cx));
-        // `take` gives the part its own count of initialised bytes, so it is initialised first.
+        // On the stack, so that an idle connection touches no part of the server's buffer.
+        let mut bytes = [0; MAX_READ];
         let length = buffer.remaining().min(MAX_READ);
-        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(length));
+        let mut part = ReadBuf::new(&mut bytes[..length]);
         ready!(pin!(&mut this.stream).poll_read(cx, &mut part))?;
-        let length = part.filled().len();
-        buffer.advance(length);
-        this.head.state.lock().length += length;
+        buffer.put_slice(part.filled());
+        this.head.state.lock().length += part.filled().len();
         Poll::Ready(Ok(()))
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Extension, Request, State};
+use axum::extract::{DefaultBodyLimit, Extension, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
 use crate::app::{App, Queues};
@@ -53,6 +53,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
             let problem = "method not allowed; see the Allow header";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", problem)
         })
+        // `record_request` has the limits.
+        .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(app.clone(), record_request))
         .layer(middleware::from_fn_with_state(app.clone(), guard::reject_foreign))
         .layer(middleware::map_response(add_sandbox_header))
@@ -167,11 +169,7 @@ pub(crate) async fn serve(
         let place = free.clone().acquire_owned().await.map_err(io::Error::other)?;
         match listener.accept().await {
             Ok((tcp, _)) => {
-                let connection = server.clone().connection(tcp);
-                tokio::spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
+                tokio::spawn(server.clone().connection(tcp, place));
             }
             // Probably out of file descriptors: wait for connections to close.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -188,7 +186,7 @@ struct Server {
 }
 
 impl Server {
-    async fn connection(self: Arc<Self>, tcp: TcpStream) {
+    async fn connection(self: Arc<Self>, tcp: TcpStream, _place: OwnedSemaphorePermit) {
         let number = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let _ = tcp.set_nodelay(true);
         let Ok(Some(first)) = tokio::time::timeout(READ_TIMEOUT, first_bytes(&tcp)).await else {
@@ -199,17 +197,18 @@ impl Server {
         if encrypted || first.windows(6).any(|bytes| bytes == b" /core") {
             match self.app.take_fault(Target::Connection) {
                 Some(Fault::ResetOnAccept) => return connection::set_reset_on_close(&tcp),
-                Some(_) => return connection::close_without_reading(tcp).await,
+                Some(_) => return Box::pin(connection::close_without_reading(tcp)).await,
                 None => {}
             }
         }
         let stream = match &self.tls {
             Some(tls) if encrypted => {
                 let fault = self.app.take_fault(Target::Handshake);
-                let handshake = async {
+                // In a box, because few connections need its memory.
+                let handshake = Box::pin(async {
                     let _place = self.handshakes.acquire().await;
                     tls.accept(tcp, fault.as_ref()).await
-                };
+                });
                 match tokio::time::timeout(READ_TIMEOUT, handshake).await {
                     Ok(Ok(Some(stream))) => Stream::Tls(Box::new(stream)),
                     _ => return,
@@ -217,7 +216,7 @@ impl Server {
             }
             _ => Stream::Plain(tcp),
         };
-        self.serve_http(number, stream).await;
+        Box::pin(self.serve_http(number, stream)).await;
     }
 
     async fn serve_http(&self, number: u64, stream: Stream) {
@@ -261,7 +260,7 @@ impl Server {
         let size = script.iter().map(Step::weight).sum();
         // Without memory for it, the connection is closed.
         if let Some(_reserved) = self.app.budget.reserve_script(size) {
-            connection::run_script(script, stream).await;
+            Box::pin(connection::run_script(script, stream)).await;
         }
     }
 }

@@ -212,9 +212,43 @@ fn foreign_hosts_and_origins_are_rejected() {
         ("127.0.0.1.evil.example".to_owned(), 403),
         ("10.0.0.1".to_owned(), 403),
         (String::new(), 403),
+        (" localhost ".to_owned(), 200),
+        ("[[127.0.0.1]]".to_owned(), 403),
+        ("[127.0.0.1]".to_owned(), 403),
+        (".localhost".to_owned(), 403),
+        ("localhost.".to_owned(), 403),
+        ("127.0.0.1:99999999".to_owned(), 403),
+        ("localhost:".to_owned(), 403),
+        ("[::1".to_owned(), 403),
+        ("::1".to_owned(), 403),
+        ("[::ffff:127.0.0.1]".to_owned(), 403),
+        ("user@localhost".to_owned(), 403),
+        ("local host".to_owned(), 403),
+        ("localhost, localhost".to_owned(), 403),
+        ("2130706433".to_owned(), 403),
+        ("0x7f.1".to_owned(), 403),
+        ("127.1".to_owned(), 403),
+        ("%6cocalhost".to_owned(), 403),
+        ("l\u{f6}calhost".to_owned(), 403),
+        ("gateway.test.".to_owned(), 403),
+        ("x.gateway.test".to_owned(), 403),
     ] {
         assert_eq!(send("GET", "/_sandbox/health", &format!("host: {host}")), status, "{host}");
     }
+    for (target, host, status) in [
+        (format!("http://127.0.0.1:{port}/_sandbox/health"), format!("127.0.0.1:{port}"), 200),
+        ("http://LOCALHOST/_sandbox/health".to_owned(), "localhost".to_owned(), 200),
+        ("http://evil.example/_sandbox/health".to_owned(), "localhost".to_owned(), 403),
+        ("http://localhost/_sandbox/health".to_owned(), "evil.example".to_owned(), 403),
+        ("http://localhost/_sandbox/health".to_owned(), "127.0.0.1".to_owned(), 403),
+        ("http://localhost:1/_sandbox/health".to_owned(), "localhost:2".to_owned(), 403),
+        ("http://user@localhost/_sandbox/health".to_owned(), "localhost".to_owned(), 403),
+    ] {
+        assert_eq!(send("GET", &target, &format!("host: {host}")), status, "{target} {host}");
+    }
+    assert_eq!(send("GET", "http://localhost/_sandbox/health", "x: y"), 403);
+    let (old, _) = exchange(&sandbox, "GET /_sandbox/health HTTP/1.0\r\n\r\n");
+    assert!(old.starts_with(b"HTTP/1.0 403"), "{}", String::from_utf8_lossy(&old));
     assert_eq!(send("GET", "/_sandbox/health", "x: y"), 403);
     let own = address(&sandbox);
     for (origin, status) in [
@@ -223,6 +257,12 @@ fn foreign_hosts_and_origins_are_rejected() {
         ("http://evil.example".to_owned(), 403),
         ("null".to_owned(), 403),
         (own.to_owned(), 403),
+        (format!("http://{own}/"), 403),
+        (format!("http://user@{own}"), 403),
+        (format!("http://[{own}]"), 403),
+        (format!("http://{own}\r\norigin: http://evil.example"), 403),
+        (format!("http://evil.example\r\norigin: http://{own}"), 403),
+        (format!("ftp://{own}"), 403),
     ] {
         assert_eq!(
             send("POST", "/_sandbox/reset", &format!("host: {own}\r\norigin: {origin}")),

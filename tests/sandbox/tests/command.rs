@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a panic in a helper fails the test")]
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -56,14 +59,57 @@ fn json_prints_one_line_and_end_of_stdin_stops_the_program() {
 
 #[test]
 fn signals_stop_the_program_and_a_null_stdin_does_not() {
-    for name in ["-INT", "-TERM"] {
-        let mut child = run(&["--json"], Stdio::null());
+    for (name, tls) in
+        [("-INT", None), ("-TERM", None), ("-INT", Some("--tls")), ("-TERM", Some("--tls"))]
+    {
+        let mut child = run(&[&["--json"], tls.as_slice()].concat(), Stdio::null());
         let (line, _out) = read_ready_line(&mut child);
-        assert!(line["ca_file"].is_null());
-        assert!(is_healthy(line["url"].as_str().unwrap()), "{name}");
+        let ca_file = line["ca_file"].as_str().map(Path::new);
+        assert_eq!(ca_file.is_some(), tls.is_some());
+        assert!(is_healthy(&line["url"].as_str().unwrap().replace("https", "http")), "{name}");
         assert!(child.try_wait().unwrap().is_none(), "{name}");
         signal(&child, name);
         assert!(child.wait().unwrap().success(), "{name}");
+        assert!(ca_file.is_none_or(|file| !file.parent().unwrap().exists()), "{name}");
+    }
+}
+
+#[test]
+fn only_the_user_can_open_the_folder_and_the_files_of_tls_whatever_the_umask_is() {
+    for umask in ["000", "022", "077", "777"] {
+        let program = env!("CARGO_BIN_EXE_zignsec-sandbox");
+        let mut child = Command::new("sh")
+            .args(["-c", "umask $1; exec $2 --port 0 --json --tls", "sh", umask, program])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (line, _out) = read_ready_line(&mut child);
+        let folder = Path::new(line["ca_file"].as_str().unwrap()).parent().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(mode(folder), 0o700, "umask {umask}");
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        let names: Vec<_> =
+            files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["ca.pem", "client-key.pem", "client.pem"]);
+        for file in &files {
+            assert_eq!(mode(file), 0o600, "umask {umask}: {}", file.display());
+            assert!(std::fs::read(file).unwrap().starts_with(b"-----BEGIN "));
+        }
+        if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+            let other = |command: &str, path: &Path| {
+                Command::new(command).arg(path).uid(65534).gid(65534).output().unwrap()
+            };
+            assert!(!other("ls", folder).status.success());
+            assert!(files.iter().all(|file| !other("cat", file).status.success()));
+            assert!(!other("touch", &folder.join("ca.pem")).status.success());
+            assert!(other("ls", folder.parent().unwrap()).status.success());
+        }
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success());
+        assert!(!folder.exists());
     }
 }
 
