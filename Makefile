@@ -35,6 +35,9 @@ help:
 	@echo 'make size            prints the size of the shared library'
 	@echo 'make wheel           builds the wheels of the library and the sandbox, in target/wheels;'
 	@echo '                     make wheel-zignsec builds that of the library alone'
+	@echo 'make audit           compares all dependencies with the published advisories; needs a connection'
+	@echo '                     to the databases of RustSec, PyPI and npm'
+	@echo 'make locks           writes the versions and hashes of the Python and Node.js packages'
 	@echo 'make target-dir      prints the path of target, which Cargo may be configured to place'
 	@echo '                     elsewhere, for example with CARGO_TARGET_DIR'
 
@@ -63,6 +66,7 @@ test-lint:
 	@tests/lint/docs.sh
 	@tests/lint/shell.sh
 	@tests/lint/words.sh
+	@tests/lint/supply.sh
 test-rust:
 	@tests/rust/run.sh
 test-fuzz:
@@ -89,6 +93,12 @@ test-counts:
 	@tests/bench/run.sh check
 test-secrets:
 	@tests/lint/secrets.sh
+
+.PHONY: audit locks
+audit:
+	@tests/lint/audit.sh
+locks:
+	@tests/lint/locks.sh
 
 .PHONY: bench counts header abi
 bench:

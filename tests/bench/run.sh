@@ -44,7 +44,8 @@ compare() {
     local venv=$built/venv
     if ! [ "$venv/.ready" -nt "$bench/requirements.txt" ]; then
         python3 -m venv "$venv"
-        "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$bench/requirements.txt"
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes \
+            -r "$bench/requirements.txt"
         touch "$venv/.ready"
     fi
     build_server --features others

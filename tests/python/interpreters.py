@@ -37,7 +37,8 @@ def passes(program: str, folder: Path, wheels: list[str]) -> bool:
     subprocess.run([program, "-m", "venv", "--clear", folder], check=True)
     python = folder.resolve() / "bin/python"
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "-r", str(HERE / "requirements-tests.txt")], check=True)
+    locked = ["--require-hashes", "-r", str(HERE / "requirements-tests.txt")]
+    subprocess.run([*install, *locked], check=True)
     subprocess.run([*install, "--no-index", *wheels], check=True)
     environment = {**os.environ, "ZIGNSEC_TEST_SANDBOX": str(python.with_name("zignsec-sandbox"))}
     # These tests do not depend on the interpreter.
