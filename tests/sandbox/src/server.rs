@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
 use crate::app::{App, Queues};
@@ -163,17 +164,22 @@ pub(crate) async fn serve(
         tls,
         connections: AtomicU64::new(0),
         handshakes: Semaphore::new(MAX_HANDSHAKES),
+        too_many: Notify::new(),
     });
     let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let place = free.clone().acquire_owned().await.map_err(io::Error::other)?;
-        match listener.accept().await {
-            Ok((tcp, _)) => {
-                tokio::spawn(server.clone().connection(tcp, place));
+        let Ok((tcp, _)) = listener.accept().await else {
+            // Probably out of file descriptors.
+            server.close_an_idle_connection().await;
+            continue;
+        };
+        let place = loop {
+            match free.clone().try_acquire_owned() {
+                Ok(place) => break place,
+                Err(_) => server.close_an_idle_connection().await,
             }
-            // Probably out of file descriptors: wait for connections to close.
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-        }
+        };
+        tokio::spawn(server.clone().connection(tcp, place));
     }
 }
 
@@ -183,15 +189,25 @@ struct Server {
     tls: Option<Tls>,
     connections: AtomicU64,
     handshakes: Semaphore,
+    /// Wakes the connection that waits longest, if there are too many.
+    too_many: Notify,
 }
 
 impl Server {
+    /// Asks the oldest connection to close if it is idle, or else after its next response.
+    async fn close_an_idle_connection(&self) {
+        self.too_many.notify_one();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
     async fn connection(self: Arc<Self>, tcp: TcpStream, _place: OwnedSemaphorePermit) {
         let number = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let _ = tcp.set_nodelay(true);
-        let Ok(Some(first)) = tokio::time::timeout(READ_TIMEOUT, first_bytes(&tcp)).await else {
-            return;
+        let first = tokio::select! {
+            first = tokio::time::timeout(READ_TIMEOUT, first_bytes(&tcp)) => first.ok().flatten(),
+            () = self.too_many.notified() => None,
         };
+        let Some(first) = first else { return };
         let encrypted = first.first() == Some(&TLS_HANDSHAKE);
         // Connection faults must not affect admin requests, which arm and clear faults.
         if encrypted || first.windows(6).any(|bytes| bytes == b" /core") {
@@ -252,9 +268,17 @@ impl Server {
             .header_read_timeout(READ_TIMEOUT)
             .max_buf_size(MAX_HEAD)
             .serve_connection(TokioIo::new(stream), service);
-        let script = tokio::select! {
-            _ = &mut http => return,
-            Some(script) = scripts.recv() => script,
+        let mut too_many = pin!(self.too_many.notified());
+        let mut is_last_request = false;
+        let script = loop {
+            tokio::select! {
+                _ = &mut http => return,
+                Some(script) = scripts.recv() => break script,
+                () = &mut too_many, if !is_last_request => {
+                    is_last_request = true;
+                    std::pin::Pin::new(&mut http).graceful_shutdown();
+                }
+            }
         };
         let stream = http.into_parts().io.into_inner().stream;
         let size = script.iter().map(Step::weight).sum();

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 const START: &str = "/core/api/sessions/two_factor_auth/phone";
-/// Linux may start a process with the peak of its parent, so the limit is not far below this.
 const LIMIT_KIB: u64 = 256 << 10;
 
 struct Program {
@@ -21,8 +20,20 @@ struct Program {
 
 impl Program {
     fn start() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_zignsec-sandbox"))
-            .args(["--port", "0", "--json"])
+        Self::start_with_files(1024)
+    }
+
+    /// Starts the program with a limit on the number of open files.
+    fn start_with_files(limit: u32) -> Self {
+        let program = env!("CARGO_BIN_EXE_zignsec-sandbox");
+        let mut child = Command::new("sh")
+            .args([
+                "-c",
+                "ulimit -n $1; exec $2 --port 0 --json",
+                "sh",
+                &limit.to_string(),
+                program,
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -225,4 +236,19 @@ fn body_that_expands_when_it_is_parsed_is_limited() {
         program.assert_healthy(part);
     }
     assert!(program.memory("VmHWM") < 64 << 10, "{} KiB", program.memory("VmHWM"));
+}
+
+/// Few descriptors are as good as many connections.
+#[test]
+fn idle_connections_are_closed_if_there_are_too_many() {
+    let program = Program::start_with_files(64);
+    let idle: Vec<_> = (0..200).map(|_| program.connect()).collect();
+    program.assert_healthy("200 idle connections and 64 files");
+    let before = Instant::now();
+    for stream in idle.iter().rev() {
+        let mut stream = stream;
+        stream.write_all(&program.head("GET", "/_sandbox/health", 0)).unwrap_or_default();
+    }
+    program.assert_healthy("200 connections and 64 files");
+    assert!(before.elapsed() < Duration::from_secs(10));
 }
