@@ -1,30 +1,30 @@
 //! Opens connections to the gateway.
 
 use std::io;
-use std::sync::Arc;
 
-use once_cell::race::OnceBox;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use ureq::{Proxy, ProxyProtocol};
 
 use super::attempt::{Attempt, Phase};
 use super::config::Config;
 use super::connection::Connection;
+use super::dns::Resolver;
 use super::error::TransportError;
+use super::resumption::TlsPeer;
 use super::socket::Socket;
 use super::stream::Stream;
-use super::tls::{self, Tls};
+use super::tls::Tls;
 use super::tunnel;
 
 pub(crate) struct Connector {
-    /// Created with the first TLS connection.
-    tls: OnceBox<Arc<ClientConfig>>,
+    resolver: Resolver,
+    gateway_tls: TlsPeer,
+    /// Separate, so that the proxy has neither the client certificate nor a session of the gateway.
+    proxy_tls: TlsPeer,
 }
 
 impl Connector {
-    pub(crate) const fn new() -> Self {
-        Self { tls: OnceBox::new() }
+    pub(crate) fn new() -> Self {
+        Self { resolver: Resolver::new(), gateway_tls: TlsPeer::new(), proxy_tls: TlsPeer::new() }
     }
 
     pub(crate) fn connect(
@@ -35,10 +35,11 @@ impl Connector {
         let gateway = &config.base_url;
         let stream: Box<dyn Stream> = match &config.proxy {
             None => {
-                let socket = Socket::connect(attempt, gateway.host(), gateway.port())?;
+                let socket =
+                    Socket::connect(attempt, &self.resolver, gateway.host(), gateway.port())?;
                 if gateway.is_https() {
                     attempt.set_phase(Phase::Tls);
-                    Box::new(self.handshake(attempt, config, gateway.host(), socket)?)
+                    Box::new(self.gateway_handshake(attempt, config, socket)?)
                 } else {
                     Box::new(socket)
                 }
@@ -47,7 +48,7 @@ impl Connector {
             Some(proxy) => {
                 let tunnel = self.open_tunnel(attempt, config, proxy)?;
                 attempt.set_phase(Phase::Tls);
-                Box::new(self.handshake(attempt, config, gateway.host(), tunnel)?)
+                Box::new(self.gateway_handshake(attempt, config, tunnel)?)
             }
         };
         Ok(Connection::new(stream))
@@ -60,10 +61,11 @@ impl Connector {
         config: &Config,
         proxy: &Proxy,
     ) -> Result<Box<dyn Stream>, TransportError> {
-        let socket = Socket::connect(attempt, proxy.host(), proxy.port())?;
+        let socket = Socket::connect(attempt, &self.resolver, proxy.host(), proxy.port())?;
         let stream: Box<dyn Stream> = if proxy.protocol() == ProxyProtocol::Https {
             attempt.set_phase(Phase::ProxyTls);
-            let tls = self.handshake(attempt, config, proxy.host(), socket)?;
+            let settings = || config.tls.for_proxy();
+            let tls = self.proxy_tls.handshake(attempt, settings, proxy.host(), socket)?;
             attempt.set_phase(Phase::Connect);
             Box::new(tls)
         } else {
@@ -72,16 +74,13 @@ impl Connector {
         tunnel::open(attempt, stream, proxy, &config.base_url, &config.user_agent)
     }
 
-    fn handshake<S: Stream>(
+    fn gateway_handshake<S: Stream>(
         &self,
         attempt: &mut Attempt,
         config: &Config,
-        host: &str,
         stream: S,
     ) -> io::Result<Tls<S>> {
-        let tls = self.tls.get_or_init(|| Box::new(config.tls.client_config()));
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(host.to_owned()).map_err(tls::tls_error)?;
-        Tls::handshake(attempt, tls.clone(), name, stream)
+        let settings = || config.tls.for_gateway();
+        self.gateway_tls.handshake(attempt, settings, config.base_url.host(), stream)
     }
 }

@@ -525,6 +525,17 @@ mod tests {
                 "HTTP/1.1 200 OK\r\ncontent-length: 1\r\nContent-Length: 1\r\n\r\na",
                 "more than one content-length",
             ),
+            ("HTTP/1.1 200 OK\r\ncontent-length : 1\r\n\r\na", "name"),
+            ("HTTP/1.1 200 OK\r\na: b\r\n content-length: 1\r\n\r\na", "name"),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n 2\r\n\r\na", "name"),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 1, 2\r\n\r\n",
+                "both",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+                "more",
+            ),
             (
                 "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
                 "both",

@@ -14,10 +14,12 @@ mod dns;
 mod error;
 mod fork;
 pub(crate) mod http;
+mod lookup;
 mod message;
 #[cfg(test)]
 pub(crate) mod mock_stream;
 mod pool;
+mod resumption;
 mod socket;
 mod stream;
 mod tls;
@@ -102,7 +104,7 @@ impl Transport {
 }
 
 impl Connections {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self { connector: Connector::new(), idle: Pool::new() }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::attempt::{Attempt, wait_slice};
 use super::cancel::CHECK_INTERVAL;
-use super::dns;
+use super::dns::Resolver;
 use super::stream::{Idle, Stream};
 
 pub(crate) struct Socket(TcpStream);
@@ -14,8 +14,13 @@ pub(crate) struct Socket(TcpStream);
 impl Socket {
     /// Resolves the host and tries its addresses one after the other, each for its share of the
     /// time.
-    pub(crate) fn connect(attempt: &mut Attempt, host: &str, port: u16) -> io::Result<Self> {
-        let addresses = dns::resolve(attempt, host, port)?;
+    pub(crate) fn connect(
+        attempt: &mut Attempt,
+        resolver: &Resolver,
+        host: &str,
+        port: u16,
+    ) -> io::Result<Self> {
+        let addresses = resolver.resolve(attempt, host, port)?;
         let mut last_error = None;
         for (tried, address) in addresses.iter().enumerate() {
             let left = attempt.time_left()?;

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use rustls::client::ResolvesClientCert;
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
@@ -21,16 +21,39 @@ pub(crate) struct TlsConfig {
     pub(crate) client_cert: Option<Arc<dyn ResolvesClientCert>>,
 }
 
+/// What connections to one peer have in common.
+pub(crate) struct TlsSettings {
+    pub(crate) config: ClientConfig,
+    pub(crate) verifier: Arc<WebPkiServerVerifier>,
+}
+
 impl TlsConfig {
-    pub(crate) fn client_config(&self) -> Arc<ClientConfig> {
+    pub(crate) fn for_gateway(&self) -> io::Result<TlsSettings> {
+        self.settings(self.client_cert.clone())
+    }
+
+    /// A proxy is never shown the client certificate, which is meant for the gateway.
+    pub(crate) fn for_proxy(&self) -> io::Result<TlsSettings> {
+        self.settings(None)
+    }
+
+    fn settings(
+        &self,
+        client_cert: Option<Arc<dyn ResolvesClientCert>>,
+    ) -> io::Result<TlsSettings> {
+        let roots = (self.roots)();
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, crypto_provider())
+            .build()
+            .map_err(tls_error)?;
         let config = ClientConfig::builder_with_provider(crypto_provider())
             .with_safe_default_protocol_versions()
             .expect("ring supports the cipher suites of TLS 1.2 and 1.3")
-            .with_root_certificates((self.roots)());
-        Arc::new(match &self.client_cert {
-            Some(resolver) => config.with_client_cert_resolver(resolver.clone()),
+            .with_webpki_verifier(verifier.clone());
+        let config = match client_cert {
+            Some(resolver) => config.with_client_cert_resolver(resolver),
             None => config.with_no_client_auth(),
-        })
+        };
+        Ok(TlsSettings { config, verifier })
     }
 }
 
@@ -65,6 +88,10 @@ impl<S: Stream> Tls<S> {
             }
         }
         Ok(tls)
+    }
+
+    pub(crate) fn session(&self) -> &ClientConnection {
+        &self.session
     }
 
     fn send_records(&mut self, attempt: &mut Attempt) -> io::Result<()> {

@@ -1,0 +1,310 @@
+//! Look-ups in threads that cannot be interrupted: joined, and limited in number.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+/// How many look-ups run at the same time, and so how many threads they use.
+pub(crate) const MAX_LOOKUPS: usize = 16;
+
+/// The look-ups of a process.
+///
+/// A look-up outlives the caller that began it. While it runs, callers with the same key join it
+/// instead of beginning another. A result is not kept: the next look-up after it asks again.
+pub(crate) struct Lookups<K, V> {
+    table: Arc<Table<K, V>>,
+}
+
+struct Table<K, V> {
+    /// At most [`MAX_LOOKUPS`].
+    slots: Mutex<Vec<Slot<K, V>>>,
+    /// Notified when a look-up is complete.
+    completed: Condvar,
+}
+
+struct Slot<K, V> {
+    key: K,
+    result: PendingResult<V>,
+    thread: JoinHandle<()>,
+}
+
+/// Set once, while `slots` is locked.
+type PendingResult<V> = Arc<OnceLock<V>>;
+
+impl<K, V> Lookups<K, V>
+where
+    K: PartialEq + Clone + Send + 'static,
+    V: Clone + Default + Send + Sync + 'static,
+{
+    pub(crate) fn new() -> Self {
+        let (slots, completed) = (Mutex::new(Vec::new()), Condvar::new());
+        Self { table: Arc::new(Table { slots, completed }) }
+    }
+
+    /// Joins the look-up of `key` that is running, or else runs `look_up` in a thread, as soon as
+    /// fewer than [`MAX_LOOKUPS`] are running. Returns the result, which is the default value if
+    /// `look_up` panics.
+    ///
+    /// `wait` returns how long to block before it is called again, or the error that ends the wait.
+    /// It is called without a lock.
+    pub(crate) fn get(
+        &self,
+        key: &K,
+        look_up: impl FnOnce() -> V + Send + 'static,
+        mut wait: impl FnMut() -> io::Result<Duration>,
+    ) -> io::Result<V> {
+        let mut look_up = Some(look_up);
+        let result = loop {
+            let slice = wait()?;
+            let mut slots = self.table.lock();
+            if let Some(result) = join(&slots, key) {
+                break result;
+            }
+            remove_completed(&mut slots);
+            if slots.len() < MAX_LOOKUPS
+                && let Some(look_up) = look_up.take()
+            {
+                break self.begin(&mut slots, key, look_up)?;
+            }
+            drop(self.table.completed.wait_timeout(slots, slice));
+        };
+        loop {
+            let slice = wait()?;
+            let slots = self.table.lock();
+            let is_running = |_: &mut Vec<_>| result.get().is_none();
+            let waited = self.table.completed.wait_timeout_while(slots, slice, is_running);
+            let (mut slots, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if let Some(result) = result.get() {
+                remove_completed(&mut slots);
+                return Ok(result.clone());
+            }
+        }
+    }
+
+    fn begin(
+        &self,
+        slots: &mut Vec<Slot<K, V>>,
+        key: &K,
+        look_up: impl FnOnce() -> V + Send + 'static,
+    ) -> io::Result<PendingResult<V>> {
+        let result = PendingResult::default();
+        let (table, pending) = (self.table.clone(), result.clone());
+        // The guard is made in the thread: it takes the lock, which this caller has if no thread
+        // can be started.
+        let run = move || Completion { table, result: pending }.set(look_up());
+        // The thread cannot complete before its slot exists, because this caller has the lock.
+        let thread = Builder::new().name("zignsec-dns".to_owned()).spawn(run).map_err(no_thread)?;
+        slots.push(Slot { key: key.clone(), result: result.clone(), thread });
+        Ok(result)
+    }
+}
+
+fn join<K: PartialEq, V>(slots: &[Slot<K, V>], key: &K) -> Option<PendingResult<V>> {
+    let mut running = slots.iter().filter(|slot| slot.result.get().is_none());
+    running.find(|slot| slot.key == *key).map(|slot| slot.result.clone())
+}
+
+fn no_thread(error: io::Error) -> io::Error {
+    let code = error.raw_os_error().unwrap_or_default();
+    io::Error::other(format!("cannot start a thread to resolve the host name (os error {code})"))
+}
+
+/// Waits until the threads of completed look-ups have ended, which they do at once and without the
+/// lock, so that there are never more threads than slots.
+fn remove_completed<K, V>(slots: &mut Vec<Slot<K, V>>) {
+    while let Some(index) = slots.iter().position(|slot| slot.result.get().is_some()) {
+        // A panic of the look-up has its result, too.
+        let _ = slots.swap_remove(index).thread.join();
+    }
+}
+
+impl<K, V> Table<K, V> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Slot<K, V>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Completes a look-up, also if it panics.
+struct Completion<K, V: Default> {
+    table: Arc<Table<K, V>>,
+    result: PendingResult<V>,
+}
+
+impl<K, V: Default> Completion<K, V> {
+    fn set(&self, value: V) {
+        let _slots = self.table.lock();
+        // It is not set yet.
+        let _ = self.result.set(value);
+        self.table.completed.notify_all();
+    }
+}
+
+impl<K, V: Default> Drop for Completion<K, V> {
+    fn drop(&mut self) {
+        if self.result.get().is_none() {
+            self.set(V::default());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::{self, Sender};
+    use std::thread;
+    use std::time::Instant;
+
+    use super::*;
+
+    const SLICE: Duration = Duration::from_millis(5);
+
+    fn lookups() -> Lookups<usize, Option<usize>> {
+        Lookups::new()
+    }
+
+    /// Waits for at most `limit`.
+    fn wait_for(limit: Duration) -> impl FnMut() -> io::Result<Duration> {
+        let end = Instant::now() + limit;
+        move || if Instant::now() < end { Ok(SLICE) } else { Err(io::ErrorKind::TimedOut.into()) }
+    }
+
+    fn patiently() -> impl FnMut() -> io::Result<Duration> {
+        wait_for(Duration::from_secs(60))
+    }
+
+    /// Begins a look-up that returns what is sent to it, and leaves it behind.
+    fn leave_behind(lookups: &Lookups<usize, Option<usize>>, key: usize) -> Sender<usize> {
+        let (sender, receiver) = mpsc::channel();
+        let left = lookups.get(&key, move || receiver.recv().ok(), wait_for(SLICE));
+        assert_eq!(left.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        sender
+    }
+
+    fn running(lookups: &Lookups<usize, Option<usize>>) -> usize {
+        let slots = lookups.table.lock();
+        slots.iter().filter(|slot| slot.result.get().is_none()).count()
+    }
+
+    fn wait_until(condition: impl Fn() -> bool) {
+        while !condition() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_running_lookup_is_joined_and_its_result_is_not_kept() {
+        let lookups = lookups();
+        let sender = leave_behind(&lookups, 1);
+        thread::scope(|scope| {
+            let joined: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| lookups.get(&1, || panic!("began another"), patiently())))
+                .collect();
+            // They, the slot and the thread.
+            wait_until(|| Arc::strong_count(&lookups.table.lock()[0].result) == 10);
+            // Another key is looked up meanwhile.
+            assert_eq!(lookups.get(&2, || Some(20), patiently()).unwrap(), Some(20));
+            sender.send(10).unwrap();
+            for joined in joined {
+                assert_eq!(joined.join().unwrap().unwrap(), Some(10));
+            }
+        });
+        assert_eq!(lookups.get(&1, || Some(11), patiently()).unwrap(), Some(11));
+        assert_eq!(lookups.table.lock().len(), 0);
+    }
+
+    #[test]
+    fn a_result_that_nobody_waited_for_is_not_used() {
+        let lookups = lookups();
+        leave_behind(&lookups, 1).send(10).unwrap();
+        wait_until(|| running(&lookups) == 0);
+        assert_eq!(lookups.get(&1, || Some(11), patiently()).unwrap(), Some(11));
+    }
+
+    #[test]
+    fn no_more_than_the_maximum_run_and_the_next_waits_for_a_slot() {
+        let lookups = lookups();
+        let senders: Vec<_> = (0..MAX_LOOKUPS).map(|key| leave_behind(&lookups, key)).collect();
+        assert_eq!(running(&lookups), MAX_LOOKUPS);
+        let began = AtomicUsize::new(0);
+        let refused = lookups.get(&99, || panic!("began one too many"), wait_for(4 * SLICE));
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        thread::scope(|scope| {
+            let next = scope.spawn(|| {
+                let result = lookups.get(&99, || Some(99), patiently());
+                began.fetch_add(1, Ordering::Relaxed);
+                result
+            });
+            thread::sleep(4 * SLICE);
+            assert_eq!(began.load(Ordering::Relaxed), 0);
+            // One that is running is still joined.
+            let joined = scope.spawn(|| lookups.get(&3, || None, patiently()));
+            thread::sleep(SLICE);
+            senders[3].send(30).unwrap();
+            assert_eq!(joined.join().unwrap().unwrap(), Some(30));
+            assert_eq!(next.join().unwrap().unwrap(), Some(99));
+        });
+        assert_eq!(running(&lookups), MAX_LOOKUPS - 1);
+    }
+
+    #[test]
+    fn many_callers_never_run_more_than_the_maximum() {
+        let lookups = lookups();
+        let now = Arc::new(AtomicUsize::new(0));
+        let most = Arc::new(AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for caller in 0..64 {
+                let (lookups, now, most) = (&lookups, now.clone(), most.clone());
+                scope.spawn(move || {
+                    for round in 0..10 {
+                        let (now, most) = (now.clone(), most.clone());
+                        let look_up = move || {
+                            most.fetch_max(
+                                now.fetch_add(1, Ordering::SeqCst) + 1,
+                                Ordering::SeqCst,
+                            );
+                            thread::sleep(Duration::from_millis(1));
+                            now.fetch_sub(1, Ordering::SeqCst);
+                            Some(caller)
+                        };
+                        // Some of them are left behind.
+                        let limit = if round % 3 == 0 { SLICE } else { Duration::from_secs(60) };
+                        if let Ok(found) = lookups.get(&caller, look_up, wait_for(limit)) {
+                            assert_eq!(found, Some(caller));
+                        }
+                    }
+                });
+            }
+        });
+        assert!(most.load(Ordering::SeqCst) <= MAX_LOOKUPS);
+        wait_until(|| running(&lookups) == 0);
+    }
+
+    #[test]
+    fn a_panic_leaves_no_slot_taken() {
+        let lookups = lookups();
+        for _ in 0..=MAX_LOOKUPS {
+            assert_eq!(lookups.get(&1, || panic!("on purpose"), patiently()).unwrap(), None);
+        }
+        assert_eq!(lookups.table.lock().len(), 0);
+    }
+
+    #[test]
+    fn a_cancelled_wait_ends_and_the_lookup_goes_on() {
+        let lookups = lookups();
+        let mut checks = 0;
+        let (sender, receiver) = mpsc::channel();
+        let cancelled = lookups.get(
+            &1,
+            move || receiver.recv().ok(),
+            || {
+                checks += 1;
+                if checks < 4 { Ok(SLICE) } else { Err(io::ErrorKind::Interrupted.into()) }
+            },
+        );
+        assert_eq!(cancelled.unwrap_err().kind(), io::ErrorKind::Interrupted);
+        assert_eq!(running(&lookups), 1);
+        sender.send(1).unwrap();
+        wait_until(|| running(&lookups) == 0);
+    }
+}
