@@ -26,7 +26,7 @@ for standard in c99 c11 c17; do
     done
 done
 tests/c/exports.sh
-for name in contract layout old_caller vectors faults waiting logging process memory low_memory \
+for name in contract layout old_caller vectors faults waiting logging process lookups memory low_memory \
     threads; do
     run "$name" "${link_debug[@]}"
 done
