@@ -187,7 +187,9 @@ mod tests {
     }
 
     fn wait_until(condition: impl Fn() -> bool) {
+        let end = Instant::now() + Duration::from_secs(60);
         while !condition() {
+            assert!(Instant::now() < end, "waited too long");
             thread::sleep(Duration::from_millis(1));
         }
     }
