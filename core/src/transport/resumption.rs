@@ -45,7 +45,7 @@ struct Now {
 }
 
 impl Now {
-    fn now() -> Self {
+    fn read() -> Self {
         Self { instant: Instant::now(), system: SystemTime::now() }
     }
 
@@ -72,9 +72,9 @@ impl TlsPeer {
         let settings = self.settings.get_or_try_init(|| settings().map(Box::new))?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned()).map_err(tls::tls_error)?;
-        let config = self.config(settings, Now::now());
+        let config = self.config(settings, Now::read());
         let connection = Tls::handshake(attempt, config, name.clone(), stream)?;
-        self.end_period_if_expiring(settings, connection.session(), &name, Now::now());
+        self.end_period_if_expiring(settings, connection.session(), &name, Now::read());
         Ok(connection)
     }
 
@@ -160,7 +160,7 @@ mod tests {
                 server: Arc::new(server),
                 settings: config.for_proxy().unwrap(),
                 peer: TlsPeer::new(),
-                start: Now::now(),
+                start: Now::read(),
             }
         }
 
