@@ -8,6 +8,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -130,22 +131,29 @@ mod inside {
         fs::read(folder.join("lookups")).map_or(0, |lookups| lookups.len())
     }
 
-    /// Makes calls in 20 threads for `time`, and returns the largest number of look-up threads.
-    fn call_meanwhile(time: Duration, call: impl Fn() + Sync) -> usize {
-        let end = Instant::now() + time;
+    /// Makes calls in 20 threads until there are `expected` look-up threads, and for a second more.
+    /// Returns the largest number of look-up threads.
+    fn call_until(expected: usize, call: impl Fn() + Sync) -> usize {
+        let mut end = Instant::now() + Duration::from_secs(60);
+        let is_over = AtomicBool::new(false);
         thread::scope(|scope| {
             for _ in 0..20 {
                 scope.spawn(|| {
-                    while Instant::now() < end {
+                    while !is_over.load(Ordering::Relaxed) {
                         call();
                     }
                 });
             }
             let mut most = 0;
             while Instant::now() < end {
+                let before = most;
                 most = most.max(lookup_threads());
+                if before < expected && most >= expected {
+                    end = Instant::now() + Duration::from_secs(1);
+                }
                 thread::sleep(Duration::from_millis(5));
             }
+            is_over.store(true, Ordering::Relaxed);
             most
         })
     }
@@ -162,10 +170,10 @@ mod inside {
         let Some(folder) = folder() else { return };
         let limit = Duration::from_millis(100);
         let shared = client("hangs.example", limit, 0);
-        let most = call_meanwhile(Duration::from_secs(2), || assert_times_out(&shared));
+        let most = call_until(1, || assert_times_out(&shared));
         assert_eq!((most, lookups(&folder)), (1, 1));
         drop(shared);
-        let most = call_meanwhile(Duration::from_secs(2), || {
+        let most = call_until(16, || {
             assert_times_out(&client("hangs.example", limit, 0));
         });
         assert_eq!((most, lookups(&folder)), (16, 16));

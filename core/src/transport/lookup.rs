@@ -8,6 +8,9 @@ use std::time::Duration;
 /// How many look-ups run at the same time, and so how many threads they use.
 pub(crate) const MAX_LOOKUPS: usize = 16;
 
+/// The stack of a look-up. Modules of the system's resolver may need much.
+const STACK_SIZE: usize = 2 * 1024 * 1024;
+
 /// The look-ups of a process.
 ///
 /// A look-up outlives the caller that began it. While it runs, callers with the same key join it
@@ -94,7 +97,9 @@ where
         // can be started.
         let run = move || Completion { table, result: pending }.set(look_up());
         // The thread cannot complete before its slot exists, because this caller has the lock.
-        let thread = Builder::new().name("zignsec-dns".to_owned()).spawn(run).map_err(no_thread)?;
+        // Without a size, the standard library reads one from the environment.
+        let builder = Builder::new().name("zignsec-dns".to_owned()).stack_size(STACK_SIZE);
+        let thread = builder.spawn(run).map_err(no_thread)?;
         slots.push(Slot { key: key.clone(), result: result.clone(), thread });
         Ok(result)
     }
