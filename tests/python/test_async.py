@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -24,11 +24,13 @@ THREADS = 32
 
 
 @pytest.fixture
-def async_client(sandbox: Sandbox) -> zignsec.AsyncClient:
-    """A client with long time limits."""
-    return zignsec.AsyncClient(
+def async_client(sandbox: Sandbox) -> Iterator[zignsec.AsyncClient]:
+    """A client with long time limits. Its threads end with the test: later tests count threads."""
+    client = zignsec.AsyncClient(
         sandbox.api_key, base_url=sandbox.url, timeout=100, attempt_timeout=100
     )
+    yield client
+    asyncio.run(client.aclose())
 
 
 def client_threads() -> list[threading.Thread]:
