@@ -67,7 +67,7 @@ fn encode(proxy: &Proxy, gateway: &BaseUrl, user_agent: &str) -> Zeroizing<Strin
     let host = gateway.host();
     let login = login(proxy);
     let (login_header, login) = match &login {
-        Some(login) => ("\r\nproxy-authorization: Basic ", login.as_str()),
+        Some(login) => ("\r\nProxy-Authorization: Basic ", login.as_str()),
         None => ("", ""),
     };
     let parts = [
@@ -75,13 +75,13 @@ fn encode(proxy: &Proxy, gateway: &BaseUrl, user_agent: &str) -> Zeroizing<Strin
         host,
         ":",
         &port,
-        " HTTP/1.1\r\nhost: ",
+        " HTTP/1.1\r\nHost: ",
         host,
         ":",
         &port,
-        "\r\nuser-agent: ",
+        "\r\nUser-Agent: ",
         user_agent,
-        "\r\nproxy-connection: keep-alive",
+        "\r\nProxy-Connection: Keep-Alive",
         login_header,
         login,
         "\r\n\r\n",
