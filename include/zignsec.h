@@ -664,7 +664,7 @@ const char *zs_error_message(const struct zs_error *error);
 
 /**
  * The body of the gateway's response, at most its first 64 KiB. Invalid UTF-8 and NUL are replaced
- * by U+FFFD. The gateway wrote this text, and it can contain personal data.
+ * by U+FFFD, and your keys by [key]. The gateway wrote this text, and it can contain personal data.
  *
  * @param error  An error, or NULL.
  * @return A string owned by the error; NULL if there was no response.
@@ -672,7 +672,8 @@ const char *zs_error_message(const struct zs_error *error);
 const char *zs_error_body(const struct zs_error *error);
 
 /**
- * The request ID: the first of the response headers x-request-id, x-correlation-id and request-id.
+ * The request ID: the first of the response headers x-request-id, x-correlation-id and request-id
+ * that contains 1 to 128 visible ASCII characters. Keys and phone numbers in it are masked.
  *
  * @param error  An error, or NULL.
  * @return A string owned by the error; NULL if there was no such header.

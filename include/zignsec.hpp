@@ -105,7 +105,7 @@ class Error : public std::runtime_error {
     [[nodiscard]] unsigned attempts() const noexcept { return attempts_; }
     /** Whether the gateway may have created a session although the call failed. */
     [[nodiscard]] bool in_doubt() const noexcept { return in_doubt_; }
-    /** The body of the response; empty if there was no response. */
+    /** The body of the response, without your keys; empty if there was no response. */
     [[nodiscard]] const std::string &body() const noexcept { return body_; }
     /** The request ID; empty if the response had none. */
     [[nodiscard]] const std::string &request_id() const noexcept { return request_id_; }

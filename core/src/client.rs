@@ -231,6 +231,7 @@ impl Client {
                 path: &path,
                 key_header: auth_scheme.header(),
                 key: key.as_str(),
+                secrets: keys.secrets(),
                 csrf_token: request.csrf_token(),
                 body: body.as_deref(),
             };

@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use crate::redact;
+
 /// The kind of an [`Error`].
 ///
 /// The numbers are frozen: they are the `zs_result` of the C library and the `code` of the Python
@@ -120,7 +122,7 @@ impl fmt::Display for ErrorKind {
 ///
 /// Its text (`Display`) says what failed, the deepest known cause, and what to do. It never
 /// contains the API key, a whole phone number or the query of a URL, so it can be logged. The
-/// [body](Error::body) is text of the gateway and can contain personal data.
+/// [body](Error::body) is text of the gateway and can contain personal data, but not your keys.
 ///
 /// ```
 /// use zignsec::{Client, ErrorKind, Phone2faRequest};
@@ -153,10 +155,12 @@ struct Details {
 }
 
 impl Error {
+    /// An error with a message in one line. Text that is not the library's own must be
+    /// [redacted](redact::text) before.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Details {
             kind,
-            message: message.into(),
+            message: redact::one_line(message.into()),
             http_status: None,
             body: None,
             request_id: None,
@@ -176,8 +180,9 @@ impl Error {
         Self::new(ErrorKind::Closed, "the client is closed")
     }
 
+    /// An error of the configuration. Its message may quote the environment and files.
     pub(crate) fn configuration(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Configuration, message)
+        Self::new(ErrorKind::Configuration, redact::text(&message.into(), &[]))
     }
 
     /// The error of a failed call: `what` happened, then what to do.
@@ -199,7 +204,7 @@ impl Error {
     }
 
     pub(crate) fn with_source(mut self, source: Box<dyn StdError + Send + Sync>) -> Self {
-        self.0.source = Some(source);
+        self.0.source = Some(redact::source(source, &[]));
         self
     }
 
@@ -251,14 +256,16 @@ impl Error {
     }
 
     /// The body of the response, if there was one, truncated at 64 KiB. Bytes that are not UTF-8,
-    /// and NUL, are replaced by U+FFFD. It is text of the gateway and can contain personal data.
+    /// and NUL, are replaced by U+FFFD, and your keys by `[key]`. It is text of the gateway and can
+    /// contain personal data.
     #[must_use]
     pub fn body(&self) -> Option<&str> {
         self.0.body.as_deref()
     }
 
-    /// The first of the headers `x-request-id`, `x-correlation-id` and `request-id` of the
-    /// response.
+    /// The first of the headers `x-request-id`, `x-correlation-id` and `request-id` of the response
+    /// that contains 1 to 128 visible ASCII characters. Keys and phone numbers in it are masked; a
+    /// UUID stays unchanged.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()

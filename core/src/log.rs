@@ -3,9 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use log::{Level, log};
+use log::Level;
 
 use crate::endpoint::ApiRequest;
+use crate::redact::log_line;
 use crate::transport::AttemptResult;
 
 pub(crate) fn attempt(
@@ -19,8 +20,7 @@ pub(crate) fn attempt(
         Ok(response) => (Level::Warn, &response.status),
         Err(error) => (Level::Warn, &error.message),
     };
-    log!(
-        target: "zignsec",
+    log_line!(
         level,
         "{} {}: attempt {number}, {} connection, {} ms: {outcome}",
         request.method(),

@@ -7,6 +7,7 @@ use crate::endpoint::ApiRequest;
 use crate::error::{Error, ErrorKind};
 use crate::memory;
 use crate::reason::reason;
+use crate::redact;
 use crate::session::Session;
 use crate::transport::{MAX_ERROR_BODY, Response};
 
@@ -21,8 +22,8 @@ pub(crate) fn read(
         let body = if kind == ErrorKind::Internal { &[] } else { &*response.body };
         Error::failed(kind, what, request.creates() && in_doubt).with_http(
             response.status,
-            truncated_body(body),
-            response.request_id.clone(),
+            redact::body(body, MAX_ERROR_BODY, secrets),
+            response.request_id.as_deref().and_then(|id| redact::request_id(id, secrets)),
             response.retry_after,
         )
     };
@@ -51,32 +52,5 @@ fn may_have_created(response: &Response) -> bool {
         400..=499 => false,
         503 => response.retry_after.is_none(),
         _ => true,
-    }
-}
-
-/// The body of a response as an error keeps it: text without NUL, at most 64 KiB.
-fn truncated_body(body: &[u8]) -> String {
-    let mut text = String::with_capacity(body.len().min(MAX_ERROR_BODY));
-    for chunk in body.utf8_chunks() {
-        let replaced = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);
-        for c in chunk.valid().chars().chain(replaced) {
-            let c = if c == '\0' { char::REPLACEMENT_CHARACTER } else { c };
-            if text.len() + c.len_utf8() > MAX_ERROR_BODY {
-                return text;
-            }
-            text.push(c);
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_kept_body_contains_no_nul_and_is_truncated() {
-        assert_eq!(truncated_body(b"a\0b\xff"), "a\u{fffd}b\u{fffd}");
-        assert!(truncated_body(&[b'\xff'; 100_000]).len() <= 64 * 1024);
     }
 }

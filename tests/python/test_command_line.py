@@ -377,7 +377,7 @@ def test_tolerance_accepts_stored_webhooks() -> None:
     completed = run(*kept, "--tolerance", "none", body=body, environment=right)
     assert completed.code == DONE
     # Control characters are escaped.
-    assert completed.out.splitlines()[0] == r"name          '\x1b[2J'"
+    assert completed.out.splitlines()[0] == r"name          \x1b[2J"
 
 
 def check(environment: Mapping[str, str]) -> tuple[int, dict[str, Any]]:

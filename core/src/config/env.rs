@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 
+use log::Level;
 use zeroize::Zeroizing;
 
 use super::privilege;
 use crate::error::Error;
+use crate::redact::log_line;
 
 /// The environment variables, or none of them if the process runs with raised privileges: the
 /// user who started it chose them, and must not choose the gateway, the proxy or the trust roots
@@ -19,10 +21,7 @@ impl Env {
     /// The environment of the process. `at_secure` is what a binding knows about its privileges.
     pub(crate) fn of_process(at_secure: Option<bool>) -> Self {
         if privilege::is_raised(at_secure) {
-            log::debug!(
-                target: "zignsec",
-                "the environment variables are ignored: {}", privilege::REASON
-            );
+            log_line!(Level::Debug, "the environment variables are ignored: {}", privilege::REASON);
             return Self { read: |_| None, ignored: true };
         }
         Self { read: |name| std::env::var_os(name), ignored: false }

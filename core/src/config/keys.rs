@@ -71,10 +71,10 @@ impl Keys {
         self.use_secondary.store(!std::ptr::eq(key, &self.primary), Ordering::Relaxed);
     }
 
-    /// All keys, to be removed from text that is shown.
-    pub(crate) fn secrets(&self) -> Vec<&str> {
+    /// All keys, to be removed from text that is shown. The second is empty if there is only one.
+    pub(crate) fn secrets(&self) -> [&str; 2] {
         let (first, second) = self.ordered();
-        std::iter::once(first).chain(second).map(Key::as_str).collect()
+        [first.as_str(), second.map_or("", Key::as_str)]
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use log::Level;
 use zeroize::Zeroizing;
 
 use super::defaults;
@@ -12,6 +13,7 @@ use super::keys::Keys;
 use super::{proxy, roots};
 use crate::error::Error;
 use crate::header::{HEADER_RULE, is_header_value};
+use crate::redact::log_line;
 use crate::transport::{self, InterruptFn};
 use crate::url::BaseUrl;
 
@@ -217,11 +219,11 @@ impl Options {
 /// Warns about a base URL from the environment that may not be the one the developer expects.
 fn warn_about_variable(url: &BaseUrl, env: &Env) {
     if env.get_os("ZIGNSEC_ENVIRONMENT").is_some() {
-        log::warn!(target: "zignsec", "ZIGNSEC_BASE_URL overrides ZIGNSEC_ENVIRONMENT");
+        log_line!(Level::Warn, "ZIGNSEC_BASE_URL overrides ZIGNSEC_ENVIRONMENT");
     }
     if !url.is_https() {
-        log::warn!(
-            target: "zignsec",
+        log_line!(
+            Level::Warn,
             "ZIGNSEC_BASE_URL is plain http to loopback, which is not authenticated: any program \
              on this machine that listens on its port gets the API key and chooses the results"
         );
@@ -315,7 +317,7 @@ mod tests {
         let keys = resolve(Options::default(), environment).keys;
         assert_eq!(keys.secrets(), ["first", "second"]);
         let keys = resolve(with_key(), environment).keys;
-        assert_eq!(keys.secrets(), ["k"]);
+        assert_eq!(keys.secrets(), ["k", ""]);
     }
 
     #[test]

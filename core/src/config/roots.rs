@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::env::Env;
 use crate::error::Error;
-use crate::redact;
+use crate::redact::{self, log_line};
 use crate::transport::{RootSource, crypto_provider};
 
 /// Chooses the trust roots: those that the caller or the environment configured, else the system's
@@ -137,7 +137,7 @@ fn system_or_mozilla(system: Vec<CertificateDer<'static>>) -> RootCertStore {
     } else {
         "the system's store"
     };
-    log::debug!(target: "zignsec", "trusting {} certificates of {source}", store.len());
+    log_line!(log::Level::Debug, "trusting {} certificates of {source}", store.len());
     store
 }
 

@@ -3,11 +3,14 @@
 use std::error::Error as StdError;
 use std::io;
 
+use rustls::pki_types::UnixTime;
+
 use super::attempt::{Attempt, Phase};
 use super::cancel::Cancelled;
 use super::tls;
 use crate::error::ErrorKind;
 use crate::memory::OutOfMemory;
+use crate::redact;
 
 /// An attempt that got no response.
 #[derive(Debug)]
@@ -17,14 +20,16 @@ pub(crate) struct AttemptError {
     pub(crate) sent: bool,
     /// Whether the same attempt may succeed if it is repeated.
     pub(crate) is_transient: bool,
-    /// What failed, with the deepest known cause.
+    /// What failed, with the deepest known cause, redacted.
     pub(crate) message: String,
+    /// Redacted.
     pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl AttemptError {
-    /// Classifies the error that ended `attempt`.
-    pub(crate) fn new(attempt: &Attempt, error: TransportError) -> Self {
+    /// Classifies the error that ended `attempt`. What it quotes of the peer, such as the names in a
+    /// certificate, is redacted, with `secrets` as the keys.
+    pub(crate) fn new(attempt: &Attempt, error: TransportError, secrets: &[&str]) -> Self {
         let phase = attempt.phase();
         let (kind, is_transient, cause, source) = match error {
             TransportError::Io(error) => {
@@ -64,9 +69,10 @@ impl AttemptError {
             (_, Phase::Exchange) => "connection lost",
         };
         let message = match cause {
-            Some(cause) => format!("{what}: {cause}"),
+            Some(cause) => format!("{what}: {}", redact::text(&cause, secrets)),
             None => what.to_owned(),
         };
+        let source = source.map(|source| redact::source(source, secrets));
         Self { kind, sent: attempt.sent(), is_transient, message, source }
     }
 }
@@ -117,13 +123,25 @@ fn classify_io(error: &io::Error, phase: Phase) -> (ErrorKind, bool) {
 }
 
 fn describe(error: &io::Error) -> String {
-    use rustls::{CertificateError::UnknownIssuer, Error::InvalidCertificate};
+    use rustls::CertificateError::{ExpiredContext, NotValidYetContext, UnknownIssuer};
+    use rustls::Error::InvalidCertificate;
+    const CHECK_CLOCK: &str = "check this machine's clock";
+    let hours = |from: UnixTime, to: UnixTime| to.as_secs().saturating_sub(from.as_secs()) / 3600;
     match (error.raw_os_error(), tls::as_tls_error(error)) {
         // The system's message is in the language and encoding of the host program.
         (Some(code), _) => format!("{} (os error {code})", error.kind()),
         (None, Some(error @ InvalidCertificate(UnknownIssuer))) => {
             format!("{error} (if a proxy inspects TLS, set ca_file to its certificate)")
         }
+        // In hours: a date in seconds looks like a phone number.
+        (None, Some(InvalidCertificate(ExpiredContext { time, not_after }))) => format!(
+            "invalid peer certificate: expired {} hours ago; {CHECK_CLOCK}",
+            hours(*not_after, *time)
+        ),
+        (None, Some(InvalidCertificate(NotValidYetContext { time, not_before }))) => format!(
+            "invalid peer certificate: not valid for another {} hours; {CHECK_CLOCK}",
+            hours(*time, *not_before)
+        ),
         (None, _) => error.to_string(),
     }
 }

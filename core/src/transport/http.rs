@@ -23,6 +23,7 @@ use super::connection::Connection;
 use super::error::TransportError;
 use super::message::{self, MAX_ERROR_BODY, Request, Response};
 use crate::memory::{self, OutOfMemory};
+use crate::redact;
 
 /// The largest response body that is read.
 const MAX_BODY: usize = 1024 * 1024;
@@ -236,7 +237,7 @@ fn request_id(headers: &Headers<'_>) -> Option<String> {
     ["x-request-id", "x-correlation-id", "request-id"]
         .into_iter()
         .filter_map(|name| headers.first(name))
-        .find(|id| !id.is_empty() && id.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t')))
+        .find(|id| redact::is_request_id(id))
         .and_then(|id| String::from_utf8(id.to_vec()).ok())
 }
 
@@ -433,6 +434,7 @@ mod tests {
             path: "path/id",
             key_header: "authorization",
             key: "key",
+            secrets: ["key", ""],
             csrf_token: None,
             body: None,
         };
@@ -620,12 +622,19 @@ mod tests {
 
     #[test]
     fn the_request_id_is_taken_from_the_first_valid_header() {
-        let header = |name, value: &'static str| Header { name, value: value.as_bytes() };
+        fn header<'a>(name: &'a str, value: &'a str) -> Header<'a> {
+            Header { name, value: value.as_bytes() }
+        }
+        let (longest, too_long) = ("~".repeat(128), "!".repeat(129));
         let last = header("Request-Id", "last");
         for (headers, expected) in [
             (vec![last], Some("last")),
             (vec![last, header("x-request-id", "")], Some("last")),
             (vec![last, header("x-request-id", "é")], Some("last")),
+            (vec![last, header("x-request-id", "two words")], Some("last")),
+            (vec![last, header("x-request-id", "\t")], Some("last")),
+            (vec![last, header("x-request-id", &too_long)], Some("last")),
+            (vec![last, header("x-correlation-id", &longest)], Some(&*longest)),
             (vec![last, header("X-Request-ID", "first")], Some("first")),
             (vec![], None),
         ] {

@@ -14,6 +14,8 @@ pub(crate) struct Request<'a> {
     /// The name of the header that carries the key.
     pub(crate) key_header: &'static str,
     pub(crate) key: &'a str,
+    /// All keys, to be removed from messages.
+    pub(crate) secrets: [&'a str; 2],
     pub(crate) csrf_token: Option<&'a str>,
     /// JSON.
     pub(crate) body: Option<&'a str>,

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use super::attempt::Attempt;
 use super::cancel::{CancelSource, CancelToken};
 use super::connection::Connection;
-use super::error::TransportError;
+use super::error::{AttemptError, TransportError};
 use super::http;
 use super::message::Response;
 use super::stream::{Idle, Stream};
+use super::tls::tls_error;
 
 /// Delivers its input piece by piece, and then the end of the stream. Checks the attempt like a
 /// socket.
@@ -85,4 +86,10 @@ impl Stream for MockStream {
     fn idle_state(&mut self, _: &mut Attempt) -> Idle {
         if self.input.is_empty() { Idle::Quiet } else { Idle::Readable }
     }
+}
+
+/// The error of a handshake in which the certificate of the peer was refused.
+pub(crate) fn certificate_error(error: rustls::CertificateError, secrets: &[&str]) -> AttemptError {
+    let error = tls_error(rustls::Error::InvalidCertificate(error));
+    AttemptError::new(&attempt(), error.into(), secrets)
 }

@@ -80,7 +80,10 @@ impl Transport {
         };
         let reused = idle.is_some();
         let result = self.exchange(attempt, connections, idle, request);
-        AttemptResult { result: result.map_err(|error| AttemptError::new(attempt, error)), reused }
+        AttemptResult {
+            result: result.map_err(|error| AttemptError::new(attempt, error, &request.secrets)),
+            reused,
+        }
     }
 
     fn exchange(

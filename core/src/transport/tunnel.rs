@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn bytes_after_the_response_are_an_error() {
         let stream = MockStream::new([&[OK, b"server hello"].concat()[..]]);
-        let error = AttemptError::new(&attempt(), error_for(stream));
+        let error = AttemptError::new(&attempt(), error_for(stream), &[]);
         assert_eq!(error.kind, ErrorKind::Tls);
         assert!(!error.is_transient);
         assert!(error.message.contains("the proxy sent bytes after its response"));
@@ -201,7 +201,7 @@ mod tests {
         for response in ["", "HTTP/1.1 2", "SSH-2.0-OpenSSH_9.9\r\n", "\0\0\0\0"] {
             match error_for(MockStream::new([response.as_bytes()])) {
                 error @ TransportError::Proxy(_) => {
-                    let error = AttemptError::new(&attempt(), error);
+                    let error = AttemptError::new(&attempt(), error, &[]);
                     assert_eq!(error.kind, ErrorKind::Connect, "{response:?}");
                     assert!(error.message.contains("proxy"), "{response:?}: {}", error.message);
                 }

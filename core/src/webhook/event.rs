@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::field::{DecodeError, object, owned, raw_text, string};
 use crate::json::{self, Field, Fields};
 use crate::memory;
+use crate::redact;
 use crate::status::SessionStatus;
 
 /// The event that a webhook reports.
@@ -83,7 +84,7 @@ impl fmt::Debug for WebhookEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebhookEvent")
             .field("session_id", &self.session_id)
-            .field("name", &self.name)
+            .field("name", &redact::text(&self.name, &[]))
             .field("status", &self.status)
             .finish_non_exhaustive()
     }

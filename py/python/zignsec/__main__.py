@@ -15,6 +15,7 @@ from zignsec._commands import (
     check,
     demo,
     get,
+    printable,
     report_error,
     start,
     verify_webhook,
@@ -204,9 +205,7 @@ def _print(result: dict[str, Any], *, as_json: bool) -> None:
         # `data` is for programs only, and the error is already on standard error.
         if name in ("data", "error"):
             continue
-        text = _text(value)
-        # Untrusted input must not send control characters to the terminal.
-        print(f"{name:<13} {text if text.isprintable() else ascii(text)}")
+        print(f"{name:<13} {printable(_text(value))}")
 
 
 def _text(value: object) -> str:

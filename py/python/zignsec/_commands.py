@@ -46,12 +46,17 @@ _EXITS: tuple[tuple[type[zignsec.ZignSecError], Exit], ...] = (
 )
 
 
+def printable(text: str) -> str:
+    """Escape what a terminal would not show, or obey: text may contain what others wrote."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def report_error(error: zignsec.ZignSecError) -> Report:
     """Print an error on standard error. An error that has no exit code is raised again."""
     code = next((code for kind, code in _EXITS if isinstance(error, kind)), None)
     if code is None:
         raise error
-    print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    print(printable(f"{type(error).__name__}: {error}"), file=sys.stderr)
     details = {
         "type": type(error).__name__,
         "code": error.code,

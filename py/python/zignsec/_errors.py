@@ -44,10 +44,11 @@ class ZignSecError(Exception):
     status_code: int | None
     """The HTTP status of the response, if there was one."""
     body: str | None
-    """The body of the response, truncated to 64 KiB. It was written by the gateway and may contain
-    personal data."""
+    """The body of the response, truncated to 64 KiB, with your keys replaced by ``[key]``. It was
+    written by the gateway and may contain personal data."""
     request_id: str | None
-    """The request ID from the response headers, if there was one."""
+    """The request ID from the response headers, if there was one: 1 to 128 visible ASCII
+    characters. Keys and phone numbers in it are masked."""
     retry_after: float | None
     """The value of ``Retry-After`` in seconds, if the gateway sent one."""
     attempts: int
