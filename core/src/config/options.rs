@@ -510,7 +510,7 @@ mod tests {
         let file = "/no/\u{1b}[31mfile\n\u{202e}gpj.pem";
         let options = Options { ca_file: Some(file.into()), ..with_key() };
         let shown = shown_error(options, "", "").unwrap();
-        assert!(shown.contains("ca_file (/no/[31mfilegpj.pem)"), "{shown}");
+        assert!(shown.contains("ca_file (/no/[31mfile gpj.pem)"), "{shown}");
         let shown = shown_error(with_key(), "SSL_CERT_FILE", file).unwrap();
         assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");
     }

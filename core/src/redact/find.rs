@@ -6,10 +6,21 @@ use super::layer::{Char, count, escape};
 /// text that another program may have cut.
 const FEWEST_LETTERS: usize = 8;
 
-/// Calls `found` with each occurrence of a key. If `is_cut`, the text was longer, and the start of a
-/// key at its end counts as the key.
-pub(super) fn keys(layer: &[Char], secrets: &[&str], is_cut: bool, mut found: impl FnMut(&[Char])) {
-    let shortest = if is_cut { 1 } else { FEWEST_LETTERS };
+/// How much of the start of a key counts as the key at the end of a text: anything if the text is
+/// known to be longer.
+pub(super) fn part_at_end(is_cut: bool) -> Option<usize> {
+    Some(if is_cut { 1 } else { FEWEST_LETTERS })
+}
+
+/// Calls `found` with each occurrence of a key, also of its start at the end of the text if that has
+/// at least `part_at_end` characters.
+pub(super) fn keys(
+    layer: &[Char],
+    secrets: &[&str],
+    part_at_end: Option<usize>,
+    mut found: impl FnMut(&[Char]),
+) {
+    let shortest = part_at_end.unwrap_or(usize::MAX);
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         let secret: Vec<char> = secret.chars().collect();
         occurrences(layer, &secret, shortest, |a, b| a == b, &mut found);
@@ -25,7 +36,7 @@ pub(super) fn keys(layer: &[Char], secrets: &[&str], is_cut: bool, mut found: im
             letters = without_separators(layer);
         }
         let equal = |a: char, b: char| a.eq_ignore_ascii_case(&b);
-        occurrences(&letters, &secret, FEWEST_LETTERS, equal, &mut found);
+        occurrences(&letters, &secret, shortest.max(FEWEST_LETTERS), equal, &mut found);
     }
 }
 

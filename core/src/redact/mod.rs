@@ -42,7 +42,7 @@ pub(crate) fn text(text: &str, secrets: &[&str]) -> String {
     for _ in 0..MAX_PASSES {
         let mut cuts = Cuts::default();
         let is_decoded = layer::for_each_layer(&shown, |layer| {
-            cuts.add_keys(layer, &secrets, is_cut);
+            cuts.add_keys(layer, &secrets, find::part_at_end(is_cut));
             find::private_parts_of_urls(layer, |found| cuts.add(found, String::new()));
             find::numbers(layer, is_cut, |found| {
                 let number: String = found.iter().map(|char| char.c).collect();
@@ -52,7 +52,7 @@ pub(crate) fn text(text: &str, secrets: &[&str]) -> String {
         if !is_decoded {
             break;
         }
-        if cuts.0.is_empty() {
+        if cuts.found.is_empty() {
             return shown;
         }
         shown = cuts.apply(shown);
@@ -65,10 +65,22 @@ pub(crate) fn text(text: &str, secrets: &[&str]) -> String {
 /// The body of a response as an error keeps it: without keys and NUL. A body of at least `limit`
 /// bytes was cut, or is cut here.
 pub(crate) fn body(body: &[u8], limit: usize, secrets: &[&str]) -> String {
-    let received = String::from_utf8_lossy(&body[..body.len().min(limit)]);
-    // A replacement character is longer than the byte it replaces.
-    let (source, is_cut) = truncated(&received, limit, body.len() >= limit);
-    let mut kept = without_keys(source.replace('\0', "\u{fffd}"), secrets, is_cut);
+    let mut received = String::with_capacity(body.len().min(limit));
+    let mut is_cut = body.len() >= limit;
+    'received: for chunk in body.utf8_chunks() {
+        let replaced = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);
+        for c in chunk.valid().chars().chain(replaced) {
+            let c = if c == '\0' { char::REPLACEMENT_CHARACTER } else { c };
+            if received.len() + c.len_utf8() > limit {
+                is_cut = true;
+                break 'received;
+            }
+            received.push(c);
+        }
+    }
+    let length = truncated(&received, limit, is_cut).0.len();
+    received.truncate(length);
+    let mut kept = without_keys(received, secrets, is_cut);
     kept.truncate(kept.floor_char_boundary(limit));
     kept
 }
@@ -173,36 +185,56 @@ fn truncated(text: &str, limit: usize, was_cut: bool) -> (&str, bool) {
     (&text[..end], true)
 }
 
+/// Removes the keys from a text that may be long. It is read in windows, because a layer takes much
+/// memory. They overlap by half: a key in any spelling fits into that.
 fn without_keys(source: String, secrets: &[&str], is_cut: bool) -> String {
+    const SMALLEST_OVERLAP: usize = 1024;
+    const LONGEST_SPELLING: usize = 16;
+    let longest = secrets.iter().map(|secret| secret.len()).max().unwrap_or_default();
+    let overlap = SMALLEST_OVERLAP.max(longest * LONGEST_SPELLING);
     let mut cuts = Cuts::default();
-    layer::for_each_layer(&source, |layer| cuts.add_keys(layer, secrets, is_cut));
-    cuts.apply(source)
+    loop {
+        let rest = &source[cuts.offset..];
+        let window = &rest[..rest.floor_char_boundary(2 * overlap)];
+        let is_last = window.len() == rest.len();
+        let part = if is_last { find::part_at_end(is_cut) } else { None };
+        layer::for_each_layer(window, |layer| cuts.add_keys(layer, secrets, part));
+        if is_last {
+            return cuts.apply(source);
+        }
+        cuts.offset += rest.floor_char_boundary(overlap);
+    }
 }
 
 /// What to cut out of a text, and what to show instead.
 #[derive(Default)]
-struct Cuts(Vec<(Range<usize>, String)>);
+struct Cuts {
+    found: Vec<(Range<usize>, String)>,
+    /// Where the text that is searched begins in the source.
+    offset: usize,
+}
 
 impl Cuts {
     fn add(&mut self, found: &[Char], shown: String) {
-        if let [first, ..] = found {
-            self.0.push((first.start as usize..found[found.len() - 1].end as usize, shown));
+        if let [first, .., last] | [first @ last] = found {
+            let range = self.offset + first.start as usize..self.offset + last.end as usize;
+            self.found.push((range, shown));
         }
     }
 
-    fn add_keys(&mut self, layer: &[Char], secrets: &[&str], is_cut: bool) {
-        find::keys(layer, secrets, is_cut, |found| self.add(found, KEY.to_owned()));
+    fn add_keys(&mut self, layer: &[Char], secrets: &[&str], part_at_end: Option<usize>) {
+        find::keys(layer, secrets, part_at_end, |found| self.add(found, KEY.to_owned()));
     }
 
     /// Of cuts that overlap, the longest one is shown.
     fn apply(mut self, source: String) -> String {
-        if self.0.is_empty() {
+        if self.found.is_empty() {
             return source;
         }
-        self.0.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        self.found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let mut out = String::with_capacity(source.len());
         let mut end = 0;
-        let mut cuts = self.0.into_iter().peekable();
+        let mut cuts = self.found.into_iter().peekable();
         while let Some((mut longest, mut shown)) = cuts.next() {
             out.push_str(&source[end..longest.start]);
             end = longest.end;
