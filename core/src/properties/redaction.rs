@@ -83,7 +83,7 @@ fn no_key_and_no_phone_number_remains() {
     check!().with_generator(Texts).for_each(|text: &String| {
         let redacted = redact::text(text, &KEYS);
         assert!(!KEYS.iter().any(|key| redacted.contains(key)), "{redacted}");
-        // Counts digits in a row, whatever stands between them but letters.
+        // Counts digits in a row, whatever separates them but letters.
         let mut digits = 0;
         for c in redacted.chars() {
             if c.is_numeric() {

@@ -25,7 +25,7 @@ pub(super) fn keys(
         let secret: Vec<char> = secret.chars().collect();
         occurrences(layer, &secret, shortest, |a, b| a == b, &mut found);
     }
-    // Then the letters and digits alone, whatever stands between them.
+    // Then the letters and digits alone, whatever separates them.
     let mut letters = Vec::new();
     for secret in secrets {
         let secret: Vec<char> = secret.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -82,7 +82,7 @@ fn tag(text: &[Char]) -> Option<usize> {
 }
 
 /// Calls `found` with each run of digits that could be a phone number: seven or more, whatever
-/// stands between them, but for letters of ASCII outside escapes and tags. An id or a date that looks
+/// separates them, but for letters of ASCII outside escapes and tags. An id or a date that looks
 /// like one is found too. If `is_cut`, the text was longer, and a run at its end is found with fewer digits.
 pub(super) fn numbers(layer: &[Char], is_cut: bool, mut found: impl FnMut(&[Char])) {
     const FEWEST_DIGITS: usize = 7;

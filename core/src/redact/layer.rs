@@ -1,8 +1,8 @@
 //! The layers of a text: the text itself, and what it says after each decoding.
 //!
 //! A key, a number or a URL may be written with the escapes of URLs, HTML, JSON or program code,
-//! also nested. What is found in a layer is cut out of the source: each character knows where it
-//! stands there.
+//! also nested. What is found in a layer is cut out of the source: each character knows its
+//! place there.
 
 use super::invisible::is_invisible;
 
@@ -13,7 +13,7 @@ const MAX_DECODINGS: usize = 8;
 #[derive(Clone, Copy)]
 pub(super) struct Char {
     pub(super) c: char,
-    /// Where it stands in the source. Small, because a layer of a whole body is large.
+    /// Its place in the source. Small, because a layer of a whole body is large.
     pub(super) start: u32,
     pub(super) end: u32,
 }

@@ -117,10 +117,10 @@ pub(crate) fn source(
     error: Box<dyn StdError + Send + Sync>,
     secrets: &[&str],
 ) -> Box<dyn StdError + Send + Sync> {
-    let is_clean = |shown: String| text(&shown, secrets) == shown;
+    let is_safe = |shown: String| text(&shown, secrets) == shown;
     let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error);
     while let Some(error) =
-        cause.filter(|it| is_clean(format!("{it}")) && is_clean(format!("{it:?}")))
+        cause.filter(|it| is_safe(format!("{it}")) && is_safe(format!("{it:?}")))
     {
         cause = error.source();
     }
