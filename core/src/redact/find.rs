@@ -83,7 +83,8 @@ fn tag(text: &[Char]) -> Option<usize> {
 
 /// Calls `found` with each run of digits that could be a phone number: seven or more, whatever
 /// separates them, but for letters of ASCII outside escapes and tags. An id or a date that looks
-/// like one is found too. If `is_cut`, the text was longer, and a run at its end is found with fewer digits.
+/// like one is found too. If `is_cut`, the text was longer, and a run at its end is found with fewer
+/// digits.
 pub(super) fn numbers(layer: &[Char], is_cut: bool, mut found: impl FnMut(&[Char])) {
     const FEWEST_DIGITS: usize = 7;
     let mut start = 0;

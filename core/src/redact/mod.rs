@@ -117,10 +117,10 @@ pub(crate) fn source(
     error: Box<dyn StdError + Send + Sync>,
     secrets: &[&str],
 ) -> Box<dyn StdError + Send + Sync> {
-    let is_safe = |shown: String| text(&shown, secrets) == shown;
+    let shows_nothing = |shown: String| text(&shown, secrets) == shown;
     let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error);
     while let Some(error) =
-        cause.filter(|it| is_safe(format!("{it}")) && is_safe(format!("{it:?}")))
+        cause.filter(|it| shows_nothing(format!("{it}")) && shows_nothing(format!("{it:?}")))
     {
         cause = error.source();
     }
