@@ -69,6 +69,8 @@ mod header;
 mod json;
 mod log;
 mod memory;
+#[cfg(test)]
+mod model;
 mod phone;
 #[cfg(test)]
 mod properties;

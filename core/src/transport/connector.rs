@@ -32,6 +32,10 @@ impl Connector {
         attempt: &mut Attempt,
         config: &Config,
     ) -> Result<Connection, TransportError> {
+        #[cfg(test)]
+        if let Some(result) = super::mock_stream::connect(attempt) {
+            return result;
+        }
         let gateway = &config.base_url;
         let stream: Box<dyn Stream> = match &config.proxy {
             None => {

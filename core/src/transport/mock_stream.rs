@@ -1,17 +1,21 @@
 //! For tests: a stream whose input is known in advance.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::attempt::Attempt;
+pub(crate) use super::attempt::Phase;
 use super::cancel::{CancelSource, CancelToken};
-use super::connection::Connection;
-use super::error::{AttemptError, TransportError};
+pub(crate) use super::connection::Connection;
+use super::error::AttemptError;
+pub(crate) use super::error::TransportError;
 use super::http;
 use super::message::Response;
-use super::stream::{Idle, Stream};
+pub(crate) use super::stream::{Idle, Stream};
 use super::tls::tls_error;
 
 /// Delivers its input piece by piece, and then the end of the stream. Checks the attempt like a
@@ -92,4 +96,24 @@ impl Stream for MockStream {
 pub(crate) fn certificate_error(error: rustls::CertificateError, secrets: &[&str]) -> AttemptError {
     let error = tls_error(rustls::Error::InvalidCertificate(error));
     AttemptError::new(&attempt(), error.into(), secrets)
+}
+
+/// Opens a connection in place of the [`Connector`](super::Connector).
+pub(crate) type ConnectFn = dyn Fn(&mut Attempt) -> Result<Connection, TransportError>;
+
+thread_local! {
+    static CONNECT: RefCell<Option<Rc<ConnectFn>>> = const { RefCell::new(None) };
+}
+
+/// Calls `call`, whose connections `open` opens if they are opened on this thread.
+pub(crate) fn with_connections<T>(open: Rc<ConnectFn>, call: impl FnOnce() -> T) -> T {
+    CONNECT.set(Some(open));
+    let result = call();
+    CONNECT.set(None);
+    result
+}
+
+pub(super) fn connect(attempt: &mut Attempt) -> Option<Result<Connection, TransportError>> {
+    let open = CONNECT.with_borrow(Clone::clone);
+    open.map(|open| open(attempt))
 }
