@@ -19,6 +19,8 @@ help:
 	@echo 'make check           format, lints, unit tests, the C contract and the demo: 30 seconds'
 	@echo 'make test            all tests, 25 minutes; tests whose tools are missing are skipped and'
 	@echo '                     listed; with ZIGNSEC_TEST_ALL=1 a missing tool is an error'
+	@echo 'make test-long       more tests, 3 minutes (8 the first time), as root: ThreadSanitizer, with'
+	@echo '                     a standard library that is built for it'
 	@echo 'make examples        builds and runs each program of examples/ as its README says'
 	@echo 'make test-...        one part of make test: lint, rust, fuzz, headers, c, cpp, demo, memory,'
 	@echo '                     python, gateway, packaging, counts, secrets'
@@ -49,11 +51,14 @@ examples:
 target-dir:
 	@. tests/common.sh && echo "$$target"
 
-.PHONY: check test
+.PHONY: check test test-long
 check:
 	@tests/check.sh
 test: plan clear-logs test-lint test-rust test-fuzz test-headers test-c test-cpp test-demo \
 	test-memory test-python test-gateway examples test-packaging test-counts test-secrets
+
+test-long:
+	@tests/c/tsan.sh
 
 .PHONY: plan clear-logs test-lint test-rust test-fuzz test-headers test-c test-cpp test-demo \
 	test-memory

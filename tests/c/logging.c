@@ -169,11 +169,12 @@ static int succeeded(pid_t child) {
     return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static volatile int stop;
+/* Posted once for each thread that is to end. */
+static sem_t stop;
 
 static void *keep_calling(void *of) {
     void *failed = NULL;
-    while (!stop && failed == NULL) {
+    while (failed == NULL && sem_trywait(&stop) != 0) {
         failed = call(of);
     }
     return failed;
@@ -187,6 +188,7 @@ static void children_and_grandchildren_log_after_fork(const sandbox *box) {
     caller self = {client, id.text, NULL};
     sem_t counter;
     sem_init(&counter, 0, 0);
+    sem_init(&stop, 0, 0);
     zs_set_log_callback(ZS_LOG_TRACE, count, &counter);
     pthread_t threads[CALLING];
     for (int at = 0; at < CALLING; at++) {
@@ -207,7 +209,9 @@ static void children_and_grandchildren_log_after_fork(const sandbox *box) {
         }
         CHECK(succeeded(child));
     }
-    stop = 1;
+    for (int at = 0; at < CALLING; at++) {
+        sem_post(&stop);
+    }
     for (int at = 0; at < CALLING; at++) {
         join(threads[at]);
     }

@@ -10,6 +10,7 @@
 #include "zignsec.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,11 +125,12 @@ static void a_forked_child_uses_its_own_connections(const sandbox *box) {
 }
 
 static const zs_client *shared;
-static volatile sig_atomic_t stop;
+/* Posted once for each thread that is to end. */
+static sem_t stop;
 
 static void *keep_calling(void *name) {
     int failed = 0;
-    while (!stop) {
+    while (sem_trywait(&stop) != 0) {
         failed += calls(shared, name, 1);
     }
     return failed == 0 ? name : NULL;
@@ -140,7 +142,7 @@ static void a_child_forked_during_calls_works(const sandbox *box) {
     pthread_t threads[THREADS];
     zs_client *client = client_of(box, 0);
     shared = client;
-    stop = 0;
+    sem_init(&stop, 0, 0);
     for (int i = 0; i < THREADS; i++) {
         CHECK(pthread_create(&threads[i], NULL, keep_calling, "thread") == 0);
     }
@@ -158,7 +160,9 @@ static void a_child_forked_during_calls_works(const sandbox *box) {
         }
         CHECK(succeeded(child));
     }
-    stop = 1;
+    for (int i = 0; i < THREADS; i++) {
+        sem_post(&stop);
+    }
     for (int i = 0; i < THREADS; i++) {
         void *outcome = NULL;
         CHECK(pthread_join(threads[i], &outcome) == 0 && outcome != NULL);

@@ -2,6 +2,9 @@
 # Runs every Rust test, and installs the sandbox as a user would.
 . "$(dirname "$0")/../common.sh"
 step "Rust tests" "about 5 minutes, and 4 more for the first build"
-cargo test --workspace --exclude zignsec-py -- --quiet
+cargo test --workspace --exclude zignsec-py --exclude zignsec-model -- --quiet
+step "model of a call, and shared state in every order of the threads' steps" "about 2 minutes"
+cargo test -p zignsec --lib model:: -- --ignored --nocapture
+cargo test -p zignsec-model -- --nocapture
 cargo install --debug --locked --path tests/sandbox --root "$target/install" --target-dir "$target"
 "$target/install/bin/zignsec-sandbox" --version
