@@ -76,7 +76,7 @@ impl Ending {
 pub(super) fn run(call: &Call, events: &[Event]) -> (Option<Question>, Option<Ending>, Record) {
     random::FIXED.set(Some(0.0));
     let client = Arc::new(client(call));
-    let network = Arc::new(Mutex::new(Network::new(client.clone(), call.request, events)));
+    let network = Arc::new(Mutex::new(Network::new(client.clone(), call.request, events.to_vec())));
     if call.has_idle {
         add_idle_connections(&client, &network, call.request, events);
     }
@@ -126,7 +126,7 @@ fn add_idle_connections(
         Event::Read(OnRead::Response(Response::Status(404))),
     ];
     let twice = [NOT_FOUND, NOT_FOUND].concat();
-    *network.lock().unwrap() = Network::new(client.clone(), Request::Lookup, &twice);
+    *network.lock().unwrap() = Network::new(client.clone(), Request::Lookup, twice);
     let is_second = Cell::new(false);
     let on_connect = {
         let (client, network) = (client.clone(), network.clone());
@@ -141,6 +141,6 @@ fn add_idle_connections(
     let mut network = network.lock().unwrap();
     let connections = network.record.connections;
     assert_eq!(connections, 2);
-    *network = Network::new(client.clone(), request, events);
+    *network = Network::new(client.clone(), request, events.to_vec());
     network.record.connections = connections;
 }

@@ -367,11 +367,11 @@ struct Pipe {
 }
 
 impl Network {
-    pub(super) fn new(client: Arc<Client>, request: Request, events: &[Event]) -> Self {
+    pub(super) fn new(client: Arc<Client>, request: Request, events: Vec<Event>) -> Self {
         Self {
             client,
             creates: request == Request::Start,
-            events: events.to_vec().into_iter(),
+            events: events.into_iter(),
             question: None,
             record: Record::default(),
             key: None,
