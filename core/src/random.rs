@@ -17,7 +17,15 @@ pub(crate) fn random() -> f64 {
 }
 
 #[cfg(test)]
-thread_local! {
-    /// What [`random`] returns on this thread. With 0, the pauses of a call take no time.
-    pub(crate) static FIXED: std::cell::Cell<Option<f64>> = const { std::cell::Cell::new(None) };
+pub(crate) use tests::FIXED;
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    thread_local! {
+        /// What [`random`](super::random) returns on this thread. With 0, the pauses of a call take
+        /// no time.
+        pub(crate) static FIXED: Cell<Option<f64>> = const { Cell::new(None) };
+    }
 }

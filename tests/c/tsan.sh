@@ -3,7 +3,7 @@
 # built for it too: without that, ThreadSanitizer does not see the locks and reports false races.
 #
 # This needs the source of the standard library and unstable options of the compiler. Debian has
-# both in one version, so they are installed in a root of their own, which is kept in the target
+# both in one version, so they are installed in a separate root, which is kept in the target
 # directory. Needs debootstrap, and to be root for chroot and mounts, which end with the script.
 . "$(dirname "$0")/../common.sh"
 step "ThreadSanitizer" "about 2 minutes, and 5 more for the first run"

@@ -1,6 +1,5 @@
 //! Copies the sources of core that threads share, with the types of loom in place of those of the
-//! standard library. So core needs no layer for the sake of this test, and what is checked is its
-//! own text.
+//! standard library. So core needs no layer for this test, and its own text is checked.
 
 use std::path::Path;
 use std::{env, fs};
@@ -18,7 +17,7 @@ const REPLACED: [(&str, &str); 7] = [
     ("std::process::id()", "crate::process_id()"),
     // The constructors of loom are not const.
     ("const fn new", "fn new"),
-    // loom follows a few threads at a time: the limit is checked with one look-up.
+    // loom follows a few threads at a time: the limit is checked with one lookup.
     ("MAX_LOOKUPS: usize = 16", "MAX_LOOKUPS: usize = 1"),
     ("std::thread::sleep(", "crate::sleep("),
 ];

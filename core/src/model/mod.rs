@@ -4,12 +4,12 @@
 //! anything that the enum [`Event`] lists. The call is not modelled. Each state is reached by making
 //! a real call of a real [`Client`](crate::Client), from its arguments to the bytes on a connection
 //! and back, with these events: the retry loop, the rotation of keys, the pool, the HTTP reader, the
-//! classification of errors and the decoder are the library's own. If a call needs one more event
+//! classification of errors and the decoder are real. If a call needs one more event
 //! than the state has, the events that are possible there are the actions of the state.
 //!
-//! Bounds: up to two retries, one or two keys, a new or an idle connection at the start. Pauses
+//! Limits: up to two retries, one or two keys, a new or an idle connection at the start. Pauses
 //! take no time; a gateway that asks for a longer pause than the call has left is one of the events.
-//! With up to one retry, every history is a state of its own. With two retries, histories are merged
+//! With up to one retry, every history is a separate state. With two retries, histories are merged
 //! at the end of an attempt if the [`Record`](network::Record) of the gateway is the same: it
 //! contains all that a call may know of its earlier attempts.
 
@@ -115,6 +115,11 @@ impl Model for Calls {
         let mut events = state.events.clone();
         events.push(event);
         Some(State::new(state.call, events))
+    }
+
+    /// One attempt more than is allowed is enough to see it.
+    fn within_boundary(&self, state: &State) -> bool {
+        state.gateway.attempts <= call::MAX_RETRIES + call::MAX_KEYS + 1
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

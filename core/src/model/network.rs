@@ -31,7 +31,7 @@ pub(super) enum Event {
 pub(super) enum OnIdle {
     Quiet,
     Closed,
-    /// A response that nobody asked for.
+    /// An unexpected response.
     Unrequested,
 }
 
@@ -363,7 +363,8 @@ struct Pipe {
     /// Whether the gateway closes the connection after the input.
     is_at_end: bool,
     is_used: bool,
-    is_unclean: bool,
+    /// Whether the client looked at it since it was used.
+    is_checked: bool,
 }
 
 impl Network {
@@ -444,7 +445,7 @@ impl Network {
             input: Vec::new(),
             is_at_end: false,
             is_used: false,
-            is_unclean: false,
+            is_checked: false,
         }))
     }
 }
@@ -472,9 +473,10 @@ impl Stream for Pipe {
             network.record.attempts += 1;
             network.record.reused = true;
             network.record.reused_after_loss |= network.record.is_lost;
-            network.record.reused_unclean |= self.is_unclean;
+            network.record.reused_unclean |= !self.is_checked;
         }
         self.is_used = true;
+        self.is_checked = false;
         attempt.time_left()?;
         let Some(Event::Write(event)) = network.next(Question::Write) else {
             return Err(ended(attempt));
@@ -566,16 +568,15 @@ impl Stream for Pipe {
 
     fn idle_state(&mut self, _: &mut Attempt) -> Idle {
         let mut network = lock(&self.network);
-        if network.is_cancelled {
-            return Idle::Quiet;
-        }
-        match network.next(Question::Idle) {
-            Some(Event::Idle(OnIdle::Closed)) => Idle::Closed,
-            Some(Event::Idle(OnIdle::Unrequested)) => {
-                self.is_unclean = true;
-                Idle::Readable
-            }
-            _ => Idle::Quiet,
-        }
+        let idle = match network.is_cancelled {
+            true => Idle::Quiet,
+            false => match network.next(Question::Idle) {
+                Some(Event::Idle(OnIdle::Closed)) => Idle::Closed,
+                Some(Event::Idle(OnIdle::Unrequested)) => Idle::Readable,
+                _ => Idle::Quiet,
+            },
+        };
+        self.is_checked = idle == Idle::Quiet;
+        idle
     }
 }

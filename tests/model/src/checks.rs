@@ -50,7 +50,7 @@ fn a_connection_is_handed_to_one_thread_and_none_is_lost() {
         let mine = pool.check_out(&mut Attempt, Instant::now());
         let used = callers.map(|caller| caller.join().unwrap());
         if let Some(mine) = &mine {
-            // What this thread has was not handed out again after it was taken, except if another
+            // What this thread has was not returned to another thread after it was taken, except if another
             // thread had returned it before.
             assert!(pool_numbers(&pool).iter().all(|number| *number != mine.number));
         } else {
@@ -169,7 +169,7 @@ mod lookups {
     use super::{Arc, in_every_order};
     use crate::lookup::Lookups;
 
-    /// Counts the look-ups that run at the same time. At most one may, with the limit of this test.
+    /// Counts the lookups that run at the same time. At most one may, with the limit of this test.
     fn look_up(
         key: u32,
         running: &Arc<AtomicUsize>,
@@ -205,17 +205,17 @@ mod lookups {
 
     #[test]
     fn two_callers_of_one_host_both_get_its_result() {
-        two_callers("look-ups: two callers, one host", [1, 1]);
+        two_callers("lookups: two callers, one host", [1, 1]);
     }
 
     #[test]
     fn the_limit_holds_and_the_next_lookup_is_woken() {
-        two_callers("look-ups: two callers, two hosts, one at a time", [1, 2]);
+        two_callers("lookups: two callers, two hosts, one at a time", [1, 2]);
     }
 
     #[test]
     fn a_lookup_outlives_the_caller_that_began_it() {
-        in_every_order("look-ups: a caller leaves, another one comes", || {
+        in_every_order("lookups: a caller leaves, another one comes", || {
             let lookups = Arc::new(Lookups::new());
             let running = Arc::new(AtomicUsize::new(0));
             let mut waits = 0;

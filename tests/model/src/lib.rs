@@ -1,5 +1,5 @@
 //! Runs what the threads of a client share - the pool, the per-process state, cancellation and the
-//! joining of look-ups - in every order of the threads' steps, under the memory model of C11, with
+//! joining of lookups - in every order of the threads' steps, under the memory model of C11, with
 //! loom. `build.rs` says how the sources of core get here.
 //!
 //! Bounds: two to four threads, a few steps each, and no bound on switches between them. Time does not
@@ -23,7 +23,7 @@ core_file!(lookup, "lookup.rs");
 core_file!(pool, "pool.rs");
 
 mod checks;
-#[cfg_attr(not(has_lookup), allow(dead_code, reason = "what look-ups need"))]
+#[cfg_attr(not(has_lookup), allow(dead_code, reason = "what lookups need"))]
 mod stand_ins;
 
 use stand_ins::{attempt, connection, process_id, sleep, sync};

@@ -56,7 +56,7 @@ pub(crate) mod sync {
         pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
     }
 
-    /// loom's own, whose waits never time out.
+    /// A condition variable of loom: its waits never time out.
     pub(crate) struct Condvar(loom::sync::Condvar);
 
     impl Condvar {
@@ -89,7 +89,7 @@ pub(crate) mod sync {
         }
     }
 
-    /// In place of once_cell's, which loom does not know: several threads may create a value, and
+    /// Replaces `once_cell::race::OnceBox`, which loom does not know: several threads may create a value, and
     /// the first one is kept.
     pub(crate) struct OnceBox<T> {
         value: OnceLock<Box<T>>,
