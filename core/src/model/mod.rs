@@ -119,7 +119,7 @@ impl Model for Calls {
 
     /// One attempt more than is allowed is enough to see it.
     fn within_boundary(&self, state: &State) -> bool {
-        state.gateway.attempts <= call::MAX_RETRIES + call::MAX_KEYS + 1
+        state.gateway.attempts <= 1 + state.call.max_retries + state.call.keys
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
