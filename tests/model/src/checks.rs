@@ -158,7 +158,6 @@ fn a_closed_client_refuses_calls_whatever_else_happens() {
     });
 }
 
-#[cfg(has_lookup)]
 mod lookups {
     use std::io;
     use std::sync::atomic::{AtomicUsize, Ordering};

@@ -18,12 +18,10 @@ macro_rules! core_file {
 
 core_file!(cancel, "cancel.rs");
 core_file!(fork, "fork.rs");
-#[cfg(has_lookup)]
 core_file!(lookup, "lookup.rs");
 core_file!(pool, "pool.rs");
 
 mod checks;
-#[cfg_attr(not(has_lookup), allow(dead_code, reason = "what lookups need"))]
 mod stand_ins;
 
 use stand_ins::{attempt, connection, process_id, sleep, sync};
