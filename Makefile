@@ -16,7 +16,7 @@ DIST :=
 help:
 	@echo 'make demo            runs all steps against the sandbox, with a scripted user'
 	@echo 'make demo BROWSER=1  the same, with you as the user, in your own browser'
-	@echo 'make check           format, lints, unit tests, the C contract and the demo: 30 seconds'
+	@echo 'make check           format, lints, unit tests, the C contract and the demo: a minute'
 	@echo 'make test            all tests, 25 minutes; tests whose tools are missing are skipped and'
 	@echo '                     listed; with ZIGNSEC_TEST_ALL=1 a missing tool is an error'
 	@echo 'make test-long       more tests, 3 minutes (8 the first time), as root: ThreadSanitizer, with'

@@ -8,7 +8,7 @@ missing=()
 
 if [ "$1" = check ]; then
     echo "make check: format, lints, unit tests, the C contract and the demo."
-    echo "About 30 seconds; about 5 minutes if nothing is built yet."
+    echo "About a minute; about 5 minutes if nothing is built yet."
     [ -x "$venv/bin/ruff" ] ||
         echo "not checked: the format of Python code (make test-python installs ruff)"
     command -v shellcheck >/dev/null || echo "not checked: shell scripts (shellcheck)"

@@ -10,6 +10,7 @@ pub use crate::wait::Wait;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
+use crate::redact;
 use crate::session::Session;
 use crate::verdict::Origin;
 
@@ -74,6 +75,13 @@ pub fn restore_session(json: &str, is_from_start: bool, verified: bool) -> Resul
         session.verdict.set_from_start();
     }
     Ok(session)
+}
+
+/// Text of the gateway for the textual form of an object, without phone numbers, the private parts of
+/// URLs and invisible characters.
+#[must_use]
+pub fn redact(text: &str) -> String {
+    redact::text(text, &[])
 }
 
 /// An error of the binding itself.

@@ -119,7 +119,7 @@ mod inside {
             .unwrap()
     }
 
-    /// The threads of look-ups.
+    /// The threads of lookups.
     fn lookup_threads() -> usize {
         let tasks = fs::read_dir("/proc/self/task").unwrap();
         let names =
@@ -131,8 +131,8 @@ mod inside {
         fs::read(folder.join("lookups")).map_or(0, |lookups| lookups.len())
     }
 
-    /// Makes calls in 20 threads until there are `expected` look-up threads, and for a second more.
-    /// Returns the largest number of look-up threads.
+    /// Makes calls in 20 threads until there are `expected` lookup threads, and for a second more.
+    /// Returns the largest number of lookup threads.
     fn call_until(expected: usize, call: impl Fn() + Sync) -> usize {
         let mut end = Instant::now() + Duration::from_secs(60);
         let is_over = AtomicBool::new(false);

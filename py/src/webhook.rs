@@ -5,7 +5,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyMemoryView, PyString, PyTuple, PyType};
-use zignsec::bindings::Zeroizing;
+use zignsec::bindings::{self, Zeroizing};
 use zignsec::webhook;
 
 use crate::arguments::{required_text, seconds, wrong_type};
@@ -149,7 +149,7 @@ impl WebhookEvent {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let id = self.session_id().into_pyobject(py)?.repr()?;
-        let name = self.name().into_pyobject(py)?.repr()?;
+        let name = bindings::redact(self.name()).into_pyobject(py)?.repr()?;
         let status = self.0.status().as_str();
         Ok(format!("WebhookEvent(session_id={id}, name={name}, status='{status}')"))
     }

@@ -1,5 +1,5 @@
 /*
- * A system resolver that hangs, and a fork meanwhile: the child has look-ups of its own. This
+ * A system resolver that hangs, and a fork meanwhile: the child has its own lookups. This
  * program replaces getaddrinfo for itself and for the library.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -81,7 +81,7 @@ int main(void) {
     CHECK(hanging == MAX_LOOKUPS);
     pthread_mutex_unlock(&lock);
 
-    /* No look-up can begin here, but it can in a child. */
+    /* No lookup can begin here, but it can in a child. */
     CHECK(call(shared) == ZS_ERROR_TIMEOUT);
     const pid_t child = fork();
     if (child == 0) {

@@ -2,7 +2,7 @@
 # The part of tsan.sh that runs in the root with the compiler.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-tests=(threads waiting logging process)
+tests=(threads waiting logging process lookups)
 host=$(rustc -vV | sed -n 's/^host: //p')
 library=$CARGO_TARGET_DIR/tsan/build/$host/debug/libzignsec.a
 

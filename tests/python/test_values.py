@@ -135,6 +135,12 @@ def test_exception_hierarchy() -> None:
         assert issubclass(status_error, zignsec.APIStatusError)
 
 
+def test_repr_of_webhook_event_masks_its_name() -> None:
+    event = zignsec.WebhookEvent.from_json('{"id":"a","event":"call\\u202e +46 70 333-99 54"}')
+    assert event.name == "call\u202e +46 70 333-99 54"
+    assert "call +46*****954" in repr(event)
+
+
 def test_repr_of_exception_omits_the_body() -> None:
     error = zignsec.ServerError("what", 25, 500, "+46703339954")
     assert "3339" not in repr(error)

@@ -9,11 +9,11 @@ use super::fork::PerProcess;
 use super::lookup::Lookups;
 use crate::url;
 
-/// The look-ups of all clients, so that a program that creates a client for each request has no
+/// The lookups of all clients, so that a program that creates a client for each request has no
 /// more threads than others. A child process does not have the threads of its parent.
 static LOOKUPS: PerProcess<Lookups<(u64, String), Vec<SocketAddr>>> = PerProcess::new();
 
-/// Resolves the host names of one client. A look-up that hangs delays only the client that began
+/// Resolves the host names of one client. A lookup that hangs delays only the client that began
 /// it, unless too many of them hang.
 pub(crate) struct Resolver {
     client: u64,
@@ -40,21 +40,26 @@ impl Resolver {
         } else if let Some(address) = url::ip_v6(host) {
             vec![address.into()]
         } else {
-            return self.look_up(attempt, host, port);
+            return self.ask_system(attempt, host, port);
         };
         Ok(known.into_iter().map(|address| SocketAddr::new(address, port)).collect())
     }
 
     /// The system's resolver (`getaddrinfo`) cannot be interrupted, so it runs in a thread, which is
     /// left behind if the call ends first.
-    fn look_up(&self, attempt: &mut Attempt, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    fn ask_system(
+        &self,
+        attempt: &mut Attempt,
+        host: &str,
+        port: u16,
+    ) -> io::Result<Vec<SocketAddr>> {
         let key = (self.client, host.to_owned());
         let host = host.to_owned();
         // The error is dropped: the system's message is in the language of the host program. The
-        // port is set afterwards, so that it does not matter who began the look-up.
-        let look_up = move || (host, 0).to_socket_addrs().map(Vec::from_iter).unwrap_or_default();
+        // port is set afterwards, so that it does not matter who began the lookup.
+        let resolve = move || (host, 0).to_socket_addrs().map(Vec::from_iter).unwrap_or_default();
         let lookups = LOOKUPS.get_or_init(Lookups::new);
-        let mut addresses = lookups.get(&key, look_up, || attempt.time_left().map(wait_slice))?;
+        let mut addresses = lookups.get(&key, resolve, || attempt.time_left().map(wait_slice))?;
         if addresses.is_empty() {
             let error = "host name could not be resolved";
             return Err(io::Error::new(io::ErrorKind::NotFound, error));

@@ -1,20 +1,20 @@
-//! Look-ups in threads that cannot be interrupted: joined, and limited in number.
+//! Lookups in threads that cannot be interrupted: joined, and limited in number.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-/// How many look-ups run at the same time, and so how many threads they use.
+/// How many lookups run at the same time, and so how many threads they use.
 pub(crate) const MAX_LOOKUPS: usize = 16;
 
-/// The stack of a look-up. Modules of the system's resolver may need much.
+/// The stack of a lookup. Modules of the system's resolver may need much.
 const STACK_SIZE: usize = 2 * 1024 * 1024;
 
-/// The look-ups of a process.
+/// The lookups of a process.
 ///
-/// A look-up outlives the caller that began it. While it runs, callers with the same key join it
-/// instead of beginning another. A result is not kept: the next look-up after it asks again.
+/// A lookup outlives the caller that began it. While it runs, callers with the same key join it
+/// instead of beginning another. A result is not kept: the next lookup after it asks again.
 pub(crate) struct Lookups<K, V> {
     table: Arc<Table<K, V>>,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Lookups<K, V> {
 struct Table<K, V> {
     /// At most [`MAX_LOOKUPS`].
     slots: Mutex<Vec<Slot<K, V>>>,
-    /// Notified when a look-up is complete.
+    /// Notified when a lookup is complete.
     completed: Condvar,
 }
 
@@ -45,19 +45,19 @@ where
         Self { table: Arc::new(Table { slots, completed }) }
     }
 
-    /// Joins the look-up of `key` that is running, or else runs `look_up` in a thread, as soon as
+    /// Joins the lookup of `key` that is running, or else runs `resolve` in a thread, as soon as
     /// fewer than [`MAX_LOOKUPS`] are running. Returns the result, which is the default value if
-    /// `look_up` panics.
+    /// `resolve` panics.
     ///
     /// `wait` returns how long to block before it is called again, or the error that ends the wait.
     /// It is called without a lock.
     pub(crate) fn get(
         &self,
         key: &K,
-        look_up: impl FnOnce() -> V + Send + 'static,
+        resolve: impl FnOnce() -> V + Send + 'static,
         mut wait: impl FnMut() -> io::Result<Duration>,
     ) -> io::Result<V> {
-        let mut look_up = Some(look_up);
+        let mut resolve = Some(resolve);
         let result = loop {
             let slice = wait()?;
             let mut slots = self.table.lock();
@@ -66,9 +66,9 @@ where
             }
             remove_completed(&mut slots);
             if slots.len() < MAX_LOOKUPS
-                && let Some(look_up) = look_up.take()
+                && let Some(resolve) = resolve.take()
             {
-                break self.begin(&mut slots, key, look_up)?;
+                break self.begin(&mut slots, key, resolve)?;
             }
             drop(self.table.completed.wait_timeout(slots, slice));
         };
@@ -89,13 +89,13 @@ where
         &self,
         slots: &mut Vec<Slot<K, V>>,
         key: &K,
-        look_up: impl FnOnce() -> V + Send + 'static,
+        resolve: impl FnOnce() -> V + Send + 'static,
     ) -> io::Result<PendingResult<V>> {
         let result = PendingResult::default();
         let (table, pending) = (self.table.clone(), result.clone());
         // The guard is made in the thread: it takes the lock, which this caller has if no thread
         // can be started.
-        let run = move || Completion { table, result: pending }.set(look_up());
+        let run = move || Completion { table, result: pending }.set(resolve());
         // The thread cannot complete before its slot exists, because this caller has the lock.
         // Without a size, the standard library reads one from the environment.
         let builder = Builder::new().name("zignsec-dns".to_owned()).stack_size(STACK_SIZE);
@@ -115,11 +115,11 @@ fn no_thread(error: io::Error) -> io::Error {
     io::Error::other(format!("cannot start a thread to resolve the host name (os error {code})"))
 }
 
-/// Waits until the threads of completed look-ups have ended, which they do at once and without the
+/// Waits until the threads of completed lookups have ended, which they do at once and without the
 /// lock, so that there are never more threads than slots.
 fn remove_completed<K, V>(slots: &mut Vec<Slot<K, V>>) {
     while let Some(index) = slots.iter().position(|slot| slot.result.get().is_some()) {
-        // A panic of the look-up has its result, too.
+        // A panic of the lookup has its result, too.
         let _ = slots.swap_remove(index).thread.join();
     }
 }
@@ -130,7 +130,7 @@ impl<K, V> Table<K, V> {
     }
 }
 
-/// Completes a look-up, also if it panics.
+/// Completes a lookup, also if it panics.
 struct Completion<K, V: Default> {
     table: Arc<Table<K, V>>,
     result: PendingResult<V>,
@@ -174,11 +174,11 @@ mod tests {
         move || if Instant::now() < end { Ok(SLICE) } else { Err(io::ErrorKind::TimedOut.into()) }
     }
 
-    fn patiently() -> impl FnMut() -> io::Result<Duration> {
+    fn without_limit() -> impl FnMut() -> io::Result<Duration> {
         wait_for(Duration::from_secs(60))
     }
 
-    /// Begins a look-up that returns what is sent to it, and leaves it behind.
+    /// Begins a lookup that returns what is sent to it, and leaves it behind.
     fn leave_behind(lookups: &Lookups<usize, Option<usize>>, key: usize) -> Sender<usize> {
         let (sender, receiver) = mpsc::channel();
         let left = lookups.get(&key, move || receiver.recv().ok(), wait_for(SLICE));
@@ -205,18 +205,20 @@ mod tests {
         let sender = leave_behind(&lookups, 1);
         thread::scope(|scope| {
             let joined: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| lookups.get(&1, || panic!("began another"), patiently())))
+                .map(|_| {
+                    scope.spawn(|| lookups.get(&1, || panic!("began another"), without_limit()))
+                })
                 .collect();
             // They, the slot and the thread.
             wait_until(|| Arc::strong_count(&lookups.table.lock()[0].result) == 10);
             // Another key is looked up meanwhile.
-            assert_eq!(lookups.get(&2, || Some(20), patiently()).unwrap(), Some(20));
+            assert_eq!(lookups.get(&2, || Some(20), without_limit()).unwrap(), Some(20));
             sender.send(10).unwrap();
             for joined in joined {
                 assert_eq!(joined.join().unwrap().unwrap(), Some(10));
             }
         });
-        assert_eq!(lookups.get(&1, || Some(11), patiently()).unwrap(), Some(11));
+        assert_eq!(lookups.get(&1, || Some(11), without_limit()).unwrap(), Some(11));
         assert_eq!(lookups.table.lock().len(), 0);
     }
 
@@ -225,7 +227,7 @@ mod tests {
         let lookups = lookups();
         leave_behind(&lookups, 1).send(10).unwrap();
         wait_until(|| running(&lookups) == 0);
-        assert_eq!(lookups.get(&1, || Some(11), patiently()).unwrap(), Some(11));
+        assert_eq!(lookups.get(&1, || Some(11), without_limit()).unwrap(), Some(11));
     }
 
     #[test]
@@ -238,14 +240,14 @@ mod tests {
         assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::TimedOut);
         thread::scope(|scope| {
             let next = scope.spawn(|| {
-                let result = lookups.get(&99, || Some(99), patiently());
+                let result = lookups.get(&99, || Some(99), without_limit());
                 began.fetch_add(1, Ordering::Relaxed);
                 result
             });
             thread::sleep(4 * SLICE);
             assert_eq!(began.load(Ordering::Relaxed), 0);
             // One that is running is still joined.
-            let joined = scope.spawn(|| lookups.get(&3, || None, patiently()));
+            let joined = scope.spawn(|| lookups.get(&3, || None, without_limit()));
             thread::sleep(SLICE);
             senders[3].send(30).unwrap();
             assert_eq!(joined.join().unwrap().unwrap(), Some(30));
@@ -265,7 +267,7 @@ mod tests {
                 scope.spawn(move || {
                     for round in 0..10 {
                         let (now, most) = (now.clone(), most.clone());
-                        let look_up = move || {
+                        let resolve = move || {
                             most.fetch_max(
                                 now.fetch_add(1, Ordering::SeqCst) + 1,
                                 Ordering::SeqCst,
@@ -276,7 +278,7 @@ mod tests {
                         };
                         // Some of them are left behind.
                         let limit = if round % 3 == 0 { SLICE } else { Duration::from_secs(60) };
-                        if let Ok(found) = lookups.get(&caller, look_up, wait_for(limit)) {
+                        if let Ok(found) = lookups.get(&caller, resolve, wait_for(limit)) {
                             assert_eq!(found, Some(caller));
                         }
                     }
@@ -291,7 +293,7 @@ mod tests {
     fn a_panic_leaves_no_slot_taken() {
         let lookups = lookups();
         for _ in 0..=MAX_LOOKUPS {
-            assert_eq!(lookups.get(&1, || panic!("on purpose"), patiently()).unwrap(), None);
+            assert_eq!(lookups.get(&1, || panic!("on purpose"), without_limit()).unwrap(), None);
         }
         assert_eq!(lookups.table.lock().len(), 0);
     }
