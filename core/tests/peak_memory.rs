@@ -333,6 +333,7 @@ fn verify(body: &[u8], signature: &str) -> Result<WebhookEvent, Error> {
 }
 
 #[test]
+#[ignore = "prints a table: tests/rust/run.sh runs it"]
 fn a_response_takes_at_most_8_mib_beyond_its_body() {
     let _alone = ALONE.lock();
     let servers = [("", Server::start(false)), (", TLS", Server::start(true))];
@@ -365,6 +366,7 @@ fn a_response_takes_at_most_8_mib_beyond_its_body() {
 }
 
 #[test]
+#[ignore = "prints a table: tests/rust/run.sh runs it"]
 fn text_of_the_host_takes_at_most_8_mib_beyond_it() {
     let _alone = ALONE.lock();
     println!("{:44}    text  from_json  webhook (peaks in KiB)", "text");

@@ -3,8 +3,9 @@
 . "$(dirname "$0")/../common.sh"
 step "Rust tests" "about 5 minutes, and 4 more for the first build"
 cargo test --workspace --exclude zignsec-py --exclude zignsec-model -- --quiet
-step "model of a call, and shared state in every order of the threads' steps" "about 2 minutes"
-cargo test -p zignsec --lib model:: -- --ignored --nocapture
+step "model of a call, random secrets, memory of hostile responses" "about 2 minutes"
+cargo test -p zignsec --lib --test peak_memory -- --ignored --nocapture
+step "what threads share, in every order of their steps" "half a minute"
 cargo test -p zignsec-model -- --nocapture
 cargo install --debug --locked --path tests/sandbox --root "$target/install" --target-dir "$target"
 "$target/install/bin/zignsec-sandbox" --version

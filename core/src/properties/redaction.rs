@@ -396,6 +396,7 @@ fn look_for_secrets(seed: u64, count: usize, show: impl Fn(&str, usize, &str) ->
 }
 
 #[test]
+#[ignore = "takes half a minute: tests/rust/run.sh runs it"]
 fn no_random_number_or_key_is_found_in_any_text() {
     look_for_secrets(1, 1000, |written, _, key| vec![redact::text(written, &[key])]);
 }

@@ -86,6 +86,17 @@ fn tag(text: &[Char]) -> Option<usize> {
 /// like one is found too. If `is_cut`, the text was longer, and a run at its end is found with fewer
 /// digits.
 pub(super) fn numbers(layer: &[Char], is_cut: bool, mut found: impl FnMut(&[Char])) {
+    runs_of_digits(layer, is_cut, separator, &mut found);
+    // What looks like an escape may be meant as it is written.
+    runs_of_digits(layer, is_cut, |_| 1, &mut found);
+}
+
+fn runs_of_digits(
+    layer: &[Char],
+    is_cut: bool,
+    separator: impl Fn(&[Char]) -> usize,
+    found: &mut impl FnMut(&[Char]),
+) {
     const FEWEST_DIGITS: usize = 7;
     let mut start = 0;
     while let Some(skipped) = layer[start..].iter().position(|char| char.c.is_numeric()) {
