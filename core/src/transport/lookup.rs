@@ -181,7 +181,15 @@ mod tests {
     /// Begins a lookup that returns what is sent to it, and leaves it behind.
     fn leave_behind(lookups: &Lookups<usize, Option<usize>>, key: usize) -> Sender<usize> {
         let (sender, receiver) = mpsc::channel();
-        let left = lookups.get(&key, move || receiver.recv().ok(), wait_for(SLICE));
+        let mut has_begun = false;
+        let left = lookups.get(
+            &key,
+            move || receiver.recv().ok(),
+            || match std::mem::replace(&mut has_begun, true) {
+                false => Ok(SLICE),
+                true => Err(io::ErrorKind::TimedOut.into()),
+            },
+        );
         assert_eq!(left.unwrap_err().kind(), io::ErrorKind::TimedOut);
         sender
     }
@@ -189,6 +197,16 @@ mod tests {
     fn running(lookups: &Lookups<usize, Option<usize>>) -> usize {
         let slots = lookups.table.lock();
         slots.iter().filter(|slot| slot.result.get().is_none()).count()
+    }
+
+    /// Waits until this many callers have joined a lookup that is running.
+    fn wait_for_callers(lookups: &Lookups<usize, Option<usize>>, key: usize, callers: usize) {
+        wait_until(|| {
+            let slots = lookups.table.lock();
+            let slot = slots.iter().find(|slot| slot.key == key).unwrap();
+            // The slot and the thread refer to the result, too.
+            Arc::strong_count(&slot.result) == callers + 2
+        });
     }
 
     fn wait_until(condition: impl Fn() -> bool) {
@@ -209,8 +227,7 @@ mod tests {
                     scope.spawn(|| lookups.get(&1, || panic!("began another"), without_limit()))
                 })
                 .collect();
-            // They, the slot and the thread.
-            wait_until(|| Arc::strong_count(&lookups.table.lock()[0].result) == 10);
+            wait_for_callers(&lookups, 1, 8);
             // Another key is looked up meanwhile.
             assert_eq!(lookups.get(&2, || Some(20), without_limit()).unwrap(), Some(20));
             sender.send(10).unwrap();
@@ -235,20 +252,20 @@ mod tests {
         let lookups = lookups();
         let senders: Vec<_> = (0..MAX_LOOKUPS).map(|key| leave_behind(&lookups, key)).collect();
         assert_eq!(running(&lookups), MAX_LOOKUPS);
-        let began = AtomicUsize::new(0);
+        let completed = AtomicUsize::new(0);
         let refused = lookups.get(&99, || panic!("began one too many"), wait_for(4 * SLICE));
         assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::TimedOut);
         thread::scope(|scope| {
             let next = scope.spawn(|| {
                 let result = lookups.get(&99, || Some(99), without_limit());
-                began.fetch_add(1, Ordering::Relaxed);
+                completed.fetch_add(1, Ordering::Relaxed);
                 result
             });
             thread::sleep(4 * SLICE);
-            assert_eq!(began.load(Ordering::Relaxed), 0);
+            assert_eq!(completed.load(Ordering::Relaxed), 0);
             // One that is running is still joined.
             let joined = scope.spawn(|| lookups.get(&3, || None, without_limit()));
-            thread::sleep(SLICE);
+            wait_for_callers(&lookups, 3, 1);
             senders[3].send(30).unwrap();
             assert_eq!(joined.join().unwrap().unwrap(), Some(30));
             assert_eq!(next.join().unwrap().unwrap(), Some(99));
