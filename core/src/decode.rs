@@ -132,19 +132,19 @@ pub(crate) fn decode(body: &str, request: &ApiRequest<'_>) -> Result<Session, De
     let Some(fields) = envelope.data.object()? else {
         // The response is the session itself.
         let parsed = json::parse(body)?;
-        return answer(object(&parsed)?, raw_text(body)?, request);
+        return decode_for(request, object(&parsed)?, raw_text(body)?);
     };
     let Envelope { data } = serde_json::from_str(body)?;
-    let mut session = answer(fields, data.get(), request)?;
+    let mut session = decode_for(request, fields, data.get())?;
     session.verdict.is_verified &= !envelope.evidence.contradicts()?;
     Ok(session)
 }
 
-/// Decodes the session in the response to `request`, and checks that it answers this request.
-fn answer(
+/// Decodes the session in the response to `request`, and checks that it is for this request.
+fn decode_for(
+    request: &ApiRequest<'_>,
     fields: &SessionFields<'_>,
     json: &str,
-    request: &ApiRequest<'_>,
 ) -> Result<Session, DecodeError> {
     let mut session = decode_session(fields, json)?;
     match request {
@@ -190,7 +190,7 @@ fn check_request_data(
     Ok(())
 }
 
-/// Decodes a session that is not in an envelope and answers no request.
+/// Decodes a session that is not in an envelope, for no request.
 fn decode_bare(text: &str) -> Result<Session, DecodeError> {
     let parsed = json::parse(text)?;
     decode_session(object(&parsed)?, raw_text(text)?)
