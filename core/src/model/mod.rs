@@ -22,7 +22,7 @@ use std::hash::{Hash, Hasher};
 use stateright::{Checker, Model, Property};
 
 use call::{Call, Ending, Request, run};
-use network::{Event, OnRead, Question};
+use network::{Event, OnRead, Question, Response};
 
 /// What has happened in a call so far.
 #[derive(Clone)]
@@ -65,6 +65,11 @@ impl State {
     /// Whether the call returned, and `is_so` of its ending.
     fn ended(&self, is_so: impl Fn(&Ending) -> bool) -> bool {
         self.ending.as_ref().is_some_and(is_so)
+    }
+
+    /// Whether the last event is a whole response, and `is_so` of that.
+    fn last_was(&self, is_so: impl Fn(Response) -> bool) -> bool {
+        self.events.last().and_then(Event::response).is_some_and(is_so)
     }
 
     /// Whether the call returned a session.
@@ -155,35 +160,22 @@ fn always() -> Vec<Property<Calls>> {
         Property::always(
             "verified if and only if a lookup returned it for this id, without contradiction",
             |_, state: &State| {
-                let is_evidence = !state.is_start()
-                    && state
-                        .events
-                        .last()
-                        .and_then(|event| event.response())
-                        .is_some_and(|response| response.verifies());
+                let is_evidence = !state.is_start() && state.last_was(Response::verifies);
                 !state.succeeded() || state.ended(|ending| ending.is_verified) == is_evidence
             },
         ),
         Property::always(
             "verified for a number if and only if a lookup returned it for that number",
             |_, state: &State| {
-                let is_evidence = !state.is_start()
-                    && state
-                        .events
-                        .last()
-                        .and_then(|event| event.response())
-                        .is_some_and(|response| response.verifies_the_number());
+                let is_evidence =
+                    !state.is_start() && state.last_was(Response::verifies_the_number);
                 !state.succeeded()
                     || state.ended(|ending| ending.is_verified_for_number) == is_evidence
             },
         ),
         Property::always("no caller gets the session of another request", |_, state: &State| {
             !state.succeeded()
-                || state
-                    .events
-                    .last()
-                    .and_then(|event| event.response())
-                    .is_some_and(|response| response.is_session_of(state.call.request))
+                || state.last_was(|response| response.is_session_of(state.call.request))
         }),
         Property::always(
             "attempts are at most 1 + max_retries + one for the second key",
