@@ -19,7 +19,7 @@ help:
 	@echo 'make check           format, lints, unit tests, the C contract and the demo: a minute'
 	@echo 'make test            all tests, 25 minutes; tests whose tools are missing are skipped and'
 	@echo '                     listed; with ZIGNSEC_TEST_ALL=1 a missing tool is an error'
-	@echo 'make test-long       more tests, 3 minutes (8 the first time), as root: ThreadSanitizer, with'
+	@echo 'make test-long       more tests, 2 minutes (7 the first time), as root: ThreadSanitizer, with'
 	@echo '                     a standard library that is built for it'
 	@echo 'make examples        builds and runs each program of examples/ as its README says'
 	@echo 'make test-...        one part of make test: lint, rust, fuzz, headers, c, cpp, demo, memory,'
