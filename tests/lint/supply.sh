@@ -2,7 +2,7 @@
 # Checks what is built and installed: everything has a fixed version and a hash, and the licenses and
 # sources of all crates are allowed. `make audit` checks for vulnerabilities.
 . "$(dirname "$0")/../common.sh"
-has python || { skip python; exit; }
+require python
 step "dependencies"
 python3 tests/lint/supply.py
 tests/python/venv.sh
