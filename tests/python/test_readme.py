@@ -23,6 +23,7 @@ from wsgiref.simple_server import make_server
 import pytest
 import zignsec
 from listener import Listener
+from network import needs
 from sandbox import Sandbox, direct
 from steps import ROOT, programs, until
 
@@ -399,8 +400,8 @@ void free_and_interrupt(zs_client *client) {
 """
 
 
-@pytest.mark.skipif(shutil.which("valgrind") is None, reason="no valgrind")
 def test_ctrl_c_after_the_free_does_not_touch_the_client(tmp_path: Path) -> None:
+    needs("valgrind", found=shutil.which("valgrind") is not None)
     shim = tmp_path / "shim.o"
     (tmp_path / "shim.c").write_text(FREE_AND_INTERRUPT)
     subprocess.run(["cc", *STRICT, "-c", tmp_path / "shim.c", "-o", shim], check=True)
