@@ -69,7 +69,7 @@ class Gateway:
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def answer(self, body: str, request_id: str) -> None:
+    def respond_with(self, body: str, request_id: str) -> None:
         content = body.encode()
         head = f"HTTP/1.1 400 Bad\r\nx-request-id: {request_id}\r\nconnection: close\r\n"
         self.response = f"{head}content-length: {len(content)}\r\n\r\n".encode() + content
@@ -155,7 +155,7 @@ def test_no_random_number_or_key_is_found_in_errors_and_logs(
     assert (len(SEPARATORS), len(ENCODINGS)) == (40, 6)
     for at, (number, key, text) in enumerate(cases(VALUES)):
         caplog.clear()
-        gateway.answer(FORMS[at % len(FORMS)](text), header(text))
+        gateway.respond_with(FORMS[at % len(FORMS)](text), header(text))
         client = zignsec.Client(key, base_url=gateway.url, max_retries=0)
         with pytest.raises(zignsec.BadRequestError) as raised:
             client.get_session("a")
@@ -177,12 +177,12 @@ def test_no_random_number_or_key_is_found_in_errors_and_logs(
             str(pickle.loads(pickle.dumps(error)).body),
         ):
             assert not leak(each, key, 8, r"[^0-9A-Za-z]"), (key, each)
-    print(f"{VALUES} values x {len(SEPARATORS)} separators x {len(ENCODINGS)} encodings: 0 found")
+    print(f"{VALUES} values in {len(SEPARATORS)} separators and {len(ENCODINGS)} encodings: 0 found")
 
 
 def test_no_random_number_or_key_is_printed_by_the_command_line(gateway: Gateway) -> None:
     for number, key, text in cases(PROGRAMS):
-        gateway.answer(text, header(text))
+        gateway.respond_with(text, header(text))
         for options in ((), ("--json",)):
             completed = subprocess.run(
                 [sys.executable, "-m", "zignsec", "get", *options, "a"],
@@ -214,7 +214,7 @@ def test_one_attempt_is_one_line_whatever_the_gateway_says(
     gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    gateway.answer(json.dumps({"error": "x\x1b[31mred\r\nFAKE\u2028LOG\u202e LINE"}), "a b")
+    gateway.respond_with(json.dumps({"error": "x\x1b[31mred\r\nFAKE\u2028LOG\u202e LINE"}), "a b")
     client = zignsec.Client("a-key", base_url=gateway.url, max_retries=0)
     with pytest.raises(zignsec.BadRequestError, match=r"400: x\[31mred  FAKE LOG LINE$") as raised:
         client.get_session("a")
