@@ -2,8 +2,8 @@
 //! joining of lookups - in every order of the threads' steps, under the memory model of C11, with
 //! loom. `build.rs` says how the sources of core get here.
 //!
-//! Bounds: two to four threads, a few steps each, and no bound on switches between them. Time does not
-//! pass: no wait times out, so a wake-up that got lost is a deadlock, which loom reports.
+//! Bounds: two to four threads, a few steps each, and no bound on switches between them. Time does
+//! not pass: no wait times out, so a wake-up that got lost is a deadlock, which loom reports.
 #![cfg(test)]
 
 /// A file of core.

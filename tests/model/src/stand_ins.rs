@@ -89,8 +89,8 @@ pub(crate) mod sync {
         }
     }
 
-    /// Replaces `once_cell::race::OnceBox`, which loom does not know: several threads may create a value, and
-    /// the first one is kept.
+    /// Replaces `once_cell::race::OnceBox`, which loom does not know: several threads may create a
+    /// value, and the first one is kept.
     pub(crate) struct OnceBox<T> {
         value: OnceLock<Box<T>>,
         /// Makes loom try every order of the accesses to the value.
