@@ -119,6 +119,22 @@ impl Program {
     }
 }
 
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited too long: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Whether a response has begun to arrive.
+fn has_response(stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let has_response = stream.peek(&mut [0]).is_ok();
+    stream.set_nonblocking(false).unwrap();
+    has_response
+}
+
 impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -135,10 +151,8 @@ fn large_bodies_that_do_not_end_are_limited_together() {
     let held = program.hold(150, &post);
     program.assert_healthy("150 posts of 4 MB");
     drop(held);
-    std::thread::sleep(Duration::from_millis(500));
+    wait_until("the memory is free again", || program.memory("VmRSS") < 64 << 10);
     program.assert_healthy("after 150 posts of 4 MB");
-    assert!(program.memory("VmRSS") < 64 << 10, "{} KiB", program.memory("VmRSS"));
-    // The memory is free again.
     let body = json!({"fault": "answer", "status": 200, "body": "x".repeat(3 << 20)}).to_string();
     let large = program.request("POST", "/_sandbox/faults", body.as_bytes());
     assert_eq!(program.status(&large), "200");
@@ -148,19 +162,21 @@ fn large_bodies_that_do_not_end_are_limited_together() {
 fn request_that_exceeds_the_memory_limit_gets_a_503_with_a_reason() {
     let program = Program::start();
     let head = program.head("POST", "/_sandbox/faults", 4 << 20);
-    let _held: Vec<_> = (0..4)
+    // The first four to arrive get all of the memory.
+    let mut held: Vec<_> = (0..5)
         .map(|_| {
             let mut stream = program.connect();
             stream.write_all(&head).unwrap();
-            stream.write_all(b"{").unwrap();
             stream
         })
         .collect();
-    std::thread::sleep(Duration::from_millis(200));
-    let mut refused = program.connect();
-    refused.write_all(&head).unwrap();
+    let mut refused = None;
+    wait_until("one of them is refused", || {
+        refused = held.iter().position(|stream| has_response(stream));
+        refused.is_some()
+    });
     let mut response = String::new();
-    refused.read_to_string(&mut response).unwrap();
+    held.remove(refused.unwrap()).read_to_string(&mut response).unwrap();
     assert!(response.starts_with("HTTP/1.1 503 "), "{response}");
     let (_, body) = response.split_once("\r\n\r\n").unwrap();
     let body: Value = serde_json::from_str(body).unwrap();
