@@ -79,7 +79,7 @@ fn only_the_user_can_open_the_folder_and_the_files_of_tls_whatever_the_umask_is(
     for umask in ["000", "022", "077", "777"] {
         let program = env!("CARGO_BIN_EXE_zignsec-sandbox");
         let mut child = Command::new("sh")
-            .args(["-c", "umask $1; exec $2 --port 0 --json --tls", "sh", umask, program])
+            .args(["-c", "umask $1; exec \"$2\" --port 0 --json --tls", "sh", umask, program])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -29,7 +29,7 @@ impl Program {
         let mut child = Command::new("sh")
             .args([
                 "-c",
-                "ulimit -n $1; exec $2 --port 0 --json",
+                "ulimit -n $1; exec \"$2\" --port 0 --json",
                 "sh",
                 &limit.to_string(),
                 program,
@@ -172,7 +172,7 @@ fn request_that_exceeds_the_memory_limit_gets_a_503_with_a_reason() {
         .collect();
     let mut refused = None;
     wait_until("one of them is refused", || {
-        refused = held.iter().position(|stream| has_response(stream));
+        refused = held.iter().position(has_response);
         refused.is_some()
     });
     let mut response = String::new();
