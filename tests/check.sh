@@ -9,7 +9,7 @@ if [ -x "$venv/bin/ruff" ]; then
 fi
 tests/lint/shell.sh
 tests/lint/words.sh
-step "unit tests" "about 10 seconds"
+step "unit tests" "about 30 seconds"
 cargo test -p zignsec -p zignsec-c -p zignsec-sandbox --lib -- --quiet
 tests/c/run.sh contract layout
 tests/demo/test.sh

@@ -177,7 +177,9 @@ def test_no_random_number_or_key_is_found_in_errors_and_logs(
             str(pickle.loads(pickle.dumps(error)).body),
         ):
             assert not leak(each, key, 8, r"[^0-9A-Za-z]"), (key, each)
-    print(f"{VALUES} values in {len(SEPARATORS)} separators and {len(ENCODINGS)} encodings: 0 found")
+    print(
+        f"{VALUES} values in {len(SEPARATORS)} separators and {len(ENCODINGS)} encodings: 0 found"
+    )
 
 
 def test_no_random_number_or_key_is_printed_by_the_command_line(gateway: Gateway) -> None:
