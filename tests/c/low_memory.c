@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -160,6 +161,7 @@ static pid_t serve(char url[64]) {
     snprintf(url, 64, "http://127.0.0.1:%d", ntohs(address.sin_port));
     const pid_t server = fork();
     if (server == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* also ends if the test is killed */
         signal(SIGCHLD, SIG_IGN);
         for (int fd; (fd = accept(listener, NULL, NULL)) >= 0; close(fd)) {
             if (fork() == 0) {

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -109,6 +110,7 @@ static int start_proxy(char *url, size_t size, pid_t *pid) {
     snprintf(url, size, "http://127.0.0.1:%d", ntohs(address.sin_port));
     *pid = fork();
     if (*pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* also ends if the test is killed */
         const char refusal[] = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
         for (;;) {
             char request[TEXT];

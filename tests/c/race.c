@@ -1,4 +1,4 @@
-/* Two threads read and write one client pointer without a lock: a race that tsan.sh must see. */
+/* Two threads write one pointer to an error without a lock: a race that tsan.sh must see. */
 #include "zignsec.h"
 
 #include <pthread.h>
