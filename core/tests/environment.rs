@@ -5,10 +5,12 @@
 #![allow(clippy::unwrap_used, reason = "a test ends when its setup fails")]
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::io::ErrorKind;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use tempfile::TempDir;
 use zignsec::ClientBuilder;
@@ -79,7 +81,14 @@ fn run(program: &Path, user: Option<u32>, environment: &[(&str, &str)]) -> impl 
     if let Some(user) = user {
         command.uid(user).gid(user).current_dir("/");
     }
-    let output = command.output().unwrap();
+    let output = loop {
+        match command.output() {
+            // A process that another thread forked while the copy was written, and that has not
+            // started its program yet.
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => thread::yield_now(),
+            output => break output.unwrap(),
+        }
+    };
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     move |word| {
@@ -137,7 +146,6 @@ fn skip(why: &str) {
 impl Copies {
     fn new() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         let copy = |name: &str, mode: u32| {
             let path = folder.path().join(name);
             fs::copy(std::env::current_exe().unwrap(), &path).unwrap();
@@ -149,6 +157,8 @@ impl Copies {
             skip("only root can install a set-user-ID program");
             return None;
         }
+        // Other users must not reach these programs, also if the test is killed.
+        chown(folder.path(), Some(NOBODY), None).unwrap();
         if !run(&set_user_id, Some(NOBODY), &[])("STATUS").contains("Uid: 65534 0 ") {
             skip("set-user-ID has no effect on the file system of the temporary folder (nosuid?)");
             return None;

@@ -16,15 +16,15 @@ as_root=()
 [ "$(id -u)" = 0 ] || as_root=(sudo -n)
 "${as_root[@]}" true 2>/dev/null || unable "only root can install a set-user-ID program"
 
-# The library is found by a path in the program: such a program ignores LD_LIBRARY_PATH. All users
-# must be able to read that path.
+# The library is found by a path in the program: such a program ignores LD_LIBRARY_PATH. The user who
+# runs the programs must be able to read that path. Others must not, also if this script is killed.
 folder=$(mktemp -d)
 trap '"${as_root[@]}" rm -rf "$folder"' EXIT
-chmod 755 "$folder"
 install -m 644 "$target/debug/libzignsec.so" "$folder/libzignsec.so.$soversion"
 "$CC" -std=c99 "${warnings[@]}" "${includes[@]}" tests/c/privileged.c tests/c/sandbox.c \
     -o "$target/c/privileged" "-L$target/debug" -lzignsec "-Wl,-rpath,$folder" "${test_libraries[@]}"
 
+"${as_root[@]}" chown 65534 "$folder"
 copy() { "${as_root[@]}" install -o root -g root -m "$2" "$target/c/privileged" "$folder/$1"; }
 copy plain 0755
 copy set-user-id 4755
