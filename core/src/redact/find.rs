@@ -24,6 +24,12 @@ pub(super) fn keys(
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         let secret: Vec<char> = secret.chars().collect();
         occurrences(layer, &secret, shortest, |a, b| a == b, &mut found);
+        if secret.contains(&'\\') {
+            // As in JSON. Decoding would take `\\n` for a line break.
+            let secret: String = secret.iter().collect();
+            let secret: Vec<char> = secret.replace('\\', "\\\\").chars().collect();
+            occurrences(layer, &secret, shortest, |a, b| a == b, &mut found);
+        }
     }
     // Then the letters and digits alone, whatever separates them.
     let mut letters = Vec::new();
@@ -73,11 +79,17 @@ fn without_separators(layer: &[Char]) -> Vec<Char> {
     letters
 }
 
-/// The length of the HTML tag at the start of a text, such as `<br>`.
+/// The length of the HTML tag at the start of a text, such as `<br>`, or of the comment.
 fn tag(text: &[Char]) -> Option<usize> {
-    const MAX_LENGTH: usize = 64;
+    /// About as much as a message shows.
+    const MAX_LENGTH: usize = 256;
+    let text = &text[..text.len().min(MAX_LENGTH)];
+    let is = |text: &[Char], expected: &str| text.iter().map(|char| char.c).eq(expected.chars());
     (text.first()?.c == '<').then_some(())?;
-    let inside = count(&text[1..text.len().min(MAX_LENGTH)], |c| !matches!(c, '<' | '>'));
+    if text.get(..4).is_some_and(|start| is(start, "<!--")) {
+        return text.windows(3).position(|end| is(end, "-->")).map(|at| at + 3);
+    }
+    let inside = count(&text[1..], |c| !matches!(c, '<' | '>'));
     (text.get(1 + inside)?.c == '>').then_some(inside + 2)
 }
 
@@ -142,29 +154,46 @@ fn is_sandbox(layer: &[Char], start: usize, last: usize) -> bool {
 /// Calls `found` with the user info, the query and the fragment of each URL, also of a URL without
 /// a scheme or without a host.
 pub(super) fn private_parts_of_urls(layer: &[Char], mut found: impl FnMut(&[Char])) {
-    let ends =
-        |char: &Char| char.c.is_whitespace() || matches!(char.c, '"' | '\'' | '<' | '>' | '`');
+    // What is percent-encoded in a URL does not end it.
+    let is_encoded = |char: &Char| char.c.is_ascii() && char.end - char.start == "%20".len() as u32;
+    let ends = |char: &Char| {
+        let c = char.c;
+        (c.is_whitespace() || matches!(c, '"' | '<' | '>' | '`')) && !is_encoded(char)
+    };
+    let is_quote = |char: &Char| char.c == '\'' && !is_encoded(char);
     for word in layer.split(ends) {
-        let mut has_host = false;
-        let mut start = 0;
-        while let Some(at) = word[start..].windows(2).position(|two| two.iter().all(is_slash)) {
-            has_host = true;
-            start += at + 2;
-            let authority = &word[start..];
-            let length = count(authority, |c| !matches!(c, '/' | '\\' | '?' | '#'));
-            if let Some(at) = authority[..length].iter().rposition(|char| char.c == '@') {
-                found(&authority[..=at]);
-            }
-        }
-        let is_path = has_host || word.iter().any(is_slash);
-        let query = word.iter().enumerate().position(|(at, char)| match char.c {
-            '?' => is_path || is_assignment(&word[at + 1..]),
-            '#' => has_host || is_assignment(&word[at + 1..]),
-            _ => false,
+        // A URL may contain `'`. It ends the URL if another one was before it.
+        let is_quoted = word.iter().position(is_quote).is_some_and(|at| {
+            word[..at].last().is_none_or(|before| !before.c.is_alphanumeric())
         });
-        if let Some(at) = query {
-            found(&word[at..]);
+        if is_quoted {
+            word.split(is_quote).for_each(|word| private_parts_of_url(word, &mut found));
+        } else {
+            private_parts_of_url(word, &mut found);
         }
+    }
+}
+
+fn private_parts_of_url(word: &[Char], found: &mut impl FnMut(&[Char])) {
+    let mut has_host = false;
+    let mut start = 0;
+    while let Some(at) = word[start..].windows(2).position(|two| two.iter().all(is_slash)) {
+        has_host = true;
+        start += at + 2;
+        let authority = &word[start..];
+        let length = count(authority, |c| !matches!(c, '/' | '\\' | '?' | '#'));
+        if let Some(at) = authority[..length].iter().rposition(|char| char.c == '@') {
+            found(&authority[..=at]);
+        }
+    }
+    let is_path = has_host || word.iter().any(is_slash);
+    let query = word.iter().enumerate().position(|(at, char)| match char.c {
+        '?' => is_path || is_assignment(&word[at + 1..]),
+        '#' => has_host || is_assignment(&word[at + 1..]),
+        _ => false,
+    });
+    if let Some(at) = query {
+        found(&word[at..]);
     }
 }
 

@@ -263,7 +263,7 @@ mod tests {
     }
 
     const LIMIT: usize = 64 * 1024;
-    const KEYS: [&str; 5] = ["k-1", "k-12", "k\\/2", "S3cret-0f-the-test", ""];
+    const KEYS: [&str; 6] = ["k-1", "k-12", "k\\/2", "k\\n3", "S3cret-0f-the-test", ""];
 
     #[test]
     fn untrusted_text_loses_keys_numbers_and_private_parts_of_urls() {
@@ -278,8 +278,12 @@ mod tests {
             ("call 070/333\u{2011}9954", "call 070*****954"),
             ("call 070:333;99|54", "call 070*****954"),
             ("<b>070</b><br>333<i class='x'>9954", "<b>070*****954"),
+            ("070<!-- <b>a</b> -->333<!---->9954", "070*****954"),
+            ("key S3cret-0f<!-- <b>a</b> -->-the-test", "key [key]"),
             ("see https://u:p@a.example/b?c=d#e now", "see https://a.example/b now"),
             ("\"https://a.example?x\"", "\"https://a.example\""),
+            ("['//a.example?x','//b.example?y'] 'c'", "['//a.example','//b.example'] 'c'"),
+            ("https://a.example/b?name=O'Brien&token=c now", "https://a.example/b now"),
             ("//u:p@a.example/b?c", "//a.example/b"),
             ("GET a.example/b?c now", "GET a.example/b now"),
             ("GET ?token=c now", "GET  now"),
@@ -296,9 +300,11 @@ mod tests {
         for (given, shown) in [
             ("https:\\/\\/a.example\\/ok?t=S", "https:\\/\\/a.example\\/ok"),
             ("https%3A%2F%2Fu:p%40a.example%2Fok%3Ft=S", "https%3A%2F%2Fa.example%2Fok"),
+            ("https%3A%2F%2Fa.example%3Fc%3Dx%20y%22%27%26t%3DS now", "https%3A%2F%2Fa.example now"),
             ("{\\\"a\\\":\\\"\\\\u002B46701740605", "{\\\"a\\\":\\\"+46*****605"),
             ("k-\\u0031 \\ud800 \\n \\u12", "[key] \\ud800 \\n \\u12"),
             ("k\\/2 k%5C/2 k&bsol;&#47;2", "[key] [key] [key]"),
+            ("k\\n3 k\\\\n3 k%5Cn3", "[key] [key] [key]"),
             (
                 "k%2D1 k%252d1 k&#45;1 k&#x2D;1 k\\x2d1 k\\0551",
                 "[key] [key] [key] [key] [key] [key]",
