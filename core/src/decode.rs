@@ -47,6 +47,7 @@ struct SessionFields<'a> {
     phone_number: Field<'a>,
     relay_state: Field<'a>,
     request_data: Field<'a, RequestFields<'a>>,
+    other_number: OtherNumber<'a>,
     evidence: Evidence,
 }
 
@@ -59,7 +60,7 @@ impl<'a> Fields<'a> for SessionFields<'a> {
             "phone_number" => self.phone_number.read(map),
             "relay_state" => self.relay_state.read(map),
             "request_data" => self.request_data.read(map),
-            _ => self.evidence.read(key, map),
+            _ => Ok(self.other_number.read(key, map)? || self.evidence.read(key, map)?),
         }
     }
 }
@@ -73,6 +74,7 @@ struct RequestFields<'a> {
     redirect_failure: Field<'a>,
     relay_state: Field<'a>,
     webhook: Field<'a>,
+    other_number: OtherNumber<'a>,
 }
 
 impl<'a> Fields<'a> for RequestFields<'a> {
@@ -85,7 +87,7 @@ impl<'a> Fields<'a> for RequestFields<'a> {
             "redirect_failure" => self.redirect_failure.read(map),
             "relay_state" => self.relay_state.read(map),
             "webhook" => self.webhook.read(map),
-            _ => Ok(false),
+            _ => self.other_number.read(key, map),
         }
     }
 }
@@ -93,14 +95,26 @@ impl<'a> Fields<'a> for RequestFields<'a> {
 #[derive(Default)]
 struct MetadataFields<'a> {
     phone_number: Field<'a>,
+    other_number: OtherNumber<'a>,
 }
 
 impl<'a> Fields<'a> for MetadataFields<'a> {
     fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
             "phone_number" => self.phone_number.read(map),
-            _ => Ok(false),
+            _ => self.other_number.read(key, map),
         }
+    }
+}
+
+/// A phone number whose name is not spelled `phone_number`. No getter returns it, but as with the
+/// other [evidence](Evidence), a contradiction must not be overlooked.
+#[derive(Default)]
+struct OtherNumber<'a>(Field<'a>);
+
+impl<'a> Fields<'a> for OtherNumber<'a> {
+    fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        if key.eq_ignore_ascii_case("phone_number") { self.0.read(map) } else { Ok(false) }
     }
 }
 
@@ -228,11 +242,15 @@ fn decode_session(fields: &SessionFields<'_>, json: &str) -> Result<Session, Dec
 
 /// The phone number in the top level and in the request data.
 fn named_number(fields: &SessionFields<'_>) -> Result<NamedNumber, DecodeError> {
-    let mut number = NamedNumber::of_value(fields.phone_number.value()?);
+    let of = |number: &Field<'_>, other: &OtherNumber<'_>| -> Result<_, DecodeError> {
+        let number = NamedNumber::of_value(number.value()?);
+        Ok(number.and(NamedNumber::of_value(other.0.value()?)))
+    };
+    let mut number = of(&fields.phone_number, &fields.other_number)?;
     if let Some(request_data) = fields.request_data.object()? {
-        number = number.and(NamedNumber::of_value(request_data.phone_number.value()?));
+        number = number.and(of(&request_data.phone_number, &request_data.other_number)?);
         if let Some(metadata) = request_data.metadata.object()? {
-            number = number.and(NamedNumber::of_value(metadata.phone_number.value()?));
+            number = number.and(of(&metadata.phone_number, &metadata.other_number)?);
         }
     }
     Ok(number)
@@ -328,6 +346,30 @@ mod tests {
         let session = lookup(&outer).unwrap();
         assert_eq!(session.id(), "a");
         assert_eq!(Session::from_json(session.json()).unwrap(), session);
+    }
+
+    #[test]
+    fn another_phone_number_is_found_however_its_name_is_spelled() {
+        const NUMBER: &str = "+46701740605";
+        for (name, value, expected) in [
+            ("Phone_Number", "+46701740605", true),
+            ("PHONE_NUMBER", "", true),
+            ("Phone_Number", "+46701740606", false),
+            ("phone_numbeR", "unknown", false),
+        ] {
+            let other = format!(r#""{name}":"{value}""#);
+            for text in [
+                format!(r#""phone_number":"{NUMBER}",{other}"#),
+                format!(r#"{other},"phone_number":"{NUMBER}""#),
+                format!(r#""phone_number":"{NUMBER}","request_data":{{{other}}}"#),
+                format!(r#""phone_number":"{NUMBER}","request_data":{{"metadata":{{{other}}}}}"#),
+            ] {
+                let session = format!(r#"{{"id":"{SESSION_ID}","status":"accepted",{text}}}"#);
+                let session = lookup(&session).unwrap();
+                assert!(session.is_verified() && session.phone_number() == Some(NUMBER));
+                assert_eq!(session.is_verified_for(NUMBER), expected, "{text}");
+            }
+        }
     }
 
     #[test]

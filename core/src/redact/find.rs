@@ -163,9 +163,10 @@ pub(super) fn private_parts_of_urls(layer: &[Char], mut found: impl FnMut(&[Char
     let is_quote = |char: &Char| char.c == '\'' && !is_encoded(char);
     for word in layer.split(ends) {
         // A URL may contain `'`. It ends the URL if another one was before it.
-        let is_quoted = word.iter().position(is_quote).is_some_and(|at| {
-            word[..at].last().is_none_or(|before| !before.c.is_alphanumeric())
-        });
+        let is_quoted = word
+            .iter()
+            .position(is_quote)
+            .is_some_and(|at| word[..at].last().is_none_or(|before| !before.c.is_alphanumeric()));
         if is_quoted {
             word.split(is_quote).for_each(|word| private_parts_of_url(word, &mut found));
         } else {

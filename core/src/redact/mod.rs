@@ -300,7 +300,10 @@ mod tests {
         for (given, shown) in [
             ("https:\\/\\/a.example\\/ok?t=S", "https:\\/\\/a.example\\/ok"),
             ("https%3A%2F%2Fu:p%40a.example%2Fok%3Ft=S", "https%3A%2F%2Fa.example%2Fok"),
-            ("https%3A%2F%2Fa.example%3Fc%3Dx%20y%22%27%26t%3DS now", "https%3A%2F%2Fa.example now"),
+            (
+                "https%3A%2F%2Fa.example%3Fc%3Dx%20y%22%27%26t%3DS now",
+                "https%3A%2F%2Fa.example now",
+            ),
             ("{\\\"a\\\":\\\"\\\\u002B46701740605", "{\\\"a\\\":\\\"+46*****605"),
             ("k-\\u0031 \\ud800 \\n \\u12", "[key] \\ud800 \\n \\u12"),
             ("k\\/2 k%5C/2 k&bsol;&#47;2", "[key] [key] [key]"),
