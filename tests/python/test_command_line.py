@@ -217,8 +217,9 @@ def test_bad_usage_sends_nothing(
     ],
 )
 def test_secret_on_the_command_line_is_rejected(command: str, option: str) -> None:
-    for given in ((option, "top-secret"), (f"{option}=top-secret",), (option,)):
-        completed = run(command, *given)
+    forms = ((option, "top-secret"), (f"{option}=top-secret",), (option,))
+    for given in [(command, *form) for form in forms] + [(*form, command) for form in forms]:
+        completed = run(*given)
         assert (completed.code, completed.out) == (BAD_USAGE, "")
         assert "every user of this machine can read the command line" in completed.err
         assert f"{option}-file" in completed.err

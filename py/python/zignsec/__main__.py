@@ -60,6 +60,12 @@ class _SecretOption(argparse.Action):
         )
 
 
+def _reject_secret(parser: argparse.ArgumentParser, option: str, *, instead: str) -> None:
+    parser.add_argument(
+        option, action=_SecretOption, nargs="?", const=instead, help=argparse.SUPPRESS
+    )
+
+
 def _tolerance(text: str) -> float | None:
     return None if text == "none" else float(text)
 
@@ -79,13 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--json", action="store_true", help="print one JSON object")
     account = argparse.ArgumentParser(add_help=False, parents=[common])
     account.add_argument("--api-key-file", metavar="FILE", help="read the API key from this file")
-    account.add_argument(
-        "--api-key",
-        action=_SecretOption,
-        nargs="?",
-        const="set ZIGNSEC_API_KEY or use --api-key-file",
-        help=argparse.SUPPRESS,
-    )
+    # Also before the command, where argparse would take the key for a command and print it.
+    for either in (parser, account):
+        _reject_secret(either, "--api-key", instead="set ZIGNSEC_API_KEY or use --api-key-file")
 
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
@@ -170,13 +172,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="read the secret from this file instead of ZIGNSEC_WEBHOOK_SECRET",
     )
-    added.add_argument(
-        "--secret",
-        action=_SecretOption,
-        nargs="?",
-        const="set ZIGNSEC_WEBHOOK_SECRET or use --secret-file",
-        help=argparse.SUPPRESS,
-    )
+    for either in (parser, added):
+        _reject_secret(
+            either, "--secret", instead="set ZIGNSEC_WEBHOOK_SECRET or use --secret-file"
+        )
     added.add_argument(
         "--tolerance",
         type=_tolerance,
