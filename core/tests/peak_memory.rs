@@ -27,6 +27,7 @@ const MIB: usize = 1024 * 1024;
 const LIMIT: usize = MIB;
 /// What reading a body may take beyond the body.
 const ALLOWED: usize = 8 * MIB;
+const KEY: &str = "key";
 const SECRET: &str = "a-secret-of-hooks";
 
 /// A hostile response.
@@ -130,6 +131,9 @@ fn bodies() -> Vec<(&'static str, String)> {
         ("one line of text", fill("", "error ", "")),
         ("phone numbers", fill("", "+46701740605 ", "")),
         ("digits", fill("", "4", "")),
+        ("keys", fill("", KEY, "")),
+        ("keys in another spelling", fill("", "k%65y", "")),
+        ("keys in a reason", fill(r#"{"errors":""#, KEY, r#""}"#)),
         ("errors in errors", fill("", r#"{"errors":["#, "")),
         ("a reason of escapes", fill(r#"{"errors":[{"message":""#, escaped, r#""}]}"#)),
         ("reasons in objects", fill(r#"{"error":["#, r#"{"type":{"code":""}},"#, "0]}")),
@@ -225,7 +229,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let response: Arc<Mutex<Arc<Vec<u8>>>> = Arc::default();
-        let mut builder = Client::builder("key").max_retries(0);
+        let mut builder = Client::builder(KEY).max_retries(0);
         let mut config = None;
         if tls {
             let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();

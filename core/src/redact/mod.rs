@@ -5,6 +5,8 @@ mod find;
 mod invisible;
 mod layer;
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::error::Error as StdError;
 use std::fmt;
 use std::ops::Range;
@@ -43,7 +45,7 @@ pub(crate) fn text(text: &str, secrets: &[&str]) -> String {
         let mut cuts = Cuts::default();
         let is_decoded = layer::for_each_layer(&shown, |layer| {
             cuts.add_keys(layer, &secrets, find::part_at_end(is_cut));
-            find::private_parts_of_urls(layer, |found| cuts.add(found, String::new()));
+            find::private_parts_of_urls(layer, |found| cuts.add(found, ""));
             find::numbers(layer, is_cut, |found| {
                 let number: String = found.iter().map(|char| char.c).collect();
                 cuts.add(found, phone(&number));
@@ -80,16 +82,14 @@ pub(crate) fn body(body: &[u8], limit: usize, secrets: &[&str]) -> String {
     }
     let length = truncated(&received, limit, is_cut).0.len();
     received.truncate(length);
-    let mut kept = without_keys(received, secrets, is_cut);
-    kept.truncate(kept.floor_char_boundary(limit));
-    kept
+    without_keys(received, secrets, is_cut, limit)
 }
 
 /// A request id as an error reports it: with a key or a phone number in it masked. A UUID stays,
 /// although it may contain as many digits as a phone number.
 pub(crate) fn request_id(id: &str, secrets: &[&str]) -> Option<String> {
     let shown = match is_uuid(id) {
-        true => without_keys(id.to_owned(), secrets, false),
+        true => without_keys(id.to_owned(), secrets, false, usize::MAX),
         false => text(id, secrets),
     };
     is_request_id(shown.as_bytes()).then_some(shown)
@@ -185,45 +185,88 @@ fn truncated(text: &str, limit: usize, was_cut: bool) -> (&str, bool) {
     (&text[..end], true)
 }
 
-/// Removes the keys from a text that may be long. It is read in windows, because a layer takes much
-/// memory. They overlap by half: a key in any spelling fits into that.
-fn without_keys(source: String, secrets: &[&str], is_cut: bool) -> String {
+/// Removes the keys from a text that may be long, and that may consist of nothing else. It is read
+/// in windows, because a layer takes much memory. They overlap by half: a key in any spelling fits
+/// into that. The result is cut at `limit`.
+fn without_keys(source: String, secrets: &[&str], is_cut: bool, limit: usize) -> String {
     const SMALLEST_OVERLAP: usize = 1024;
     const LONGEST_SPELLING: usize = 16;
     let longest = secrets.iter().map(|secret| secret.len()).max().unwrap_or_default();
     let overlap = SMALLEST_OVERLAP.max(longest * LONGEST_SPELLING);
-    let mut cuts = Cuts::default();
+    let mut out = String::new();
+    // Of the source.
+    let (mut offset, mut written) = (0, 0);
+    let mut keys: Vec<Range<usize>> = Vec::new();
     loop {
-        let rest = &source[cuts.offset..];
+        let rest = &source[offset..];
         let window = &rest[..rest.floor_char_boundary(2 * overlap)];
         let is_last = window.len() == rest.len();
         let part = if is_last { find::part_at_end(is_cut) } else { None };
-        layer::for_each_layer(window, |layer| cuts.add_keys(layer, secrets, part));
-        if is_last {
-            return cuts.apply(source);
+        layer::for_each_layer(window, |layer| {
+            find::keys(layer, secrets, part, |found| {
+                keys.extend(range(found).map(|it| offset + it.start..offset + it.end));
+            });
+            merge(&mut keys);
+        });
+        offset = if is_last { source.len() } else { offset + rest.floor_char_boundary(overlap) };
+        // The next window may extend the others.
+        let complete = keys.iter().take_while(|key| key.end <= offset).count();
+        for key in keys.drain(..complete) {
+            // Once: what is shown instead of a short key is longer than the key.
+            out.reserve_exact(limit.min(KEY.len() * source.len()) - out.len());
+            if !push(&mut out, &source[written..key.start], limit) || !push(&mut out, KEY, limit) {
+                return out;
+            }
+            written = key.end;
         }
-        cuts.offset += rest.floor_char_boundary(overlap);
+        if is_last {
+            break;
+        }
     }
+    if written == 0 {
+        return source;
+    }
+    push(&mut out, &source[written..], limit);
+    out
+}
+
+/// Appends a text, or as much of it as the limit allows. Returns whether it was all.
+fn push(out: &mut String, text: &str, limit: usize) -> bool {
+    let fitting = text.floor_char_boundary(limit - out.len());
+    out.push_str(&text[..fitting]);
+    fitting == text.len()
+}
+
+/// Sorts the ranges, and merges those that overlap.
+fn merge(ranges: &mut Vec<Range<usize>>) {
+    ranges.sort_unstable_by_key(|range| range.start);
+    ranges.dedup_by(|next, range| {
+        let overlaps = next.start < range.end;
+        if overlaps {
+            range.end = range.end.max(next.end);
+        }
+        overlaps
+    });
+}
+
+/// Where these characters are in the source.
+fn range(found: &[Char]) -> Option<Range<usize>> {
+    Some(found.first()?.start as usize..found.last()?.end as usize)
 }
 
 /// What to cut out of a text, and what to show instead.
 #[derive(Default)]
 struct Cuts {
-    found: Vec<(Range<usize>, String)>,
-    /// Where the text that is searched begins in the source.
-    offset: usize,
+    found: Vec<(Range<usize>, Cow<'static, str>)>,
 }
 
 impl Cuts {
-    fn add(&mut self, found: &[Char], shown: String) {
-        if let [first, .., last] | [first @ last] = found {
-            let range = self.offset + first.start as usize..self.offset + last.end as usize;
-            self.found.push((range, shown));
-        }
+    fn add(&mut self, found: &[Char], shown: impl Into<Cow<'static, str>>) {
+        self.found.extend(range(found).map(|range| (range, shown.into())));
     }
 
     fn add_keys(&mut self, layer: &[Char], secrets: &[&str], part_at_end: Option<usize>) {
-        find::keys(layer, secrets, part_at_end, |found| self.add(found, KEY.to_owned()));
+        find::keys(layer, secrets, part_at_end, |found| self.add(found, KEY));
     }
 
     /// Of cuts that overlap, the longest one is shown.
@@ -231,7 +274,7 @@ impl Cuts {
         if self.found.is_empty() {
             return source;
         }
-        self.found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        self.found.sort_by_key(|(range, _)| (range.start, Reverse(range.end)));
         let mut out = String::with_capacity(source.len());
         let mut end = 0;
         let mut cuts = self.found.into_iter().peekable();
