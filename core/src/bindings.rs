@@ -10,6 +10,7 @@ pub use crate::wait::Wait;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
+use crate::phone::NamedNumber;
 use crate::redact;
 use crate::session::Session;
 use crate::verdict::Origin;
@@ -55,24 +56,38 @@ pub fn verdict(session: &Session) -> Verdict {
     session.verdict
 }
 
-/// Whether a session was returned by a start. A binding that stores a session stores this beside its
-/// JSON and its verdict.
-#[must_use]
-pub fn is_from_start(session: &Session) -> bool {
-    session.verdict.origin == Origin::Start
+/// What a binding stores of a session beside its JSON, which does not determine it: what surrounded
+/// the JSON counts too.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredVerdict {
+    /// Whether the session was returned by a start.
+    pub is_from_start: bool,
+    /// The verdict.
+    pub is_verified: bool,
+    /// The phone number in the response: 0 for none, -1 for several or one that is invalid.
+    pub number: i64,
 }
 
-/// The session that a binding stored: its JSON, whether it [was returned by a
-/// start](is_from_start), and its verdict, which can be false because of what surrounded the JSON.
+/// What to store of the verdict on a session.
+#[must_use]
+pub fn stored_verdict(session: &Session) -> StoredVerdict {
+    let Verdict { origin, is_verified, number } = session.verdict;
+    let is_from_start = origin == Origin::Start;
+    StoredVerdict { is_from_start, is_verified, number: number.stored() }
+}
+
+/// The session that a binding stored. The stored verdict never verifies more than the JSON.
 ///
 /// # Errors
 ///
 /// As [`Session::from_json`].
-pub fn restore_session(json: &str, is_from_start: bool, verified: bool) -> Result<Session, Error> {
+pub fn restore_session(json: &str, stored: StoredVerdict) -> Result<Session, Error> {
     let mut session = Session::from_json(json)?;
-    session.verdict.is_verified &= verified;
-    if is_from_start {
-        session.verdict.set_from_start();
+    let verdict = &mut session.verdict;
+    verdict.is_verified &= stored.is_verified;
+    verdict.number = verdict.number.and(NamedNumber::from_stored(stored.number));
+    if stored.is_from_start {
+        verdict.set_from_start();
     }
     Ok(session)
 }
@@ -115,17 +130,25 @@ mod tests {
 
     #[test]
     fn a_restored_session_keeps_its_origin_and_its_verdict() {
+        let stored = |is_from_start, is_verified, number| StoredVerdict {
+            is_from_start,
+            is_verified,
+            number,
+        };
         let json = r#"{"id":"a","status":"accepted","phone_number":"+46701740605"}"#;
-        let looked_up = restore_session(json, false, true).unwrap();
+        let looked_up = restore_session(json, stored(false, true, 46701740605)).unwrap();
         assert_eq!(looked_up, Session::from_json(json).unwrap());
         assert!(looked_up.is_verified() && looked_up.is_verified_for("+46701740605"));
-        let denied = restore_session(json, false, false).unwrap();
+        let denied = restore_session(json, stored(false, false, 46701740605)).unwrap();
         assert!(!denied.is_verified() && !denied.is_verified_for("+46701740605"));
-        let started = restore_session(json, true, true).unwrap();
-        assert!(is_from_start(&started) && !started.is_verified());
+        let started = restore_session(json, stored(true, true, 46701740605)).unwrap();
+        assert!(stored_verdict(&started).is_from_start && !started.is_verified());
         assert_ne!(started, denied, "a start and a lookup are different");
-        // The text never verifies more than it says.
-        let pending = restore_session(r#"{"id":"a","status":"pending"}"#, false, true).unwrap();
-        assert!(!pending.is_verified());
+        // The envelope named another number.
+        let mixed_up = restore_session(json, stored(false, true, -1)).unwrap();
+        assert!(mixed_up.is_verified() && !mixed_up.is_verified_for("+46701740605"));
+        // The stored verdict never verifies more than the text.
+        let pending = r#"{"id":"a","status":"pending"}"#;
+        assert!(!restore_session(pending, stored(false, true, 0)).unwrap().is_verified());
     }
 }

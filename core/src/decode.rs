@@ -47,7 +47,7 @@ struct SessionFields<'a> {
     phone_number: Field<'a>,
     relay_state: Field<'a>,
     request_data: Field<'a, RequestFields<'a>>,
-    other_number: OtherNumber<'a>,
+    other_number: OtherNumber,
     evidence: Evidence,
 }
 
@@ -74,7 +74,7 @@ struct RequestFields<'a> {
     redirect_failure: Field<'a>,
     relay_state: Field<'a>,
     webhook: Field<'a>,
-    other_number: OtherNumber<'a>,
+    other_number: OtherNumber,
 }
 
 impl<'a> Fields<'a> for RequestFields<'a> {
@@ -95,7 +95,7 @@ impl<'a> Fields<'a> for RequestFields<'a> {
 #[derive(Default)]
 struct MetadataFields<'a> {
     phone_number: Field<'a>,
-    other_number: OtherNumber<'a>,
+    other_number: OtherNumber,
 }
 
 impl<'a> Fields<'a> for MetadataFields<'a> {
@@ -110,17 +110,26 @@ impl<'a> Fields<'a> for MetadataFields<'a> {
 /// A phone number whose name is not spelled `phone_number`. No getter returns it, but as with the
 /// other [evidence](Evidence), a contradiction must not be overlooked.
 #[derive(Default)]
-struct OtherNumber<'a>(Field<'a>);
+struct OtherNumber(NamedNumber);
 
-impl<'a> Fields<'a> for OtherNumber<'a> {
+impl<'a> Fields<'a> for OtherNumber {
     fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
-        if key.eq_ignore_ascii_case("phone_number") { self.0.read(map) } else { Ok(false) }
+        if !key.eq_ignore_ascii_case("phone_number") {
+            return Ok(false);
+        }
+        let mut number = Field::<()>::default();
+        number.read(map)?;
+        self.0 = self.0.and(NamedNumber::of_value(number.value().ok().flatten()));
+        Ok(true)
     }
 }
 
 #[derive(Default)]
 struct EnvelopeFields<'a> {
     data: Field<'a, SessionFields<'a>>,
+    /// Here, every spelling is another one: no getter returns it.
+    number: OtherNumber,
+    relay_state: Field<'a>,
     evidence: Evidence,
 }
 
@@ -128,7 +137,8 @@ impl<'a> Fields<'a> for EnvelopeFields<'a> {
     fn read<A: MapAccess<'a>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
         match key {
             "data" => self.data.read(map),
-            _ => self.evidence.read(key, map),
+            "relay_state" => self.relay_state.read(map),
+            _ => Ok(self.number.read(key, map)? || self.evidence.read(key, map)?),
         }
     }
 }
@@ -146,26 +156,33 @@ pub(crate) fn decode(body: &str, request: &ApiRequest<'_>) -> Result<Session, De
     let Some(fields) = envelope.data.object()? else {
         // The response is the session itself.
         let parsed = json::parse(body)?;
-        return decode_for(request, object(&parsed)?, raw_text(body)?);
+        return decode_for(request, &EnvelopeFields::default(), object(&parsed)?, raw_text(body)?);
     };
     let Envelope { data } = serde_json::from_str(body)?;
-    let mut session = decode_for(request, fields, data.get())?;
-    session.verdict.is_verified &= !envelope.evidence.contradicts()?;
-    Ok(session)
+    decode_for(request, envelope, fields, data.get())
 }
 
 /// Decodes the session in the response to `request`, and checks that it is for this request.
 fn decode_for(
     request: &ApiRequest<'_>,
+    envelope: &EnvelopeFields<'_>,
     fields: &SessionFields<'_>,
     json: &str,
 ) -> Result<Session, DecodeError> {
     let mut session = decode_session(fields, json)?;
+    let verdict = &mut session.verdict;
+    verdict.is_verified &= !envelope.evidence.contradicts()?;
+    verdict.number = verdict.number.and(envelope.number.0);
     match request {
-        // The user of a new session has not proved anything yet.
         ApiRequest::Start(request) => {
-            check_request_data(&session, fields, request)?;
-            session.verdict.set_from_start();
+            check_number(verdict.number, request)?;
+            check_relay_state(envelope.relay_state.value()?, request)?;
+            check_relay_state(fields.relay_state.value()?, request)?;
+            if let Some(request_data) = fields.request_data.object()? {
+                check_relay_state(request_data.relay_state.value()?, request)?;
+            }
+            // The user of a new session has not proved anything yet.
+            verdict.set_from_start();
         }
         // Never expose this session: it may be the verdict on another user.
         ApiRequest::Get { session_id } if !session.id().eq_ignore_ascii_case(session_id) => {
@@ -176,32 +193,28 @@ fn decode_for(
     Ok(session)
 }
 
-/// Checks that the response to a start contains no data of another request. Data that the response
-/// does not contain cannot be checked.
-fn check_request_data(
-    session: &Session,
-    fields: &SessionFields<'_>,
-    request: &Phone2faRequest,
-) -> Result<(), DecodeError> {
-    let number = session.verdict.number;
+/// Checks that the response to a start names no other number. One that names none cannot be checked.
+fn check_number(number: NamedNumber, request: &Phone2faRequest) -> Result<(), DecodeError> {
     if number != NamedNumber::None && number != NamedNumber::of(request.phone_number()) {
         return Err(DecodeError::Rule("is for a different phone number"));
     }
-    let in_request_data = match fields.request_data.object()? {
-        Some(request_data) => request_data.relay_state.value()?,
-        None => None,
-    };
-    for relay_state in [fields.relay_state.value()?, in_request_data].into_iter().flatten() {
-        let is_the_same = match relay_state {
-            Value::Text(text) => Some(&**text) == request.sent_relay_state(),
-            Value::Integer(number) => Some(&*number.to_string()) == request.sent_relay_state(),
-            _ => false,
-        };
-        if !relay_state.is_empty() && !is_the_same {
-            return Err(DecodeError::Rule("has a different relay_state"));
-        }
-    }
     Ok(())
+}
+
+/// Checks a `relay_state` in the response to a start, if it is present.
+fn check_relay_state(
+    found: Option<&Value<'_>>,
+    request: &Phone2faRequest,
+) -> Result<(), DecodeError> {
+    let Some(found) = found.filter(|found| !found.is_empty()) else {
+        return Ok(());
+    };
+    let is_the_same = match found {
+        Value::Text(text) => Some(&**text) == request.sent_relay_state(),
+        Value::Integer(number) => Some(&*number.to_string()) == request.sent_relay_state(),
+        _ => false,
+    };
+    if is_the_same { Ok(()) } else { Err(DecodeError::Rule("has a different relay_state")) }
 }
 
 /// Decodes a session that is not in an envelope, for no request.
@@ -242,9 +255,8 @@ fn decode_session(fields: &SessionFields<'_>, json: &str) -> Result<Session, Dec
 
 /// The phone number in the top level and in the request data.
 fn named_number(fields: &SessionFields<'_>) -> Result<NamedNumber, DecodeError> {
-    let of = |number: &Field<'_>, other: &OtherNumber<'_>| -> Result<_, DecodeError> {
-        let number = NamedNumber::of_value(number.value()?);
-        Ok(number.and(NamedNumber::of_value(other.0.value()?)))
+    let of = |number: &Field<'_>, other: &OtherNumber| -> Result<_, DecodeError> {
+        Ok(NamedNumber::of_value(number.value()?).and(other.0))
     };
     let mut number = of(&fields.phone_number, &fields.other_number)?;
     if let Some(request_data) = fields.request_data.object()? {

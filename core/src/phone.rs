@@ -46,10 +46,27 @@ impl NamedNumber {
         match value {
             Some(value) if !value.is_empty() => match value {
                 Value::Text(text) => Self::of(text),
-                Value::Integer(number) => Self::One(*number),
+                Value::Integer(number) => Self::of(&number.to_string()),
                 _ => Self::Other,
             },
             _ => Self::None,
+        }
+    }
+
+    /// For storage, with [`from_stored`](Self::from_stored).
+    pub(crate) fn stored(self) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::One(number) => number.try_into().unwrap_or(-1),
+            Self::Other => -1,
+        }
+    }
+
+    pub(crate) fn from_stored(stored: i64) -> Self {
+        match u64::try_from(stored) {
+            Ok(0) => Self::None,
+            Ok(number) => Self::One(number),
+            Err(_) => Self::Other,
         }
     }
 

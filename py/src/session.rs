@@ -143,7 +143,8 @@ impl Session {
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let session = &slf.get().0;
-        let state = (session.json(), bindings::is_from_start(session), session.is_verified());
+        let stored = bindings::stored_verdict(session);
+        let state = (session.json(), stored.is_from_start, stored.is_verified, stored.number);
         reduced(slf.py(), "_restore_session", state)
     }
 }
@@ -155,10 +156,10 @@ pub(crate) fn _restore_session(
     json: &str,
     is_from_start: bool,
     is_verified: bool,
+    number: i64,
 ) -> PyResult<Session> {
-    bindings::restore_session(json, is_from_start, is_verified)
-        .map(Session)
-        .map_err(|error| to_python(py, &error))
+    let stored = bindings::StoredVerdict { is_from_start, is_verified, number };
+    bindings::restore_session(json, stored).map(Session).map_err(|error| to_python(py, &error))
 }
 
 /// What pickle stores of an object: a function of this module, and its arguments. It is not the

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::bodies::{self, Bodies, KEYS, PHONE_DIGITS, PHONE_NUMBER, SESSION_ID};
 use super::{Bytes, one_in, pick};
-use crate::bindings::restore_session;
+use crate::bindings::{restore_session, stored_verdict};
 use crate::endpoint::ApiRequest;
 use crate::error::{Error, ErrorKind};
 use crate::request::Phone2faRequest;
@@ -118,7 +118,7 @@ fn check_session(session: &Session, body: &str, from_start: bool) {
         _ => (Object::default(), whole),
     };
     assert_eq!(session.json(), object.text.trim(), "unchanged, with unknown fields");
-    let restored = restore_session(session.json(), from_start, session.is_verified());
+    let restored = restore_session(session.json(), stored_verdict(session));
     assert_eq!(restored.unwrap(), *session);
 
     let request = object.object("request_data");
@@ -144,9 +144,9 @@ fn check_session(session: &Session, body: &str, from_start: bool) {
     let verified = !from_start && object.is_successful() && !object.contradicts(&envelope);
     assert_eq!(session.is_verified(), verified);
     let digits = |text: String| text.chars().filter(|c| c.is_numeric()).collect::<String>();
-    let mut numbers = [&object, &request, &metadata]
+    let mut numbers = [&envelope, &object, &request, &metadata]
         .into_iter()
-        .filter_map(|object| object.value("phone_number"))
+        .flat_map(|object| object.spelled("phone_number"))
         .filter(|value| !is_empty(value))
         .map(|value| match value {
             Value::String(text) => digits(text),
