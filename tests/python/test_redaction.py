@@ -92,7 +92,7 @@ def written(random: random.Random, text: str, separator: str, encode: Callable[[
     separators."""
     plain: Callable[[str], str] = ENCODINGS[0]
     group, between = random.choice([(encode, encode), (encode, plain), (plain, encode)])
-    parts = []
+    parts: list[str] = []
     while text:
         length = random.randint(1, 4)
         parts.append(group(text[:length]))
@@ -166,7 +166,9 @@ def test_no_random_number_or_key_is_found_in_errors_and_logs(
             *(record.getMessage() for record in caplog.records),
         ]
         for each in shown:
-            assert_safe(each, number, key)
+            # Their digits may be those of a number by chance.
+            own = each.replace(gateway.url, "URL")
+            assert_safe(re.sub(r"\b\d+ ms\b", "ms", own), number, key)
             unseen = {"Cc", "Cf", "Zl", "Zp"}
             assert not unseen & set(map(unicodedata.category, each.rstrip("\n"))), ascii(each)
         assert error.body is not None

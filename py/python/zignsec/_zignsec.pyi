@@ -218,9 +218,7 @@ def route(client: Client) -> tuple[str, str | None]:
     Internal; used by ``python -m zignsec check``.
     """
 
-def _restore_session(
-    json: str, is_from_start: bool, is_verified: bool, number: int
-) -> Session: ...
+def _restore_session(json: str, is_from_start: bool, is_verified: bool, number: int) -> Session: ...
 def _webhook_event_from_json(text: str) -> WebhookEvent: ...
 
 @final
