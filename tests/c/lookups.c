@@ -40,8 +40,9 @@ static zs_client *client_of(const char *url) {
     options.base_url = url;
     options.connect_timeout_ms = 500;
     options.max_retries = -1; /* none */
+    /* On failure the client is NULL, and the calls on it fail. Threads do not use CHECK. */
     zs_client *client = NULL;
-    CHECK(zs_client_new(&options, &client, NULL) == ZS_OK);
+    zs_client_new(&options, &client, NULL);
     return client;
 }
 
