@@ -38,9 +38,32 @@
  * same minor version, and vice versa. A field that the library does not know must be zero;
  * otherwise the call returns ZS_ERROR_INVALID_ARGUMENT.
  *
+ * Callbacks. on_poll and the log callback must return. A C++ exception or pthread_exit() that leaves
+ * them aborts the process; they must not call longjmp(), nor enable the cancellation of the thread.
+ * The same is true for a signal handler that interrupts a function of the library.
+ *
+ * Cancelled threads. pthread_cancel() does not end a call, because a function that blocks, calls a
+ * callback or frees an object delays it until the function has returned. A thread whose cancel type
+ * is asynchronous then ends at once, and what the function returned is lost. Call
+ * zs_client_cancel(), too, to end the call early.
+ *
  * Process. The library does not change signal handlers, the signal mask or the locale, and a peer
- * that closes its connection never raises SIGPIPE. The library stays loaded after dlclose(). After
- * fork(), both processes may continue to use a client: the child opens its own connections.
+ * that closes its connection never raises SIGPIPE. The library stays loaded after dlclose(). It may
+ * be used before main() and while the process or a thread exits: in atexit() handlers, in the
+ * destructors of static and thread-local objects and of pthread keys.
+ *
+ * fork(). Parent and child may both continue to use a client, also after a fork in on_poll or while
+ * other threads are in calls: the child opens its own connections. A child of vfork() must not call
+ * the library. The library knows a child that was not created by fork(), but by _Fork() or the system
+ * call clone(), by its process ID. If that can be the ID of its parent, because the child is in
+ * another PID namespace, the child must create its own clients.
+ *
+ * Windows. Once a client was created, the DLL stays loaded after FreeLibrary(). WSAStartup() is not
+ * needed, and the library installs no console control handler: a handler of the program, for Ctrl-C,
+ * may call zs_client_cancel(). Neither DllMain() nor a thread that TerminateThread() may end can call
+ * the library. Names of files are UTF-8, with slashes or backslashes. zignsec-0.1.dll belongs into
+ * the folder of the program that uses it; its name contains the version of the ABI. fork() and
+ * pthread_cancel() above do not apply.
  *
  * Logging. The library prints nothing. The callback of zs_set_log_callback() receives one line for
  * each attempt, without API keys and phone numbers.
@@ -57,6 +80,16 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+/**
+ * The calling convention of all functions and callbacks: cdecl on Windows, whatever the compiler's
+ * default is. Write it in the definition of a callback, between the return type and the name.
+ */
+#ifdef _WIN32
+#define ZS_CALL __cdecl
+#else
+#define ZS_CALL
+#endif
 
 /**
  * Initialises a zs_client_options: every option has its default.
@@ -156,9 +189,9 @@
 /**
  * The result of a call. The numbers never change; new ones may be added.
  */
-enum zs_result
+enum
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
+  zs_result : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
@@ -256,9 +289,9 @@ typedef int32_t zs_result;
  * The status of a session. Trust only zs_session_is_verified_for(). The numbers never
  * change; new ones may be added.
  */
-enum zs_status
+enum
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
-  : int32_t
+  zs_status : int32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
     /**
@@ -330,14 +363,15 @@ typedef struct zs_webhook_event zs_webhook_event;
 /**
  * A log callback, see zs_set_log_callback(). The library calls it on the thread whose call logs,
  * from several threads at once. It must not call any function of the library. It must return: a
- * C++ exception that leaves it aborts the process, and it must not call longjmp().
+ * C++ exception or pthread_exit() that leaves it aborts the process, and it must not call longjmp().
+ * A child that it forks must call _exit() or start a program.
  *
  * @param level      One of ZS_LOG_...
  * @param message    One line of text, valid until the callback returns. It contains no API key and
  *                   no whole phone number.
  * @param user_data  The user_data of zs_set_log_callback().
  */
-typedef void (*zs_log_callback)(int32_t level, const char *message, void *user_data);
+typedef void (ZS_CALL *zs_log_callback)(int32_t level, const char *message, void *user_data);
 
 /**
  * The options of a client. Initialise them with ZS_CLIENT_OPTIONS_INIT or
@@ -393,21 +427,28 @@ typedef struct zs_client_options {
      */
     int32_t max_retries;
     /**
-     * A PEM file with the CA certificates to trust; no others are trusted. NULL: SSL_CERT_FILE and
-     * SSL_CERT_DIR, else REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else the system's trust store.
+     * A file with the CA certificates to trust, PEM or one in DER; no others are trusted. NULL:
+     * SSL_CERT_FILE and SSL_CERT_DIR, else REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else the system's
+     * trust store.
      */
     const char *ca_file;
     /**
-     * A PEM file with the client certificate chain, for mutual TLS. NULL: none.
+     * A file with the client certificate chain, PEM or DER, the client's own first, for mutual TLS.
+     * NULL: none.
      */
     const char *client_cert_file;
     /**
-     * A PEM file with the private key of client_cert_file. Set both or neither.
+     * A file with the private key of client_cert_file, PEM or DER, not encrypted: P-256, P-384,
+     * Ed25519, or RSA of 2048 to 4096 bits. Set both or neither.
      */
     const char *client_key_file;
     /**
-     * The URL of an http or https proxy, or "none" for a direct connection. NULL: HTTPS_PROXY,
-     * else ALL_PROXY, with the exceptions of NO_PROXY. Connections to loopback never use a proxy.
+     * The URL of a proxy, such as http://user:password@proxy.example:3128, or "none" for a direct
+     * connection. The schemes are http (the default), https, socks5 and socks5h; the default ports
+     * are 80, 443 and 1080. With socks5, the client resolves the host name of the gateway; with
+     * socks5h or socks, the proxy does. NULL: HTTPS_PROXY, else ALL_PROXY, with the exceptions of
+     * NO_PROXY; the lower-case spelling wins, also if it is empty. Connections to loopback never
+     * use a proxy.
      */
     const char *proxy;
     /**
@@ -427,27 +468,29 @@ typedef struct zs_phone_2fa_request {
     size_t struct_size;
     /**
      * Required: the user's phone number in E.164 form, `+` and 7 to 15 digits, the first not 0.
+     * Other forms are refused, not converted: libphonenumber does it.
      */
     const char *phone_number;
     /**
      * Required: the URL to which the gateway redirects the user after success, absolute http or
-     * https.
+     * https. Percent-encode characters that RFC 3986 does not allow, and write a Unicode host in its
+     * ASCII form (xn--...). No user name or password. An app needs an https link.
      */
     const char *redirect_success;
     /**
-     * Required: the URL to which the gateway redirects the user otherwise, absolute http or https.
+     * Required: the URL to which the gateway redirects the user otherwise, with the same rules.
      */
     const char *redirect_failure;
     /**
-     * The language of the gateway's page. NULL: "En".
+     * The language of the gateway's page, at most 256 characters. NULL: "En".
      */
     const char *locale;
     /**
-     * Text that the gateway stores with the session and returns with it. NULL: none.
+     * Text that the gateway stores with the session and returns with it, at most 16 KiB. NULL: none.
      */
     const char *relay_state;
     /**
-     * The URL to which the gateway posts status changes, absolute http or https; see
+     * The URL to which the gateway posts status changes, with the rules of redirect_success; see
      * zs_verify_webhook(). NULL: none.
      */
     const char *webhook;
@@ -462,8 +505,8 @@ typedef struct zs_phone_2fa_request {
  * waits.
  *
  * It may call any function of the library, including zs_client_cancel(), but must not free the
- * client of the wait or the session. It must return: a C++ exception that leaves it aborts the
- * process, and it must not call longjmp().
+ * client of the wait or the session. It must return: a C++ exception or pthread_exit() that leaves
+ * it aborts the process, and it must not call longjmp().
  *
  * @param session     The session as the poll returned it. The library owns it; it is valid until
  *                    the callback returns.
@@ -472,9 +515,9 @@ typedef struct zs_phone_2fa_request {
  * @return 0 to continue. Any other value ends the wait with ZS_ERROR_CANCELLED, unless the session
  *         is final: then the wait ends with ZS_OK.
  */
-typedef int32_t (*zs_wait_callback)(const struct zs_session *session,
-                                    uint32_t elapsed_ms,
-                                    void *user_data);
+typedef int32_t (ZS_CALL *zs_wait_callback)(const struct zs_session *session,
+                                            uint32_t elapsed_ms,
+                                            void *user_data);
 
 /**
  * How to wait for a session. Initialise it with ZS_WAIT_OPTIONS_INIT or zs_wait_options_init().
@@ -515,7 +558,7 @@ extern "C" {
  * @param struct_size   The size of the struct as the caller declares it, at most 4096. A size less
  *                      than sizeof(size_t): nothing is written.
  */
-void zs_client_options_init(zs_client_options *options, size_t struct_size);
+void ZS_CALL zs_client_options_init(zs_client_options *options, size_t struct_size);
 
 /**
  * Creates a client. All options are checked; nothing is sent. Environment variables are read
@@ -529,21 +572,23 @@ void zs_client_options_init(zs_client_options *options, size_t struct_size);
  *         that do not match, or an unsupported proxy; ZS_ERROR_INVALID_ARGUMENT for text that is
  *         not UTF-8, an unknown number, or an invalid struct_size.
  */
-zs_result zs_client_new(const zs_client_options *options,
-                        zs_client **out_client,
-                        zs_error **out_error);
+zs_result ZS_CALL zs_client_new(const zs_client_options *options,
+                                zs_client **out_client,
+                                zs_error **out_error);
 
 /**
  * Returns the client of the process, which is configured by environment variables alone. The first
  * call creates it, as zs_client_new() with NULL does; later calls return the same client. If a
- * call fails, the next one tries again.
+ * call fails, the next one tries again. It cannot be reset: a test that changes the environment uses
+ * zs_client_new() with NULL.
  *
  * @param[out] out_client  The client. The library owns it until the process ends; zs_client_free()
  *                         ignores it.
  * @param[out] out_error   The error. Free it with zs_error_free(). May be NULL.
  * @return As zs_client_new().
  */
-zs_result zs_client_default(const zs_client **out_client, zs_error **out_error);
+zs_result ZS_CALL zs_client_default(const zs_client **out_client,
+                                    zs_error **out_error);
 
 /**
  * Creates a client that shares options, API keys and connections with another one. Its calls are
@@ -554,9 +599,9 @@ zs_result zs_client_default(const zs_client **out_client, zs_error **out_error);
  * @param[out] out_error   The error. Free it with zs_error_free(). May be NULL.
  * @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT for NULL.
  */
-zs_result zs_client_dup(const struct zs_client *client,
-                        zs_client **out_client,
-                        zs_error **out_error);
+zs_result ZS_CALL zs_client_dup(const struct zs_client *client,
+                                zs_client **out_client,
+                                zs_error **out_error);
 
 /**
  * Cancels the running calls of a client, including waits and pauses: each returns
@@ -567,7 +612,7 @@ zs_result zs_client_dup(const struct zs_client *client,
  * @param client  A client, or NULL. It must not be freed during the call, also not by the code
  *                that a signal interrupts.
  */
-void zs_client_cancel(const struct zs_client *client);
+void ZS_CALL zs_client_cancel(const struct zs_client *client);
 
 /**
  * Step 1: starts a session. Redirect the user to its zs_session_redirect_url(), and store its
@@ -581,10 +626,10 @@ void zs_client_cancel(const struct zs_client *client);
  * @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; any other zs_result of
  *         a failed call. If zs_error_in_doubt() is 1, the gateway may have created a session.
  */
-zs_result zs_start_phone_2fa(const struct zs_client *client,
-                             const zs_phone_2fa_request *request,
-                             zs_session **out_session,
-                             zs_error **out_error);
+zs_result ZS_CALL zs_start_phone_2fa(const struct zs_client *client,
+                                     const zs_phone_2fa_request *request,
+                                     zs_session **out_session,
+                                     zs_error **out_error);
 
 /**
  * Step 3: returns the current state of a session. Trust only zs_session_is_verified_for() with the
@@ -597,17 +642,19 @@ zs_result zs_start_phone_2fa(const struct zs_client *client,
  * @param[out] out_error    The error. Free it with zs_error_free(). May be NULL.
  * @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; ZS_ERROR_NOT_FOUND for
  *         an ID that the gateway does not know; ZS_ERROR_PROTOCOL also if the response is for a
- *         different session; any other zs_result of a failed call.
+ *         different session, or exceeds a limit: 16 KiB or 100 fields of headers, 1 MiB of body;
+ *         any other zs_result of a failed call.
  */
-zs_result zs_get_session(const struct zs_client *client,
-                         const char *session_id,
-                         zs_session **out_session,
-                         zs_error **out_error);
+zs_result ZS_CALL zs_get_session(const struct zs_client *client,
+                                 const char *session_id,
+                                 zs_session **out_session,
+                                 zs_error **out_error);
 
 /**
  * Step 3 with polling: calls the gateway repeatedly, and blocks, until the session is final.
- * Temporary errors while polling do not end the wait, and a pause is at least as long as the
- * Retry-After of the last response. zs_client_cancel() ends the wait.
+ * Temporary errors while polling do not end the wait, nor do one or two polls in a row that fail
+ * with ZS_ERROR_PROTOCOL, ZS_ERROR_TLS, ZS_ERROR_PERMISSION or ZS_ERROR_NOT_FOUND. A pause is at
+ * least as long as the Retry-After of the last response. zs_client_cancel() ends the wait.
  *
  * @param client            A client. Its time limits apply to each poll; no poll continues after
  *                          the end of the wait.
@@ -623,11 +670,11 @@ zs_result zs_get_session(const struct zs_client *client,
  *         ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; any other zs_result of
  *         zs_get_session() that is a permanent failure.
  */
-zs_result zs_wait_for_session(const struct zs_client *client,
-                              const char *session_id,
-                              const zs_wait_options *options,
-                              zs_session **out_session,
-                              zs_error **out_error);
+zs_result ZS_CALL zs_wait_for_session(const struct zs_client *client,
+                                      const char *session_id,
+                                      const zs_wait_options *options,
+                                      zs_session **out_session,
+                                      zs_error **out_error);
 
 /**
  * Frees a client. Its connections are closed when its last duplicate is freed. No call may be
@@ -635,7 +682,7 @@ zs_result zs_wait_for_session(const struct zs_client *client,
  *
  * @param client  A client, or NULL. The client of zs_client_default() is not freed.
  */
-void zs_client_free(zs_client *client);
+void ZS_CALL zs_client_free(zs_client *client);
 
 /**
  * The result of the failed call.
@@ -643,7 +690,7 @@ void zs_client_free(zs_client *client);
  * @param error  An error, or NULL.
  * @return The result; ZS_OK for NULL.
  */
-zs_result zs_error_result(const struct zs_error *error);
+zs_result ZS_CALL zs_error_result(const struct zs_error *error);
 
 /**
  * The name of the result of the failed call, as in this header: "ZS_ERROR_TIMEOUT".
@@ -651,7 +698,7 @@ zs_result zs_error_result(const struct zs_error *error);
  * @param error  An error, or NULL.
  * @return A static string; do not free. "ZS_OK" for NULL. Never NULL.
  */
-const char *zs_error_result_name(const struct zs_error *error);
+const char *ZS_CALL zs_error_result_name(const struct zs_error *error);
 
 /**
  * What failed, the deepest known cause, and what to try. The message never contains the API key, a
@@ -660,7 +707,7 @@ const char *zs_error_result_name(const struct zs_error *error);
  * @param error  An error, or NULL.
  * @return A string owned by the error; NULL for NULL.
  */
-const char *zs_error_message(const struct zs_error *error);
+const char *ZS_CALL zs_error_message(const struct zs_error *error);
 
 /**
  * The body of the gateway's response, at most its first 64 KiB. Invalid UTF-8 and NUL are replaced
@@ -669,7 +716,7 @@ const char *zs_error_message(const struct zs_error *error);
  * @param error  An error, or NULL.
  * @return A string owned by the error; NULL if there was no response.
  */
-const char *zs_error_body(const struct zs_error *error);
+const char *ZS_CALL zs_error_body(const struct zs_error *error);
 
 /**
  * The request ID: the first of the response headers x-request-id, x-correlation-id and request-id
@@ -678,7 +725,7 @@ const char *zs_error_body(const struct zs_error *error);
  * @param error  An error, or NULL.
  * @return A string owned by the error; NULL if there was no such header.
  */
-const char *zs_error_request_id(const struct zs_error *error);
+const char *ZS_CALL zs_error_request_id(const struct zs_error *error);
 
 /**
  * The HTTP status of the response.
@@ -686,7 +733,7 @@ const char *zs_error_request_id(const struct zs_error *error);
  * @param error  An error, or NULL.
  * @return The status; 0 if there was no response.
  */
-int32_t zs_error_http_status(const struct zs_error *error);
+int32_t ZS_CALL zs_error_http_status(const struct zs_error *error);
 
 /**
  * How long the gateway asked to wait before the next call (Retry-After).
@@ -694,7 +741,7 @@ int32_t zs_error_http_status(const struct zs_error *error);
  * @param error  An error, or NULL.
  * @return Milliseconds; -1 if the response has no such header.
  */
-int64_t zs_error_retry_after_ms(const struct zs_error *error);
+int64_t ZS_CALL zs_error_retry_after_ms(const struct zs_error *error);
 
 /**
  * The number of attempts that were started, for zs_wait_for_session() those of all polls: 0 if the
@@ -702,7 +749,7 @@ int64_t zs_error_retry_after_ms(const struct zs_error *error);
  *
  * @param error  An error, or NULL.
  */
-uint32_t zs_error_attempts(const struct zs_error *error);
+uint32_t ZS_CALL zs_error_attempts(const struct zs_error *error);
 
 /**
  * Whether the gateway may have created a session although the call failed. Only an error of
@@ -712,14 +759,14 @@ uint32_t zs_error_attempts(const struct zs_error *error);
  * @param error  An error, or NULL.
  * @return 1 or 0.
  */
-int32_t zs_error_in_doubt(const struct zs_error *error);
+int32_t ZS_CALL zs_error_in_doubt(const struct zs_error *error);
 
 /**
  * Frees an error and its strings.
  *
  * @param error  An error, or NULL.
  */
-void zs_error_free(struct zs_error *error);
+void ZS_CALL zs_error_free(struct zs_error *error);
 
 /**
  * Sets the log callback of the process, in place of the previous one. Nothing is logged before.
@@ -732,7 +779,7 @@ void zs_error_free(struct zs_error *error);
  * @param callback   The function to call for each message. NULL: nothing is logged.
  * @param user_data  The last argument of the callback. The library never dereferences it.
  */
-void zs_set_log_callback(int32_t max_level, zs_log_callback callback, void *user_data);
+void ZS_CALL zs_set_log_callback(int32_t max_level, zs_log_callback callback, void *user_data);
 
 /**
  * Initialises a request, as ZS_PHONE_2FA_REQUEST_INIT does, for languages without a C
@@ -742,7 +789,7 @@ void zs_set_log_callback(int32_t max_level, zs_log_callback callback, void *user
  * @param struct_size   The size of the struct as the caller declares it, at most 4096. A size less
  *                      than sizeof(size_t): nothing is written.
  */
-void zs_phone_2fa_request_init(zs_phone_2fa_request *request, size_t struct_size);
+void ZS_CALL zs_phone_2fa_request_init(zs_phone_2fa_request *request, size_t struct_size);
 
 /**
  * The name of a result, as in this header: "ZS_ERROR_TIMEOUT".
@@ -751,7 +798,7 @@ void zs_phone_2fa_request_init(zs_phone_2fa_request *request, size_t struct_size
  * @return A static string; do not free. "ZS_ERROR_UNKNOWN" for a number that is not a zs_result of
  *         this version. Never NULL.
  */
-const char *zs_result_name(int32_t result);
+const char *ZS_CALL zs_result_name(int32_t result);
 
 /**
  * The session ID, for zs_get_session(): 1 to 64 letters, digits and hyphens.
@@ -759,7 +806,7 @@ const char *zs_result_name(int32_t result);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL for NULL only.
  */
-const char *zs_session_id(const struct zs_session *session);
+const char *ZS_CALL zs_session_id(const struct zs_session *session);
 
 /**
  * The status.
@@ -767,7 +814,7 @@ const char *zs_session_id(const struct zs_session *session);
  * @param session  A session, or NULL.
  * @return A zs_status; ZS_STATUS_UNKNOWN for NULL.
  */
-int32_t zs_session_status(const struct zs_session *session);
+int32_t ZS_CALL zs_session_status(const struct zs_session *session);
 
 /**
  * The status as the gateway wrote it.
@@ -775,7 +822,7 @@ int32_t zs_session_status(const struct zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL for NULL only.
  */
-const char *zs_session_status_text(const struct zs_session *session);
+const char *ZS_CALL zs_session_status_text(const struct zs_session *session);
 
 /**
  * Whether the session is final: completed, failed, cancelled, declined or timed out.
@@ -783,7 +830,7 @@ const char *zs_session_status_text(const struct zs_session *session);
  * @param session  A session, or NULL.
  * @return 1 or 0.
  */
-int32_t zs_session_is_final(const struct zs_session *session);
+int32_t ZS_CALL zs_session_is_final(const struct zs_session *session);
 
 /**
  * Whether the user proved control of the phone: a lookup returned the status accepted or finished,
@@ -794,7 +841,7 @@ int32_t zs_session_is_final(const struct zs_session *session);
  * @param session  A session, or NULL.
  * @return 1 or 0.
  */
-int32_t zs_session_is_verified(const struct zs_session *session);
+int32_t ZS_CALL zs_session_is_verified(const struct zs_session *session);
 
 /**
  * Whether the user proved control of this phone: zs_session_is_verified() is 1, and every phone
@@ -806,7 +853,8 @@ int32_t zs_session_is_verified(const struct zs_session *session);
  * @return 1 or 0; 0 for an invalid phone_number, NULL included, and if the response contains no
  *         phone number.
  */
-int32_t zs_session_is_verified_for(const struct zs_session *session, const char *phone_number);
+int32_t ZS_CALL zs_session_is_verified_for(const struct zs_session *session,
+                                           const char *phone_number);
 
 /**
  * The URL to redirect the user to. The gateway returns it when the session is started.
@@ -814,7 +862,7 @@ int32_t zs_session_is_verified_for(const struct zs_session *session, const char 
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL if the response does not contain it.
  */
-const char *zs_session_redirect_url(const struct zs_session *session);
+const char *ZS_CALL zs_session_redirect_url(const struct zs_session *session);
 
 /**
  * The phone number of the user.
@@ -822,7 +870,7 @@ const char *zs_session_redirect_url(const struct zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL if the response does not contain it.
  */
-const char *zs_session_phone_number(const struct zs_session *session);
+const char *ZS_CALL zs_session_phone_number(const struct zs_session *session);
 
 /**
  * The language of the gateway's page.
@@ -830,7 +878,7 @@ const char *zs_session_phone_number(const struct zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL if the response does not contain it.
  */
-const char *zs_session_locale(const struct zs_session *session);
+const char *ZS_CALL zs_session_locale(const struct zs_session *session);
 
 /**
  * The URL to which the gateway redirects the user after success.
@@ -838,7 +886,7 @@ const char *zs_session_locale(const struct zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL if the response does not contain it.
  */
-const char *zs_session_redirect_success(const struct zs_session *session);
+const char *ZS_CALL zs_session_redirect_success(const struct zs_session *session);
 
 /**
  * The URL to which the gateway redirects the user otherwise.
@@ -846,7 +894,7 @@ const char *zs_session_redirect_success(const struct zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL if the response does not contain it.
  */
-const char *zs_session_redirect_failure(const struct zs_session *session);
+const char *ZS_CALL zs_session_redirect_failure(const struct zs_session *session);
 
 /**
  * The text that the request contained as relay_state.
@@ -854,7 +902,7 @@ const char *zs_session_redirect_failure(const struct zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL if the response does not contain it.
  */
-const char *zs_session_relay_state(const struct zs_session *session);
+const char *ZS_CALL zs_session_relay_state(const struct zs_session *session);
 
 /**
  * The URL to which the gateway posts status changes.
@@ -862,7 +910,7 @@ const char *zs_session_relay_state(const struct zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL if the response does not contain it.
  */
-const char *zs_session_webhook(const struct zs_session *session);
+const char *ZS_CALL zs_session_webhook(const struct zs_session *session);
 
 /**
  * The whole session as the gateway wrote it: a JSON object, including fields that have no function
@@ -871,14 +919,14 @@ const char *zs_session_webhook(const struct zs_session *session);
  * @param session  A session, or NULL.
  * @return A string owned by the session; NULL for NULL only.
  */
-const char *zs_session_json(const struct zs_session *session);
+const char *ZS_CALL zs_session_json(const struct zs_session *session);
 
 /**
  * Frees a session and its strings.
  *
  * @param session  A session, or NULL.
  */
-void zs_session_free(struct zs_session *session);
+void ZS_CALL zs_session_free(struct zs_session *session);
 
 /**
  * The name of a status, as in this header: "ZS_STATUS_PENDING".
@@ -887,19 +935,19 @@ void zs_session_free(struct zs_session *session);
  * @return A static string; do not free. "ZS_STATUS_UNKNOWN" for a number that is not a zs_status
  *         of this version. Never NULL.
  */
-const char *zs_status_name(int32_t status);
+const char *ZS_CALL zs_status_name(int32_t status);
 
 /**
  * The version of the loaded library, which can differ from the version of the header: "0.1.0".
  *
  * @return A static string; do not free.
  */
-const char *zs_version(void);
+const char *ZS_CALL zs_version(void);
 
 /**
  * The version of the loaded library, in the form of ZS_VERSION_NUMBER.
  */
-uint32_t zs_version_number(void);
+uint32_t ZS_CALL zs_version_number(void);
 
 /**
  * Initialises options of a wait, as ZS_WAIT_OPTIONS_INIT does, for languages without a C
@@ -909,7 +957,7 @@ uint32_t zs_version_number(void);
  * @param struct_size   The size of the struct as the caller declares it, at most 4096. A size less
  *                      than sizeof(size_t): nothing is written.
  */
-void zs_wait_options_init(zs_wait_options *options, size_t struct_size);
+void ZS_CALL zs_wait_options_init(zs_wait_options *options, size_t struct_size);
 
 /**
  * Verifies the signature and the time of a webhook, then decodes it. Makes no network request.
@@ -935,13 +983,13 @@ void zs_wait_options_init(zs_wait_options *options, size_t struct_size);
  *         ZS_ERROR_INVALID_ARGUMENT for a secret that is NULL, empty or not UTF-8, a body that is
  *         NULL, or another negative tolerance.
  */
-zs_result zs_verify_webhook(const uint8_t *body,
-                            size_t body_len,
-                            const char *signature,
-                            const char *secret,
-                            int64_t tolerance_s,
-                            zs_webhook_event **out_event,
-                            zs_error **out_error);
+zs_result ZS_CALL zs_verify_webhook(const uint8_t *body,
+                                    size_t body_len,
+                                    const char *signature,
+                                    const char *secret,
+                                    int64_t tolerance_s,
+                                    zs_webhook_event **out_event,
+                                    zs_error **out_error);
 
 /**
  * The ID of the session, for zs_get_session(): 1 to 64 letters, digits and hyphens.
@@ -949,7 +997,7 @@ zs_result zs_verify_webhook(const uint8_t *body,
  * @param event  An event, or NULL.
  * @return A string owned by the event; NULL for NULL only.
  */
-const char *zs_webhook_event_session_id(const struct zs_webhook_event *event);
+const char *ZS_CALL zs_webhook_event_session_id(const struct zs_webhook_event *event);
 
 /**
  * What happened, such as "session_finished".
@@ -958,7 +1006,7 @@ const char *zs_webhook_event_session_id(const struct zs_webhook_event *event);
  * @return A string owned by the event, empty if the webhook does not contain it; NULL for NULL
  *         only.
  */
-const char *zs_webhook_event_name(const struct zs_webhook_event *event);
+const char *ZS_CALL zs_webhook_event_name(const struct zs_webhook_event *event);
 
 /**
  * The status in the webhook, at its top level or in its result. A notification only:
@@ -968,7 +1016,7 @@ const char *zs_webhook_event_name(const struct zs_webhook_event *event);
  * @return A zs_status; ZS_STATUS_UNKNOWN for NULL, and if the webhook contains no status or two
  *         that differ.
  */
-int32_t zs_webhook_event_status(const struct zs_webhook_event *event);
+int32_t ZS_CALL zs_webhook_event_status(const struct zs_webhook_event *event);
 
 /**
  * The status as the gateway wrote it; if there are two, the one at the top level.
@@ -977,7 +1025,7 @@ int32_t zs_webhook_event_status(const struct zs_webhook_event *event);
  * @return A string owned by the event, empty if the webhook does not contain it; NULL for NULL
  *         only.
  */
-const char *zs_webhook_event_status_text(const struct zs_webhook_event *event);
+const char *ZS_CALL zs_webhook_event_status_text(const struct zs_webhook_event *event);
 
 /**
  * The text that the request contained as relay_state.
@@ -985,7 +1033,7 @@ const char *zs_webhook_event_status_text(const struct zs_webhook_event *event);
  * @param event  An event, or NULL.
  * @return A string owned by the event; NULL if the webhook does not contain it.
  */
-const char *zs_webhook_event_relay_state(const struct zs_webhook_event *event);
+const char *ZS_CALL zs_webhook_event_relay_state(const struct zs_webhook_event *event);
 
 /**
  * The whole body as the gateway wrote it: a JSON object, including fields that have no function
@@ -994,14 +1042,14 @@ const char *zs_webhook_event_relay_state(const struct zs_webhook_event *event);
  * @param event  An event, or NULL.
  * @return A string owned by the event; NULL for NULL only.
  */
-const char *zs_webhook_event_json(const struct zs_webhook_event *event);
+const char *ZS_CALL zs_webhook_event_json(const struct zs_webhook_event *event);
 
 /**
  * Frees an event and its strings.
  *
  * @param event  An event, or NULL.
  */
-void zs_webhook_event_free(struct zs_webhook_event *event);
+void ZS_CALL zs_webhook_event_free(struct zs_webhook_event *event);
 
 #ifdef __cplusplus
 }  // extern "C"

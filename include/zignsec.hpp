@@ -9,6 +9,10 @@
 #ifndef ZIGNSEC_HPP
 #define ZIGNSEC_HPP
 
+#if !defined(__cpp_exceptions) && !defined(__EXCEPTIONS) && !defined(_CPPUNWIND)
+#error "zignsec.hpp reports errors by exceptions: compile with exceptions, or use zignsec.h"
+#endif
+
 #include "zignsec.h"
 
 #include <chrono>
@@ -116,8 +120,8 @@ class Error : public std::runtime_error {
     std::int64_t retry_after_ms_ = -1;
     unsigned attempts_ = 0;
     bool in_doubt_ = false;
-    std::string body_;
-    std::string request_id_;
+    std::string body_{};
+    std::string request_id_{};
 };
 
 namespace detail {
@@ -188,15 +192,17 @@ struct ClientOptions {
 
 /** The request that starts a session; see zs_phone_2fa_request. */
 struct Phone2faRequest {
-    /** Required: the user's phone number in E.164 form, such as +46701740605. */
+    /** Required: the user's phone number in E.164 form, such as +46701740605. Other forms are refused,
+     *  not converted: libphonenumber does it. */
     std::string phone_number{};
-    /** Required: the URL to which the gateway redirects the user after success. */
+    /** Required: the URL to which the gateway redirects the user after success. For the rules, see
+     *  zs_phone_2fa_request. */
     std::string redirect_success{};
     /** Required: the URL to which the gateway redirects the user otherwise. */
     std::string redirect_failure{};
     /** The language of the gateway's page. If not set: "En". */
     std::optional<std::string> locale{};
-    /** Text that the gateway stores with the session and returns with it. */
+    /** Text that the gateway stores with the session and returns with it, at most 16 KiB. */
     std::optional<std::string> relay_state{};
     /** The URL to which the gateway posts status changes. */
     std::optional<std::string> webhook{};
@@ -271,7 +277,7 @@ class Session {
     friend class detail::Borrowed;
 
     zs_session *release() noexcept { return session_.release(); }
-    const zs_session *get() const noexcept { return session_.get(); }
+    [[nodiscard]] const zs_session *get() const noexcept { return session_.get(); }
 
     detail::Owned<zs_session> session_;
 };
@@ -302,7 +308,7 @@ class Borrowed {
     Borrowed &operator=(const Borrowed &) = delete;
     ~Borrowed() { static_cast<void>(session_.release()); }
 
-    const Session &get() const noexcept { return session_; }
+    [[nodiscard]] const Session &get() const noexcept { return session_; }
 
   private:
     Session session_;
@@ -313,7 +319,7 @@ class OnPoll {
   public:
     explicit OnPoll(const WaitOptions &options) noexcept : options_(options) {}
 
-    zs_wait_callback callback() const noexcept { return options_.on_poll ? call : nullptr; }
+    [[nodiscard]] zs_wait_callback callback() const noexcept { return options_.on_poll ? call : nullptr; }
 
     void rethrow() const {
         if (thrown_) {
@@ -322,8 +328,8 @@ class OnPoll {
     }
 
   private:
-    static std::int32_t call(const zs_session *session, std::uint32_t elapsed_ms,
-                             void *user_data) noexcept {
+    static std::int32_t ZS_CALL call(const zs_session *session, std::uint32_t elapsed_ms,
+                                     void *user_data) noexcept {
         OnPoll *self = static_cast<OnPoll *>(user_data);
         try {
             const Borrowed borrowed(session);
@@ -336,7 +342,7 @@ class OnPoll {
     }
 
     const WaitOptions &options_;
-    std::exception_ptr thrown_;
+    std::exception_ptr thrown_{};
 };
 
 } // namespace detail
@@ -490,7 +496,7 @@ class WebhookEvent {
     }
 
   private:
-    const zs_webhook_event *get() const noexcept { return event_.get(); }
+    [[nodiscard]] const zs_webhook_event *get() const noexcept { return event_.get(); }
 
     detail::Owned<zs_webhook_event> event_;
 };

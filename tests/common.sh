@@ -48,7 +48,7 @@ step() {
 
 # Every group of tests that needs more than Cargo, in the order in which `make test` runs them.
 # shellcheck disable=SC2034
-groups=(gcc clang doxygen c cxx memory python browser packaging counts)
+groups=(gcc clang doxygen c cxx memory python browser freezing packaging platforms counts)
 
 # describe GROUP: what is skipped without its tools, and which tools it needs.
 describe() {
@@ -56,17 +56,36 @@ describe() {
         gcc) echo "the headers with GCC (gcc and g++)" ;;
         clang) echo "the headers with Clang (clang and clang++)" ;;
         doxygen) echo "the documentation of the headers (doxygen)" ;;
-        c) echo "C (a C compiler, pkg-config, cJSON and libcurl)" ;;
-        cxx) echo "C++ (a C++ compiler, pkg-config, cJSON and libcurl)" ;;
+        c) echo "C (a C compiler, pkg-config and cJSON)" ;;
+        cxx) echo "C++ (a C++ compiler, pkg-config and cJSON)" ;;
         memory) echo "memory checks (C, Valgrind and the sanitizers of GCC)" ;;
         python) echo "Python and the examples (Python 3.10 or later with venv)" ;;
         browser) echo "the gateway in a browser (Python 3.10 or later with venv, and Chromium)" ;;
+        freezing) echo "frozen programs (Python 3.11 or later with venv and its shared library)" ;;
         packaging) echo "packaging (Python 3.10 or later with venv, C++, CMake, abidiff and dpkg-dev)" ;;
+        platforms) echo "other platforms (to be root, debootstrap and unshare)" ;;
         counts) echo "the cost of a call (Python 3.10 or later with venv, C, Valgrind, strace)" ;;
     esac
 }
 
-has_libraries() { pkg-config --exists libcjson libcurl; }
+has_libraries() { pkg-config --exists libcjson; }
+
+# Prints the path of a Python that can freeze programs. PyInstaller needs the shared library of the
+# interpreter, which Debian has in a separate package.
+freezing_python() {
+    local candidate usable
+    usable='import ctypes, ensurepip, sys, sysconfig, venv
+ctypes.CDLL(sysconfig.get_config_var("INSTSONAME"))
+sys.exit(sys.version_info < (3, 11))'
+    for candidate in python3 /usr/bin/python3 \
+        "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[1-9]*/bin/python3; do
+        if "$candidate" -c "$usable" 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
 
 probe() {
     case $1 in
@@ -81,9 +100,14 @@ probe() {
             ;;
         python) python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' ;;
         browser) probe python && chromium --version ;;
+        freezing) freezing_python ;;
         packaging)
             probe python && probe cxx && cmake --version && abidiff --version &&
                 dpkg-shlibdeps --version
+            ;;
+        platforms)
+            [ "$(id -u)" = 0 ] && command -v unshare &&
+                PATH=$PATH:/usr/sbin:/sbin command -v debootstrap
             ;;
         counts) probe python && probe c && valgrind --version && strace --version ;;
     esac
@@ -128,4 +152,4 @@ link_soname() {
 # shellcheck disable=SC2034
 link_debug=("-L$target/debug" -lzignsec "-Wl,-rpath,$target/debug")
 # shellcheck disable=SC2034
-test_libraries=(-lcjson -lcurl -pthread)
+test_libraries=(-lcjson -pthread)

@@ -1,6 +1,7 @@
 //! What only language bindings use. It is not covered by semantic versioning.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 pub use zeroize::Zeroizing;
 
@@ -10,9 +11,11 @@ pub use crate::wait::Wait;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::phone::NamedNumber;
+use crate::phone::{self, NamedNumber};
 use crate::redact;
 use crate::session::Session;
+use crate::text_problem;
+use crate::transport::{self, ProcessKey};
 use crate::verdict::Origin;
 
 /// Creates a client from options that a binding filled. An empty key counts as not set;
@@ -34,8 +37,30 @@ pub fn close(client: &Client) {
     client.close();
 }
 
-/// One poll of a [`Wait`]: the session, or `None` after a transient failure. Sleep for
-/// [`Wait::pause`] before the next poll.
+/// To be called in the child of a fork before it uses the library: in another PID namespace, the
+/// child can have the process ID of its parent. A fork that is not reported is recognised by
+/// the process ID alone. Takes no lock and allocates nothing.
+pub fn after_fork_in_child() {
+    transport::after_fork_in_child();
+}
+
+/// Different in a process and its parent, as far as [`after_fork_in_child`] was called: for what a
+/// binding must not share with a child.
+#[must_use]
+pub fn process_key() -> (u32, u32) {
+    let ProcessKey { id, reported_forks } = ProcessKey::current();
+    (id, reported_forks)
+}
+
+/// A duplicate of a client for one call, and the time limit of the call, which starts now: for a
+/// binding in which a call waits for a thread first.
+#[must_use]
+pub fn begin_call(client: &Client) -> (Client, Duration) {
+    (client.begin_call(), client.timeout())
+}
+
+/// One poll of a [`Wait`]: the session, or `None` after a failure that does not end the wait. Sleep
+/// for [`Wait::pause`] before the next poll.
 ///
 /// # Errors
 ///
@@ -48,6 +73,16 @@ pub fn poll(client: &Client, wait: &mut Wait, session_id: &str) -> Result<Option
 #[must_use]
 pub fn closed() -> Error {
     Error::closed()
+}
+
+/// Checks the phone number that a session is compared with.
+///
+/// # Errors
+///
+/// [`InvalidArgument`](ErrorKind::InvalidArgument), as
+/// [`Client::start_phone_2fa`] for the same number.
+pub fn check_phone_number(number: &str) -> Result<(), Error> {
+    phone::check(number)
 }
 
 /// The verdict on a session, for a binding that stores nothing else of it.
@@ -102,6 +137,18 @@ pub fn redact(text: &str) -> String {
 /// An error of the binding itself.
 pub fn error(kind: ErrorKind, message: impl Into<String>) -> Error {
     Error::new(kind, message)
+}
+
+/// An argument that is not UTF-8. Its bytes are valid up to `valid_up_to`.
+#[must_use]
+pub fn not_utf8(name: &str, valid_up_to: usize) -> Error {
+    Error::invalid_argument(name, &text_problem::not_utf8(name, valid_up_to))
+}
+
+/// An argument with a lone surrogate at a position in characters, counted from 1.
+#[must_use]
+pub fn lone_surrogate(name: &str, position: usize) -> Error {
+    Error::invalid_argument(name, &text_problem::lone_surrogate(name, position))
 }
 
 /// Runs `call` and turns a panic into an [`Internal`](ErrorKind::Internal) error: a panic must not

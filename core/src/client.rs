@@ -16,7 +16,7 @@ use crate::log;
 use crate::request::Phone2faRequest;
 use crate::response;
 use crate::retry::{self, Budget};
-use crate::session::{Session, is_valid_id};
+use crate::session::{self, Session};
 use crate::transport::{
     self, Attempt, AttemptError, CancelSource, CancelToken, Cancelled, InterruptFn, Transport,
 };
@@ -29,6 +29,8 @@ use crate::wait::{self, Wait, WaitOptions};
 pub struct Client {
     shared: Arc<Shared>,
     limits: Limits,
+    /// When the call ends at the latest, for a client of one call.
+    end: Option<Instant>,
     cancel: CancelSource,
 }
 
@@ -61,7 +63,7 @@ impl Client {
         let Settings { keys, auth_scheme, limits, interrupt, transport } = options.resolve(&env)?;
         let transport = Transport::new(transport);
         let shared = Arc::new(Shared { keys, auth_scheme, interrupt, transport });
-        Ok(Self { shared, limits, cancel: CancelSource::default() })
+        Ok(Self { shared, limits, end: None, cancel: CancelSource::default() })
     }
 
     /// The base URL of the gateway, without a trailing slash.
@@ -73,7 +75,7 @@ impl Client {
     /// The proxy, as `scheme://host:port`, without its user and password.
     #[must_use]
     pub fn proxy(&self) -> Option<String> {
-        self.shared.transport.config().proxy.as_ref().map(config::display_without_login)
+        self.shared.transport.config().proxy.as_ref().map(ToString::to_string)
     }
 
     /// Step 1: starts a session. Send the user to its [`redirect_url`](Session::redirect_url), and
@@ -108,8 +110,8 @@ impl Client {
     ///
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) before anything is sent;
     /// [`NotFound`](crate::ErrorKind::NotFound) if the gateway does not know the id;
-    /// [`Protocol`](crate::ErrorKind::Protocol) also if the response is for a different session; or
-    /// any other kind.
+    /// [`Protocol`](crate::ErrorKind::Protocol) also if the response is for a different session, or
+    /// exceeds a limit: 16 KiB or 100 fields of headers, 1 MiB of body; or any other kind.
     pub fn get_session(&self, session_id: &str) -> Result<Session, Error> {
         let mut cancel = self.cancel_token()?;
         self.fetch_session(session_id, &mut cancel, self.deadline()).map(|(session, _)| session)
@@ -117,7 +119,10 @@ impl Client {
 
     /// Step 3, repeated: polls a session until it is [final](Session::is_final).
     /// [`Session::is_verified_for`] is the result. Blocks until then, at most for the timeout of
-    /// `options` (300 seconds by default). Temporary errors while polling do not end the wait. If
+    /// `options` (300 seconds by default). Temporary errors while polling do not end the wait, nor
+    /// do one or two polls in a row that fail with [`Protocol`](crate::ErrorKind::Protocol),
+    /// [`Tls`](crate::ErrorKind::Tls), [`Permission`](crate::ErrorKind::Permission) or
+    /// [`NotFound`](crate::ErrorKind::NotFound): a server or proxy that restarts can cause them. If
     /// the gateway returns `Retry-After`, the next pause is at least that long.
     ///
     /// # Errors
@@ -158,7 +163,22 @@ impl Client {
     /// affects the calls of one client only, not those of its duplicates.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        Self { shared: self.shared.clone(), limits: self.limits, cancel: CancelSource::default() }
+        Self {
+            shared: self.shared.clone(),
+            limits: self.limits,
+            end: self.end,
+            cancel: CancelSource::default(),
+        }
+    }
+
+    /// A duplicate for a call that begins now, even if it has to wait for a thread first.
+    pub(crate) fn begin_call(&self) -> Self {
+        Self { end: Some(self.deadline()), ..self.duplicate() }
+    }
+
+    /// The time limit for a whole call.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.limits.call
     }
 
     /// The same client with another time limit for a whole call.
@@ -185,11 +205,9 @@ impl Client {
         cancel: &mut CancelToken,
         deadline: Instant,
     ) -> Result<(Session, u32), Error> {
-        if !is_valid_id(session_id) {
-            return Err(Error::invalid_argument(
-                "session_id",
-                "must be 1 to 64 letters, digits and hyphens",
-            ));
+        if let Some(problem) = session::id_problem(session_id) {
+            let rule = format!("{problem}; it must be 1 to 64 letters, digits and hyphens");
+            return Err(Error::invalid_argument("session_id", &rule));
         }
         self.call(&ApiRequest::Get { session_id }, cancel, deadline)
     }
@@ -200,7 +218,8 @@ impl Client {
     }
 
     fn deadline(&self) -> Instant {
-        Instant::now() + self.limits.call
+        let limit = Instant::now() + self.limits.call;
+        self.end.map_or(limit, |end| end.min(limit))
     }
 
     /// Sends a request, and repeats it while that is safe and may help. Returns the session and the
@@ -219,8 +238,12 @@ impl Client {
         let mut attempts = 0;
         let mut connection_failed = false;
         loop {
-            attempts += 1;
             let begun = Instant::now();
+            if attempts == 0 && deadline <= begun {
+                let message = "no time was left for the call; nothing was sent";
+                return Err(Error::failed(ErrorKind::Timeout, message, false).with_transient(true));
+            }
+            attempts += 1;
             let mut attempt = Attempt::new(
                 cancel.clone(),
                 begun + self.limits.connect,
@@ -234,6 +257,7 @@ impl Client {
                 secrets: keys.secrets(),
                 csrf_token: request.csrf_token(),
                 body: body.as_deref(),
+                creates: request.creates(),
             };
             let outcome = transport.send(&mut attempt, &http_request, connection_failed);
             log::attempt(request, attempts, &outcome, begun.elapsed());
@@ -248,9 +272,17 @@ impl Client {
                 }
             }
             connection_failed = result.is_err();
+            // Not a failure of the gateway, so it is not counted as a retry. A new connection cannot
+            // be stale, so this happens once.
+            if outcome.was_stale && !request.creates() {
+                continue;
+            }
             let is_retryable = retry::is_retryable(request, &result);
             let session = match result {
-                Ok(response) => response::read(request, &response, &keys.secrets()),
+                Ok(response) => {
+                    let base_url = &transport.config().base_url;
+                    response::read(request, &response, base_url, &keys.secrets())
+                }
                 Err(error) => Err(self.no_response(request, error)),
             };
             let error = match session {
@@ -273,7 +305,7 @@ impl Client {
     fn no_response(&self, request: &ApiRequest<'_>, error: AttemptError) -> Error {
         let what = format!("{}: {}", self.base_url(), error.message);
         let in_doubt = request.creates() && error.sent;
-        let failed = Error::failed(error.kind, what, in_doubt);
+        let failed = Error::failed_with_advice(error.kind, what, in_doubt, error.advice);
         match error.source {
             Some(source) => failed.with_source(source),
             None => failed,
@@ -307,7 +339,8 @@ impl ClientBuilder {
     /// - `ZIGNSEC_API_KEY`, and with it `ZIGNSEC_SECONDARY_API_KEY` if it is set;
     /// - `ZIGNSEC_BASE_URL`, else `ZIGNSEC_ENVIRONMENT`: `test`, the default, or `production`;
     /// - `SSL_CERT_FILE` and `SSL_CERT_DIR`, else `REQUESTS_CA_BUNDLE`, else `CURL_CA_BUNDLE`;
-    /// - `HTTPS_PROXY`, else `ALL_PROXY`, and `NO_PROXY`; the lower-case spelling wins.
+    /// - `HTTPS_PROXY`, else `ALL_PROXY`, and `NO_PROXY`; the lower-case spelling wins, also if it is
+    ///   empty. The values are those of [`proxy`](Self::proxy).
     ///
     /// They are read only by [`build`](Self::build). They are all ignored if the process runs with
     /// raised privileges (a set-user-ID or set-group-ID program, or one with file capabilities),
@@ -388,14 +421,17 @@ impl ClientBuilder {
         self
     }
 
-    /// A PEM file with the certificates to trust, instead of all others.
+    /// A file with the certificates to trust, instead of all others: PEM, or one certificate in DER.
+    /// What is not usable in it is named in the log, and is an error if nothing is usable.
     #[must_use]
     pub fn ca_file(mut self, file: impl Into<PathBuf>) -> Self {
         self.options.ca_file = Some(file.into());
         self
     }
 
-    /// PEM files with the client's certificate chain and private key, for mutual TLS.
+    /// Files with the client's certificate chain and private key, for mutual TLS: PEM or DER. The
+    /// first certificate is the client's own. The key is not encrypted: P-256, P-384, Ed25519, or RSA
+    /// of 2048 to 4096 bits.
     #[must_use]
     pub fn client_cert(mut self, cert: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.options.client_cert_file = Some(cert.into());
@@ -403,8 +439,13 @@ impl ClientBuilder {
         self
     }
 
-    /// The URL of an http or https proxy; `none` means [`no_proxy`](Self::no_proxy). Loopback is
-    /// always reached directly.
+    /// The URL of a proxy, such as `http://user:password@proxy.example:3128`. The schemes are `http`
+    /// (the default), `https`, `socks5` and `socks5h`; the default ports are 80, 443 and 1080. With
+    /// `socks5`, the client resolves the host name of the gateway; with `socks5h` or `socks`, the
+    /// proxy does. Special characters of the user and password must be percent-encoded.
+    ///
+    /// `none` means [`no_proxy`](Self::no_proxy). Loopback is always reached directly. Blanks and
+    /// quotation marks around the value are ignored.
     #[must_use]
     pub fn proxy(mut self, url: impl Into<String>) -> Self {
         self.options.proxy = Some(Zeroizing::new(url.into()));

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use crate::os_error::ADD_MEMORY;
 use crate::redact;
 
 /// The kind of an [`Error`].
@@ -75,10 +76,13 @@ impl ErrorKind {
     }
 
     /// What the reader of the message can do.
-    fn advice(self) -> Option<&'static str> {
+    pub(crate) fn advice(self) -> Option<&'static str> {
         match self {
             Self::Connect => Some("check the base URL, the network and the proxy"),
             Self::Timeout => Some("try again, or raise the time limits"),
+            Self::Io => Some("try again, or check for a firewall or proxy on the way"),
+            Self::Protocol => Some("check that the base URL is that of ZignSec's gateway"),
+            Self::InvalidRequest => Some("check the values of the request"),
             Self::Authentication => Some(
                 "check the API key, and that it belongs to this environment (test or production)",
             ),
@@ -87,6 +91,8 @@ impl ErrorKind {
             Self::RateLimited => Some("wait before the next call"),
             Self::Server => Some("try again later"),
             Self::UnexpectedStatus => Some("check the base URL"),
+            // There was not enough memory. The error of a bug is made without advice.
+            Self::Internal => Some(ADD_MEMORY),
             _ => None,
         }
     }
@@ -187,10 +193,20 @@ impl Error {
 
     /// The error of a failed call: `what` happened, then what to do.
     pub(crate) fn failed(kind: ErrorKind, what: impl fmt::Display, in_doubt: bool) -> Self {
+        Self::failed_with_advice(kind, what, in_doubt, kind.advice())
+    }
+
+    /// The error of a failed call, with other advice than that of its kind.
+    pub(crate) fn failed_with_advice(
+        kind: ErrorKind,
+        what: impl fmt::Display,
+        in_doubt: bool,
+        advice: Option<&str>,
+    ) -> Self {
         let advice = if in_doubt {
             Some("the gateway may have created a session; a retry may create a second one")
         } else {
-            kind.advice()
+            advice
         };
         let mut error = Self::new(
             kind,

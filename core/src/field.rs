@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::json::{DuplicateKey, Field, Fields, Value};
@@ -18,13 +19,14 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             // The position of the error, but never the text there.
-            Self::Json(error) => write!(
-                f,
-                "is not valid JSON ({:?} error at line {} column {})",
-                error.classify(),
-                error.line(),
-                error.column()
-            ),
+            Self::Json(error) => {
+                let what = match error.classify() {
+                    Category::Eof => "is JSON that ends too early",
+                    _ if (error.line(), error.column()) == (1, 1) => "is not JSON",
+                    _ => "is not valid JSON",
+                };
+                write!(f, "{what}, at line {} column {}", error.line(), error.column())
+            }
             Self::Rule(rule) => f.write_str(rule),
         }
     }

@@ -1,14 +1,29 @@
 //! The rule for values that are sent in an HTTP header.
 
+use crate::text_problem;
+
 /// The longest value that is sent in a header. Servers commonly refuse headers of more than 8 KiB.
 const MAX_LENGTH: usize = 4096;
 
-/// The rule of [`is_header_value`], for error messages.
+/// The rule of [`problem`], for error messages.
 pub(crate) const HEADER_RULE: &str = "printable ASCII of at most 4096 characters";
 
-/// Whether `text` can be sent in a header as it is.
-pub(crate) fn is_header_value(text: &str) -> bool {
-    text.len() <= MAX_LENGTH && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+/// What is wrong with a value that cannot be sent in a header.
+pub(crate) fn problem(text: &str) -> Option<String> {
+    too_long(text).or_else(|| text_problem::find(text, &is_printable))
+}
+
+/// What is wrong with a secret that cannot be sent in a header, or that contains a space.
+pub(crate) fn problem_of_secret(secret: &str) -> Option<String> {
+    too_long(secret).or_else(|| text_problem::find_in_secret(secret, &|c| c.is_ascii_graphic()))
+}
+
+fn is_printable(c: char) -> bool {
+    (' '..='~').contains(&c)
+}
+
+fn too_long(text: &str) -> Option<String> {
+    (text.len() > MAX_LENGTH).then(|| format!("is longer than {MAX_LENGTH} bytes"))
 }
 
 #[cfg(test)]
@@ -18,7 +33,8 @@ mod tests {
     #[test]
     fn the_rule_contains_the_maximum_length() {
         assert!(HEADER_RULE.contains(&format!(" {MAX_LENGTH} ")));
-        assert!(is_header_value(&"a".repeat(MAX_LENGTH)));
-        assert!(!is_header_value(&"a".repeat(MAX_LENGTH + 1)));
+        assert_eq!(problem(&"a".repeat(MAX_LENGTH)), None);
+        assert!(problem(&"a".repeat(MAX_LENGTH + 1)).is_some());
+        assert!(problem_of_secret(&"a".repeat(MAX_LENGTH + 1)).is_some());
     }
 }

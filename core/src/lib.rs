@@ -44,7 +44,8 @@
 //! [`Client::cancel`] ends it earlier, from another thread. Threads can share a [`Client`].
 //!
 //! After a fork, both processes can use the clients they have. The child opens its own connections
-//! and does not use those of its parent.
+//! and does not use those of its parent. It is recognised by its process ID: a child that has the
+//! ID of its parent, because it is in another PID namespace, must create new clients.
 //!
 //! # Logging
 //!
@@ -66,11 +67,13 @@ mod endpoint;
 mod error;
 mod field;
 mod header;
+mod html;
 mod json;
 mod log;
 mod memory;
 #[cfg(test)]
 mod model;
+mod os_error;
 mod phone;
 #[cfg(test)]
 mod properties;
@@ -82,6 +85,7 @@ mod response;
 mod retry;
 mod session;
 mod status;
+mod text_problem;
 mod transport;
 mod url;
 mod verdict;

@@ -18,6 +18,8 @@ pub(crate) fn attempt(
     let (level, outcome): (_, &dyn fmt::Display) = match &attempt.result {
         Ok(response) if response.is_success() => (Level::Debug, &response.status),
         Ok(response) => (Level::Warn, &response.status),
+        // It is repeated at once.
+        Err(error) if attempt.was_stale && !request.creates() => (Level::Debug, &error.message),
         Err(error) => (Level::Warn, &error.message),
     };
     log_line!(

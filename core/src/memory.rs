@@ -18,13 +18,13 @@ pub(crate) struct OutOfMemory;
 
 impl fmt::Display for OutOfMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not enough memory")
+        f.write_str("not enough memory (ENOMEM)")
     }
 }
 
 impl From<OutOfMemory> for Error {
     fn from(cause: OutOfMemory) -> Self {
-        Self::new(ErrorKind::Internal, cause.to_string())
+        Self::failed(ErrorKind::Internal, cause, false)
     }
 }
 

@@ -1,6 +1,12 @@
 //! Phone numbers: their form in a request, and their comparison with those in a response.
 
+use crate::error::Error;
 use crate::json::Value;
+use crate::text_problem::{self, has, is_blank, position, script_of_digit};
+
+/// The rule of [`is_e164`], for error messages.
+const E164_RULE: &str = "it must be in E.164 form, + and 7 to 15 digits, the first not \
+                                    0: libphonenumber (in Python, phonenumbers) converts numbers";
 
 /// Whether a number has the form of a request, E.164: `+`, then 7 to 15 digits, the first not 0.
 pub(crate) fn is_e164(number: &str) -> bool {
@@ -9,6 +15,132 @@ pub(crate) fn is_e164(number: &str) -> bool {
             && !digits.starts_with('0')
             && digits.bytes().all(|digit| digit.is_ascii_digit())
     })
+}
+
+/// Checks a number that is sent, or compared with one that was sent.
+pub(crate) fn check(number: &str) -> Result<(), Error> {
+    match problem(number) {
+        None => Ok(()),
+        Some(problem) => {
+            Err(Error::invalid_argument("phone_number", &format!("{problem}; {E164_RULE}")))
+        }
+    }
+}
+
+/// What is wrong with a number that is not in E.164 form, without any digit of it.
+fn problem(number: &str) -> Option<String> {
+    if is_e164(number) {
+        return None;
+    }
+    if number.is_empty() {
+        return Some("must not be empty".to_owned());
+    }
+    if let Some(scheme) = scheme(number) {
+        return Some(format!("has \"{scheme}\" at the beginning"));
+    }
+    Some(match (prefix_problem(number), character_problem(number)) {
+        (None, None) => count_problem(number),
+        (Some(problem), None) | (None, Some(problem)) => problem,
+        (Some(prefix), Some(character)) => format!("{prefix}, and {character}"),
+    })
+}
+
+/// What comes before a number in a link.
+fn scheme(number: &str) -> Option<&'static str> {
+    let number = number.trim_start_matches(is_blank);
+    ["tel:", "callto:", "sms:", "sip:", "whatsapp:"].into_iter().find(|scheme| {
+        number.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    })
+}
+
+/// What is wrong with the beginning of a number, apart from single characters.
+fn prefix_problem(number: &str) -> Option<String> {
+    if let Some(rest) = number.strip_prefix(' ')
+        && rest.starts_with(|c: char| matches!(c, '1'..='9'))
+    {
+        return Some("has no + at the beginning (in the query of a URL, write it as %2B)".into());
+    }
+    let is_skipped = |c| is_blank(c) || matches!(c, '"' | '\'' | '(' | '\u{2018}'..='\u{201f}');
+    let digits = number.trim_start_matches(is_skipped);
+    let percent = digits.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("%2b"));
+    let problem = match digits {
+        _ if percent => "has \"%2B\" in place of \"+\": it is percent-encoded",
+        _ if digits.starts_with("00") => "has \"00\" in place of \"+\"",
+        _ if digits.starts_with('0') => {
+            "is a national number (it starts with 0): add + and the country code"
+        }
+        _ if digits.starts_with("+0") => "has a 0 after the +, where the country code begins",
+        _ if digits.starts_with(|c: char| c.is_ascii_digit()) => {
+            "has no + at the beginning: add + and the country code"
+        }
+        _ => return None,
+    };
+    Some(problem.to_owned())
+}
+
+/// Describes the first character that is not allowed.
+fn character_problem(number: &str) -> Option<String> {
+    let mut chars = number.char_indices();
+    let (at, c) = chars.find(|(at, c)| !(c.is_ascii_digit() || (*c == '+' && *at == 0)))?;
+    let rest = &number[at..];
+    let place = position(number, at);
+    if let Some(skipped) = extension(rest).filter(|_| at > SHORTEST) {
+        return Some(format!("has an extension at character {}", place + skipped));
+    }
+    let is_followed = rest.chars().skip(1).any(|c| c.is_ascii_digit());
+    // What is before may be a whole number.
+    let is_second = at > SHORTEST && is_followed;
+    Some(match c {
+        '%' if at == 0 => return None,
+        ',' | ';' | '/' | '|' if is_second => has(number, at, c) + " (several numbers?)",
+        _ if is_second && rest[c.len_utf8()..].contains('+') => {
+            has(number, at, c) + " (several numbers?)"
+        }
+        '+' if is_second => format!("has a second + at character {place} (several numbers?)"),
+        '+' if number[..at].contains('+') => format!("has a second + at character {place}"),
+        '*' => has(number, at, c) + " (a masked number?)",
+        '.' if is_decimal(rest) => has(number, at, c) + " (a number from a spreadsheet?)",
+        _ if number.contains("(0)") => has(number, at, c) + " (leave out the \"(0)\" too)",
+        _ if let Some(script) = script_of_digit(c) => {
+            // Without its article.
+            let (_, script) = script.split_once(' ').unwrap_or_default();
+            format!("has {script} digits, the first at character {place}")
+        }
+        _ if c.is_ascii_alphabetic() && number.matches(|c: char| c.is_alphabetic()).count() > 1 => {
+            format!("has letters, the first at character {place}")
+        }
+        _ => text_problem::find(number, &|c| c.is_ascii_digit() || c == '+')?,
+    })
+}
+
+/// The fewest digits of a number.
+const SHORTEST: usize = 7;
+
+/// How many characters of what follows the digits come before an extension, such as ` ext. 12`.
+fn extension(rest: &str) -> Option<usize> {
+    let text = rest.trim_start_matches([' ', ',', ';', '(']);
+    let lower = text.to_ascii_lowercase();
+    let mark =
+        ["extension", "extn", "ext", "x", "#"].into_iter().find(|it| lower.starts_with(it))?;
+    let number = lower[mark.len()..].trim_start_matches([' ', '.', ':', '=']);
+    let skipped = rest.chars().count() - text.chars().count();
+    number.starts_with(|c: char| c.is_ascii_digit()).then_some(skipped)
+}
+
+/// Whether a decimal point and only digits follow, or an exponent: `.0`, `.67E+10`.
+fn is_decimal(rest: &str) -> bool {
+    let digits = rest[1..].trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.len() == 2 && digits.is_empty() || digits.starts_with(['e', 'E'])
+}
+
+fn count_problem(number: &str) -> String {
+    let count = number.bytes().filter(u8::is_ascii_digit).count();
+    match count {
+        0 => "has no digits".to_owned(),
+        1 => "is too short: it has 1 digit".to_owned(),
+        _ if count < SHORTEST => format!("is too short: it has {count} digits"),
+        _ => format!("is too long: it has {count} digits"),
+    }
 }
 
 /// The phone number that a response names, in one field or in several. Numbers are compared by

@@ -17,10 +17,12 @@ const NAMES: [&str; 8] =
 /// products, in different forms: the first of the usual names that leads to a text is used. Only
 /// the part of the body that an error keeps is read.
 pub(crate) fn reason(body: &[u8], secrets: &[&str]) -> Option<String> {
-    const MAX_LENGTH: usize = 300;
+    /// Leaves room in a message of 300 characters for the base URL and for what to do.
+    const MAX_LENGTH: usize = 160;
     /// How much of the reason is redacted: that takes several copies.
     const MAX_READ: usize = 4 * 1024;
-    let text = utf8(&body[..body.len().min(MAX_ERROR_BODY)])?.trim();
+    let text = utf8(&body[..body.len().min(MAX_ERROR_BODY)])?;
+    let text = text.trim_start_matches('\u{feff}').trim();
     let (reason, mut is_cut) = search(text, body.len() >= MAX_ERROR_BODY)?;
     let read = &reason[..reason.floor_char_boundary(MAX_READ)];
     is_cut |= read.len() < reason.len();
@@ -189,6 +191,7 @@ mod tests {
             (r#"{"type":"t","message":"why"}"#, Some("why")),
             (r#"{"error":"","message":"why"}"#, Some("why")),
             ("Internal Server Error\n", Some("Internal Server Error")),
+            ("\u{feff}{\"message\":\"why\"}", Some("why")),
             ("<html><title>502</title></html>", None),
             ("{}", None),
             ("", None),
@@ -200,11 +203,11 @@ mod tests {
     #[test]
     fn a_long_reason_is_redacted_before_it_is_truncated() {
         let key = "averylongsecretapikey0123456789";
-        for padding in 200..300 {
+        for padding in 100..160 {
             let body = format!("{} {key} +46703339954", "x".repeat(padding));
             let shown = reason(body.as_bytes(), &[key]).unwrap();
             assert!(!shown.contains("avery") && !shown.contains("4670"), "{shown}");
-            assert!(shown.len() <= 300);
+            assert!(shown.len() <= 160);
         }
     }
 
@@ -225,14 +228,14 @@ mod tests {
         // Without a reason before the cut, the text is quoted like any other.
         let body = format!(r#"{{"trace":"{padding}"}}"#);
         let quoted = reason(body.as_bytes(), &[]).unwrap();
-        assert!(quoted.starts_with(r#"{"trace":"xxx"#) && quoted.len() == 300, "{quoted}");
+        assert!(quoted.starts_with(r#"{"trace":"xxx"#) && quoted.len() == 160, "{quoted}");
     }
 
     #[test]
     fn a_body_cut_in_a_key_or_in_a_character_does_not_show_the_part() {
         let key = "averylongsecretapikey0123456789";
         for kept in 1..key.len() {
-            // Invisible characters are removed, so the cut is within the 300 characters shown.
+            // Invisible characters are removed, so the cut is within the 160 characters shown.
             let invisible = "\u{200b}".repeat((MAX_ERROR_BODY - kept) / 3);
             let body = format!("{invisible}{}{key}", "é".repeat((MAX_ERROR_BODY - kept) % 3));
             let shown = reason(body.as_bytes(), &[key]).unwrap_or_default();

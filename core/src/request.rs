@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::config::defaults;
 use crate::error::Error;
-use crate::header::{HEADER_RULE, is_header_value};
-use crate::phone::is_e164;
-use crate::{redact, url};
+use crate::header::{self, HEADER_RULE};
+use crate::phone;
+use crate::{redact, text_problem, url};
 
 /// The data of a new phone two-factor session: step 1 of 3.
 ///
@@ -38,7 +38,8 @@ pub struct Phone2faRequest {
 
 impl Phone2faRequest {
     /// A request for the user with this phone number, in E.164 form: `+`, then 7 to 15 digits, the
-    /// first of which is not 0.
+    /// first of which is not 0. Other forms are refused, not converted: that needs the country of the
+    /// number and tables that change. libphonenumber (in Rust, the crate `phonenumber`) does it.
     pub fn new(phone_number: impl Into<String>) -> Self {
         Self {
             phone_number: phone_number.into(),
@@ -52,15 +53,17 @@ impl Phone2faRequest {
     }
 
     /// The URL to which the gateway sends the user after success: an absolute http or https URL.
-    /// Required.
+    /// Required. Its characters are those of RFC 3986, and `[` and `]` in the query and after `#`:
+    /// percent-encode all others, and write a Unicode host in its ASCII form (`xn--...`). It cannot
+    /// contain a user name or password. An app needs an https link (Universal Links, App Links).
     #[must_use]
     pub fn redirect_success(mut self, url: impl Into<String>) -> Self {
         self.redirect_success = url.into();
         self
     }
 
-    /// The URL to which the gateway sends the user in all other cases: an absolute http or https
-    /// URL. Required.
+    /// The URL to which the gateway sends the user in all other cases, with the rules of
+    /// [`redirect_success`](Self::redirect_success). Required.
     #[must_use]
     pub fn redirect_failure(mut self, url: impl Into<String>) -> Self {
         self.redirect_failure = url.into();
@@ -68,22 +71,25 @@ impl Phone2faRequest {
     }
 
     /// The language of the gateway's page. The default is `En`, the only value that ZignSec
-    /// documents; its other products use country-like words (`Se`, `Da`). Empty means the default.
+    /// documents; its other products use country-like words (`Se`, `Da`). At most 256 characters,
+    /// without control characters. Empty means the default.
     #[must_use]
     pub fn locale(mut self, locale: impl Into<String>) -> Self {
         self.locale = non_empty(locale.into()).unwrap_or_else(|| defaults::LOCALE.to_owned());
         self
     }
 
-    /// A text that the session carries, such as your own identifier. Empty means none.
+    /// A text that the session carries, such as your own identifier: at most 16 KiB in UTF-8, without
+    /// NUL. Empty means none.
     #[must_use]
     pub fn relay_state(mut self, relay_state: impl Into<String>) -> Self {
         self.relay_state = non_empty(relay_state.into());
         self
     }
 
-    /// The URL to which the gateway reports changes of the session: an absolute http or https URL.
-    /// See [`webhook`](crate::webhook). Empty means none.
+    /// The URL to which the gateway reports changes of the session, with the rules of
+    /// [`redirect_success`](Self::redirect_success). See [`webhook`](crate::webhook). Empty means
+    /// none.
     #[must_use]
     pub fn webhook(mut self, url: impl Into<String>) -> Self {
         self.webhook = non_empty(url.into());
@@ -100,28 +106,22 @@ impl Phone2faRequest {
 
     /// Checks all values.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if !is_e164(&self.phone_number) {
-            return Err(Error::invalid_argument(
-                "phone_number",
-                "must be + and 7 to 15 digits, the first not 0, such as +46701740699",
-            ));
-        }
+        phone::check(&self.phone_number)?;
         check_url("redirect_success", &self.redirect_success)?;
         check_url("redirect_failure", &self.redirect_failure)?;
         if let Some(webhook) = &self.webhook {
             check_url("webhook", webhook)?;
         }
-        if !is_header_value(self.csrf_token.as_deref().unwrap_or_default()) {
-            return Err(Error::invalid_argument("csrf_token", &format!("must be {HEADER_RULE}")));
+        if let Some(problem) = self.csrf_token.as_deref().and_then(header::problem) {
+            return Err(refused("csrf_token", &format!("{problem}; it must be {HEADER_RULE}")));
         }
-        let relay_state = self.relay_state.as_deref().unwrap_or_default();
-        for (name, text) in [("locale", self.locale.as_str()), ("relay_state", relay_state)] {
-            // The gateway returns both, and a C string would end at the NUL.
-            if text.contains('\0') {
-                return Err(Error::invalid_argument(name, "must not contain NUL"));
-            }
+        if let Some(problem) = locale_problem(&self.locale) {
+            return Err(refused("locale", &problem));
         }
-        Ok(())
+        match self.relay_state.as_deref().and_then(relay_state_problem) {
+            Some(problem) => Err(refused("relay_state", &problem)),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn phone_number(&self) -> &str {
@@ -177,11 +177,37 @@ fn non_empty(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+fn refused(name: &str, problem: &str) -> Error {
+    Error::invalid_argument(name, problem)
+}
+
 fn check_url(name: &str, text: &str) -> Result<(), Error> {
     if text.is_empty() {
-        return Err(Error::invalid_argument(name, "is required: an absolute http or https URL"));
+        return Err(refused(name, "is required: an absolute http or https URL"));
     }
-    url::absolute(text).map(|_| ()).map_err(|rule| Error::invalid_argument(name, rule))
+    url::check(text).map_err(|problem| refused(name, &problem))
+}
+
+fn locale_problem(locale: &str) -> Option<String> {
+    // ZignSec documents one value only, so any word is allowed.
+    const MAX_LENGTH: usize = 256;
+    match locale.chars().count() {
+        length if length > MAX_LENGTH => {
+            Some(format!("is too long: it has {length} characters, at most {MAX_LENGTH}"))
+        }
+        _ => text_problem::find(locale, &|c| !c.is_control()),
+    }
+}
+
+fn relay_state_problem(text: &str) -> Option<String> {
+    // Written with six bytes a byte in JSON, it must fit into a response beside the URLs.
+    const MAX_LENGTH: usize = 16 * 1024;
+    if text.len() > MAX_LENGTH {
+        let length = text.len();
+        return Some(format!("is too long: it has {length} bytes in UTF-8, at most {MAX_LENGTH}"));
+    }
+    // The gateway returns it, and a C string would end at the NUL.
+    text.contains('\0').then(|| text_problem::find(text, &|c| c != '\0')).flatten()
 }
 
 #[cfg(test)]

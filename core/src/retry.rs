@@ -26,8 +26,9 @@ pub(crate) fn is_retryable(
         (ApiRequest::Start(_), Ok(response)) => {
             matches!(response.status, 429 | 503) && response.retry_after.is_some()
         }
+        // Proxies and content networks use more of the 5xx than the standard names.
         (ApiRequest::Get { .. }, Ok(response)) => {
-            matches!(response.status, 429 | 500 | 502 | 503 | 504)
+            matches!(response.status, 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::redact;
 use crate::status::SessionStatus;
+use crate::text_problem;
 use crate::verdict::Verdict;
 
 /// The data with which a session was created, as a lookup returns it. A field that is missing or
@@ -172,9 +173,24 @@ impl fmt::Debug for Session {
     }
 }
 
+/// What is wrong with an id that is not valid.
+pub(crate) fn id_problem(id: &str) -> Option<String> {
+    match id.len() {
+        _ if is_valid_id(id) => None,
+        0 => Some("must not be empty".to_owned()),
+        _ => Some(
+            text_problem::find(id, &is_id_character)
+                .unwrap_or_else(|| format!("is too long: it has {} characters", id.len())),
+        ),
+    }
+}
+
+fn is_id_character(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-'
+}
+
 /// Whether `id` is a valid session id. An id becomes part of a path, so other characters are not
 /// allowed.
 pub(crate) fn is_valid_id(id: &str) -> bool {
-    (1..=64).contains(&id.len())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    (1..=64).contains(&id.len()) && id.bytes().map(char::from).all(is_id_character)
 }

@@ -11,6 +11,9 @@ use crate::session::Session;
 use crate::status::SessionStatus;
 use crate::transport::CancelToken;
 
+/// How many refusals in a row end the wait.
+const MAX_REFUSALS: u32 = 3;
+
 /// How to wait for a session. The values are checked by
 /// [`Client::wait_for_session`](crate::Client::wait_for_session).
 ///
@@ -130,6 +133,8 @@ pub struct Wait {
     attempts: u32,
     last_status: Option<SessionStatus>,
     last_error: Option<Error>,
+    /// How many polls in a row, up to the last, were [refused](is_refusal).
+    refusals: u32,
     /// The `Retry-After` of the last poll.
     retry_after: Duration,
     /// No poll may follow: the next one returns the time-out error.
@@ -155,6 +160,7 @@ impl Wait {
             attempts: 0,
             last_status: None,
             last_error: None,
+            refusals: 0,
             retry_after: Duration::ZERO,
             is_over: false,
         })
@@ -166,7 +172,7 @@ impl Wait {
         self.begun.elapsed()
     }
 
-    /// One poll: a session, or `None` after a transient failure.
+    /// One poll: a session, or `None` after a failure that does not end the wait.
     pub(crate) fn poll(
         &mut self,
         fetch: impl FnOnce(Instant) -> Result<(Session, u32), Error>,
@@ -178,12 +184,15 @@ impl Wait {
             Ok((session, attempts)) => {
                 self.attempts += attempts;
                 self.retry_after = Duration::ZERO;
+                self.refusals = 0;
                 self.last_status = Some(session.status());
                 Ok(Some(session))
             }
             Err(error) => {
                 self.attempts += error.attempts();
-                if !error.is_transient() {
+                self.refusals = if is_refusal(&error) { self.refusals + 1 } else { 0 };
+                let is_permanent = !error.is_transient() && self.refusals == 0;
+                if is_permanent || self.refusals >= MAX_REFUSALS {
                     return Err(error.with_attempts(self.attempts));
                 }
                 self.retry_after = error.retry_after().unwrap_or_default();
@@ -202,7 +211,7 @@ impl Wait {
     pub fn pause(&mut self) -> Result<Duration, Error> {
         // The last pause is shortened so that one more poll fits after it.
         let last_poll = Duration::from_millis(500).min(self.timeout / 4);
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let left = self.left();
         let room = left.saturating_sub(last_poll);
         if self.retry_after > room {
             return Err(self.timed_out());
@@ -221,7 +230,17 @@ impl Wait {
         Error::new(ErrorKind::Cancelled, "the wait was cancelled").with_attempts(self.attempts)
     }
 
-    fn timed_out(&self) -> Error {
+    /// The time left until the timeout.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// The error of a wait whose time is up.
+    #[must_use]
+    pub fn timed_out(&self) -> Error {
+        const MAX_MESSAGE: usize = 300;
+        const CAUSE: &str = "; the last error of a poll: ";
         let status = match self.last_status {
             Some(status) => format!("the last status is {}", status.as_str()),
             None => "no poll succeeded".to_owned(),
@@ -230,10 +249,89 @@ impl Wait {
         let error = match &self.last_error {
             None => Error::new(ErrorKind::WaitTimeout, message),
             Some(last) => {
-                let message = format!("{message}; the last error of a poll: {last}");
+                let cause = shortened(last.message(), MAX_MESSAGE - message.len() - CAUSE.len());
+                let message = format!("{message}{CAUSE}{cause}");
                 Error::new(ErrorKind::WaitTimeout, message).with_retry_after(last.retry_after())
             }
         };
         error.with_attempts(self.attempts)
+    }
+}
+
+/// The message of an error, without what it ends with if it is longer than `limit`: what to do.
+fn shortened(message: &str, limit: usize) -> &str {
+    let ends = message.rmatch_indices("; ").map(|(at, _)| at);
+    let end = [message.len()].into_iter().chain(ends).find(|end| *end <= limit);
+    &message[..end.unwrap_or(message.len())]
+}
+
+/// Whether an error is mostly permanent, but may pass within a wait: a page of a portal, a
+/// certificate that is being replaced, a firewall, a server that restarts.
+fn is_refusal(error: &Error) -> bool {
+    use ErrorKind::{NotFound, Permission, Protocol, Tls};
+    matches!(error.kind(), Protocol | Tls | Permission | NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many polls a wait makes that meets these failures, each transient or not.
+    fn polls(failures: &[(ErrorKind, bool)]) -> usize {
+        let mut wait = Wait::begin(&WaitOptions::default()).unwrap();
+        let mut fail = |(kind, is_transient)| {
+            let error = Error::failed(kind, "x", false).with_attempts(2);
+            wait.poll(|_| Err(error.with_transient(is_transient)))
+        };
+        let end = failures.iter().position(|failure| fail(*failure).is_err());
+        let count = end.map_or(failures.len(), |end| end + 1);
+        assert_eq!(wait.attempts as usize, 2 * count);
+        count
+    }
+
+    #[test]
+    fn a_wait_ends_at_the_third_refusal_in_a_row() {
+        use ErrorKind::*;
+        let (lost, refused) = ((Io, true), |kind| (kind, false));
+        for kind in [Protocol, Tls, Permission, NotFound] {
+            assert_eq!(polls(&[refused(kind); 4]), 3, "{kind}");
+            let with_pause = [refused(kind), refused(kind), lost, refused(kind), refused(kind)];
+            assert_eq!(polls(&with_pause), 5, "{kind}");
+        }
+        let mixed = [refused(Protocol), refused(NotFound), refused(Tls), lost];
+        assert_eq!(polls(&mixed), 3);
+        for kind in [Authentication, InvalidRequest, UnexpectedStatus, Server, Cancelled] {
+            assert_eq!(polls(&[lost, refused(NotFound), refused(kind), lost]), 3, "{kind}");
+        }
+        // A handshake that the peer broke.
+        assert_eq!(polls(&[(Tls, true); 5]), 3);
+        assert_eq!(polls(&[lost; 5]), 5);
+    }
+
+    #[test]
+    fn the_last_error_is_shortened_by_its_advice() {
+        let mut wait = Wait::begin(&WaitOptions::default()).unwrap();
+        let page = "an HTML page, from a proxy, a portal or a firewall: \"Sign in to the network\"";
+        let what = format!("https://test-gateway.zignsec.com: the response is {page}");
+        for advice in ["check it", &"check the base URL, and more, ".repeat(4)] {
+            let error = Error::failed(ErrorKind::Protocol, format!("{what}; {advice}"), false);
+            assert!(wait.poll(|_| Err(error)).unwrap().is_none());
+            let message = wait.timed_out().message().to_owned();
+            assert!(message.contains(&what) && message.len() <= 300, "{message}");
+            assert_eq!(message.contains(advice), advice == "check it", "{message}");
+        }
+    }
+
+    #[test]
+    fn a_session_resets_the_count_of_refusals() {
+        let mut wait = Wait::begin(&WaitOptions::default()).unwrap();
+        let session = Session::from_json(r#"{"id":"a","status":"pending"}"#).unwrap();
+        for _ in 0..3 {
+            for _ in 0..2 {
+                let error = Error::failed(ErrorKind::NotFound, "x", false);
+                assert!(wait.poll(|_| Err(error)).unwrap().is_none());
+            }
+            assert!(wait.poll(|_| Ok((session.clone(), 1))).unwrap().is_some());
+        }
     }
 }

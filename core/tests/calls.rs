@@ -42,6 +42,39 @@ fn an_accepted_session_is_verified_and_returns_the_request_data() {
 }
 
 #[test]
+fn the_largest_request_and_its_responses_fit_into_every_limit() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    let url = format!("https://example.com/{}", "x".repeat(65_514));
+    for (character, times) in [('\u{1}', 16_384), ('"', 16_384), ('å', 8192), ('\u{1f600}', 4096)]
+    {
+        let relay_state = character.to_string().repeat(times);
+        let request = documented_request()
+            .redirect_success(&url)
+            .redirect_failure(&url)
+            .webhook(&url)
+            .relay_state(&relay_state);
+        let id = client.start_phone_2fa(&request).unwrap().id().to_owned();
+        sandbox.user(&id, Action::Accept).unwrap();
+        let session = client.get_session(&id).unwrap();
+        assert!(session.is_verified_for("+46703339954"));
+        assert_eq!(session.relay_state(), Some(&*relay_state));
+        assert_eq!(session.webhook(), Some(&*url));
+
+        // A gateway that escapes every character that is not ASCII.
+        let escaped: String =
+            relay_state.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        let body = format!(
+            r#"{{"data":{{"id":"{id}","status":"accepted","request_data":{{"relay_state":"{escaped}",
+            "webhook":"{url}","redirect_success":"{url}","redirect_failure":"{url}"}}}}}}"#
+        );
+        sandbox.arm(Fault::Answer(ScriptedAnswer::new(200, body)), 1).unwrap();
+        let session = client.get_session(&id).unwrap();
+        assert_eq!(session.relay_state(), Some(&*relay_state));
+    }
+}
+
+#[test]
 fn a_session_without_success_is_not_verified() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
@@ -69,10 +102,18 @@ fn each_request_has_exactly_the_documented_headers() {
 
     let requests = sandbox.requests();
     let names = |at: usize| requests[at].headers.keys().map(String::as_str).collect::<Vec<_>>();
-    let post = ["accept", "authorization", "content-length", "content-type", "host", "user-agent"];
+    let post = [
+        "accept",
+        "accept-encoding",
+        "authorization",
+        "content-length",
+        "content-type",
+        "host",
+        "user-agent",
+    ];
     assert_eq!(names(2), post);
     assert_eq!(names(1), [&post[..], &["x-csrf-token"]].concat());
-    assert_eq!(names(0), ["accept", "authorization", "host", "user-agent"]);
+    assert_eq!(names(0), ["accept", "accept-encoding", "authorization", "host", "user-agent"]);
     assert_eq!(requests[1].headers["x-csrf-token"], "token");
     assert_eq!(requests[0].headers["accept"], "application/json");
     assert_eq!(requests[2].headers["content-type"], "application/json");
@@ -217,9 +258,20 @@ fn the_proxy_receives_connect_and_its_error_status_is_reported() {
     assert!(request.contains("Proxy-Authorization: Basic "), "{request}");
     assert!(!request.contains("key"), "{request}");
     assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
-    assert!(error.message().contains("the proxy returned HTTP 403"), "{error}");
-    assert!(!error.message().contains("secret"), "{error}");
+    let expected = format!(
+        "https://gateway.example: proxy http://{address}: could not connect: the proxy returned \
+         HTTP 403; the proxy must allow connections to the gateway"
+    );
+    assert_eq!(error.message(), expected);
     assert_eq!((error.attempts(), error.in_doubt()), (1, false));
+    // Nobody listens there any more.
+    let error = client.start_phone_2fa(&documented_request()).unwrap_err();
+    let name = if cfg!(windows) { "WSAECONNREFUSED" } else { "ECONNREFUSED" };
+    let expected = format!(
+        "https://gateway.example: proxy http://{address}: could not connect: connection refused \
+         ({name}); check the proxy and its address"
+    );
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Connect, &*expected));
 }
 
 #[test]

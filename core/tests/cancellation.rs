@@ -97,11 +97,13 @@ fn a_tls_handshake_is_cancelled() {
 
 #[test]
 fn waiting_for_the_proxy_is_cancelled() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let proxy = format!("http://{}", listener.local_addr().unwrap());
-    let builder = Client::builder("key").base_url("https://gateway.example").proxy(proxy);
-    let error = cancel_when_blocked(&builder.build().unwrap(), has_accepted(listener));
-    assert!(!error.in_doubt());
+    for scheme in ["http", "https", "socks5h"] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = format!("{scheme}://{}", listener.local_addr().unwrap());
+        let builder = Client::builder("key").base_url("https://gateway.example").proxy(proxy);
+        let error = cancel_when_blocked(&builder.build().unwrap(), has_accepted(listener));
+        assert!(!error.in_doubt());
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cap::Cap;
 use peak_alloc::PeakAlloc;
@@ -283,6 +283,8 @@ fn serve(
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
+            // Under Wine, a write hangs at times if the client has closed the connection.
+            stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
             match &tls {
                 None => respond(&mut stream, &response),
                 Some(config) => {

@@ -16,8 +16,9 @@ use zignsec::{Client, ErrorKind};
 
 const FOLDER: &str = "ZIGNSEC_TEST_RESOLVER_FOLDER";
 
-/// Names that begin with `hangs` block for ten minutes, others for three seconds, then resolve to
-/// this machine. No thread can be started if there is a file `no-threads`.
+/// Names that begin with `hangs` block for ten minutes, with `second` as long as a first name server
+/// that is dead (glibc asks the second one after 5 seconds), others for three seconds. Then they
+/// resolve to this machine. No thread can be started if there is a file `no-threads`.
 const LIBRARY: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -48,7 +49,7 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
         close(file);
     }
     if (strncmp(node, "hangs", 5) == 0) sleep(600);
-    sleep(3);
+    usleep(strncmp(node, "second", 6) == 0 ? 5060000 : 3000000);
     return real("127.0.0.1", service, hints, found);
 }
 
@@ -96,6 +97,16 @@ fn a_resolver_that_hangs_blocks_one_thread_of_a_client_and_16_of_a_process() {
 #[test]
 fn the_next_attempt_joins_the_lookup_of_the_one_before() {
     run_inside("a_slow_lookup_is_joined_by_the_next_attempt");
+}
+
+#[test]
+fn a_result_that_comes_between_two_calls_is_used() {
+    run_inside("a_result_comes_between_two_calls");
+}
+
+#[test]
+fn a_call_with_default_limits_survives_a_dead_name_server() {
+    run_inside("the_first_name_server_is_dead");
 }
 
 #[test]
@@ -172,6 +183,8 @@ mod inside {
         let error = client.get_session("a").unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1), "{error}");
         assert!(begin.elapsed() < Duration::from_secs(5));
+        let end = ": looking up the host name timed out; check the name servers and the network";
+        assert!(error.message().ends_with(end), "{error}");
     }
 
     #[test]
@@ -192,19 +205,51 @@ mod inside {
         assert_eq!(error.kind(), ErrorKind::Connect);
     }
 
+    /// The port of a server that closes its first connection at once.
+    fn closing_server() -> (thread::JoinHandle<()>, u16) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (thread::spawn(move || drop(listener.accept().unwrap())), port)
+    }
+
     #[test]
     fn a_slow_lookup_is_joined_by_the_next_attempt() {
         let Some(folder) = folder() else { return };
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        // The second attempt connects, and the server closes the connection.
-        let accepted = thread::spawn(move || drop(listener.accept().unwrap()));
+        let (server, port) = closing_server();
         let client = client(&format!("slow.example:{port}"), Duration::from_secs(2), 1);
         let error = client.get_session("a").unwrap_err();
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Tls, 2), "{error}");
-        accepted.join().unwrap();
+        server.join().unwrap();
         assert_eq!(lookups(&folder), 1);
         assert_no_lookup_thread();
+    }
+
+    #[test]
+    fn a_result_comes_between_two_calls() {
+        let Some(folder) = folder() else { return };
+        let (server, port) = closing_server();
+        let client = client(&format!("slow.example:{port}"), Duration::from_secs(2), 0);
+        assert_times_out(&client);
+        thread::sleep(Duration::from_secs(2));
+        let error = client.get_session("a").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
+        server.join().unwrap();
+        assert_eq!(lookups(&folder), 1);
+        assert_no_lookup_thread();
+    }
+
+    #[test]
+    fn the_first_name_server_is_dead() {
+        let Some(folder) = folder() else { return };
+        let (server, port) = closing_server();
+        let base_url = format!("https://second.example:{port}");
+        let client = Client::builder("key").base_url(base_url).max_retries(1).build().unwrap();
+        let begin = Instant::now();
+        let error = client.get_session("a").unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Tls, 2), "{error}");
+        assert!(begin.elapsed() < Duration::from_secs(6));
+        server.join().unwrap();
+        assert_eq!(lookups(&folder), 1);
     }
 
     #[test]

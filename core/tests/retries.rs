@@ -33,14 +33,25 @@ fn a_lookup_is_retried_only_after_transient_errors() {
     let sandbox = Sandbox::start().unwrap();
     let client = client(&sandbox);
     let id = client.start_phone_2fa(&request()).unwrap().id().to_owned();
-    for fault in ["http-500", "http-502", "http-503", "http-504", "rate-limited-seconds", "reset"] {
+    for fault in [
+        "http-408",
+        "http-425",
+        "http-500",
+        "http-502",
+        "http-503",
+        "http-504",
+        "http-520",
+        "http-599",
+        "rate-limited-seconds",
+        "reset",
+    ] {
         sandbox.clear_faults();
         let before = request_count(&sandbox, "GET");
         arm(&sandbox, &json!({"fault": fault}));
         client.get_session(&id).unwrap_or_else(|error| panic!("{fault}: {error:?}"));
         assert_eq!(request_count(&sandbox, "GET") - before, 2, "{fault}");
     }
-    for fault in ["http-400", "http-404", "http-501", "not-json", "redirect"] {
+    for fault in ["http-400", "http-404", "http-501", "http-505", "not-json", "redirect"] {
         sandbox.clear_faults();
         let before = request_count(&sandbox, "GET");
         arm(&sandbox, &json!({"fault": fault}));
@@ -114,6 +125,27 @@ fn a_wait_continues_after_transient_errors() {
     assert!(client.wait_for_session(&id, &options).unwrap().is_verified());
     assert_eq!(polls.get(), 3);
     assert_eq!(request_count(&sandbox, "GET"), 7);
+}
+
+#[test]
+fn a_wait_continues_after_two_refusals_and_ends_after_three() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = client(&sandbox);
+    let id = client.start_phone_2fa(&request()).unwrap().id().to_owned();
+    let refusals = ["not-json", "empty-body", "http-403", "http-404"];
+    for pair in refusals.windows(2) {
+        pair.iter().for_each(|fault| arm(&sandbox, &json!({"fault": fault})));
+        let options = fast_options().on_poll(|_, _| ControlFlow::Break(()));
+        let error = client.wait_for_session(&id, &options).unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Cancelled, 3), "{pair:?}");
+    }
+    refusals.iter().for_each(|fault| arm(&sandbox, &json!({"fault": fault})));
+    let error = client.wait_for_session(&id, &fast_options()).unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Permission, 3));
+    sandbox.clear_faults();
+    arm(&sandbox, &json!({"fault": "http-401"}));
+    let error = client.wait_for_session(&id, &fast_options()).unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Authentication, 1));
 }
 
 #[test]
@@ -206,4 +238,24 @@ fn a_call_on_a_closed_client_is_an_error_and_its_duplicate_still_works() {
     assert!(error.message().contains("closed"), "{error}");
     assert!(sandbox.requests().is_empty());
     other.start_phone_2fa(&request()).unwrap();
+}
+
+#[test]
+fn a_call_whose_time_was_over_before_it_got_a_thread_sends_nothing() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = Client::builder(sandbox.api_key())
+        .base_url(sandbox.url())
+        .timeout(Duration::from_millis(1))
+        .build()
+        .unwrap();
+    let (late, limit) = bindings::begin_call(&client);
+    assert_eq!(limit, Duration::from_millis(1));
+    std::thread::sleep(limit);
+    let error = late.get_session("a").unwrap_err();
+    assert_eq!((error.kind(), error.attempts(), error.in_doubt()), (ErrorKind::Timeout, 0, false));
+    // The limit belongs to that duplicate, and to its own duplicates.
+    assert_eq!(late.duplicate().get_session("a").unwrap_err().attempts(), 0);
+    let next = client.with_timeout(Duration::from_secs(30)).unwrap();
+    assert_eq!(next.get_session("a").unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(sandbox.requests().len(), 1);
 }

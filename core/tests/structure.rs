@@ -10,9 +10,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules that transport may import.
-const BELOW_TRANSPORT: [&str; 5] = ["error", "memory", "redact", "transport", "url"];
-/// The only file of the C library that may contain unsafe code.
-const UNSAFE_FILE: &str = "ptr.rs";
+const BELOW_TRANSPORT: [&str; 6] = ["error", "memory", "os_error", "redact", "transport", "url"];
+/// The only files of the bindings that may contain unsafe code.
+const UNSAFE_FILES: [(&str, &str); 2] = [("ffi-c", "ptr.rs"), ("py", "cpython.rs")];
 
 /// A source file without comments and unit tests.
 struct File {
@@ -212,6 +212,8 @@ fn core_has_no_thread_local_state_and_no_unsafe_code() {
 }
 
 #[test]
-fn unsafe_code_of_the_c_library_is_in_one_file() {
-    assert_eq!(files_with_unsafe_code(&read_crate("ffi-c")), [UNSAFE_FILE]);
+fn unsafe_code_of_a_binding_is_in_one_file() {
+    for (binding, file) in UNSAFE_FILES {
+        assert_eq!(files_with_unsafe_code(&read_crate(binding)), [file]);
+    }
 }

@@ -55,14 +55,15 @@ fn calls_between(trace: &str, from: &str, to: &str) -> BTreeMap<String, usize> {
         let name = match name.rsplit(' ').next().unwrap() {
             // The allocator makes these from time to time.
             "brk" | "mmap" | "munmap" | "madvise" => continue,
-            "recvfrom" if arguments.contains("MSG_PEEK|MSG_DONTWAIT") => "peek",
-            "sendto" => {
+            // On x86 with 32 bits, glibc makes the calls `recv` and `send`.
+            "recvfrom" | "recv" if arguments.contains("MSG_PEEK|MSG_DONTWAIT") => "peek",
+            "sendto" | "send" => {
                 assert!(arguments.contains("MSG_NOSIGNAL"), "{line}");
                 "send"
             }
             // The response had not arrived when the client checked for cancellation.
-            "recvfrom" if arguments.contains("EAGAIN") => continue,
-            "recvfrom" => "receive",
+            "recvfrom" | "recv" if arguments.contains("EAGAIN") => continue,
+            "recvfrom" | "recv" => "receive",
             other => other,
         };
         *counts.entry(name.to_owned()).or_insert(0) += 1;

@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use common::arm;
 use common::cases::cases;
@@ -112,6 +112,82 @@ fn invalid_arguments_are_errors_and_nothing_is_sent() {
     }
     assert!(count > 40, "{count}");
     assert!(sandbox.requests().is_empty(), "{:?}", sandbox.requests());
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TypedCase {
+    name: String,
+    call: String,
+    #[serde(default)]
+    set: Map<String, Value>,
+    /// Environment variables. Unit tests run these cases.
+    #[serde(default)]
+    env: Map<String, Value>,
+    kind: Option<String>,
+    #[serde(default)]
+    says: Vec<String>,
+    #[serde(default)]
+    hides: Vec<String>,
+    #[serde(default, rename = "says_c")]
+    _says_c: Vec<String>,
+    #[serde(default, rename = "says_python")]
+    _says_python: Vec<String>,
+}
+
+/// A text that is written as `{"before": text, "repeat": text, "times": number}`.
+fn expanded(value: &Value) -> Value {
+    let text = |name: &str| value.get(name).and_then(Value::as_str);
+    match text("repeat") {
+        None => value.clone(),
+        Some(repeated) => {
+            let times = value["times"].as_u64().unwrap().try_into().unwrap();
+            (text("before").unwrap_or_default().to_owned() + &repeated.repeat(times)).into()
+        }
+    }
+}
+
+impl TypedCase {
+    fn run(&self, sandbox: &Sandbox) -> Option<Result<(), Error>> {
+        if self.call == "webhook" {
+            let argument = |name: &str| self.set[name].as_str().unwrap();
+            let (body, secret) = (argument("body").as_bytes(), argument("secret"));
+            let event = webhook::verify(body, argument("signature"), secret, Tolerance::Unlimited);
+            return Some(event.map(|_| ()));
+        }
+        let set = self.set.iter().map(|(name, value)| (name.clone(), expanded(value))).collect();
+        let (name, call) = (self.name.clone(), self.call.clone());
+        ArgumentCase { name, call, set, kind: String::new() }.run(sandbox)
+    }
+}
+
+#[test]
+fn errors_say_what_is_wrong_with_a_typed_value_and_where() {
+    let sandbox = Sandbox::start().unwrap();
+    let (mut refused, mut sent) = (0, 0);
+    for case in cases::<TypedCase>("typed.json").iter().filter(|case| case.env.is_empty()) {
+        let name = &case.name;
+        match (case.run(&sandbox), &case.kind) {
+            (Some(Err(error)), Some(kind)) => {
+                assert_eq!(format!("{:?}", error.kind()), *kind, "{name}: {error}");
+                assert_eq!((error.attempts(), error.in_doubt()), (0, false), "{name}");
+                let (message, shown) = (error.message(), format!("{error} {error:?}"));
+                assert!(message.len() <= 300, "{name}: {message}");
+                for part in &case.says {
+                    assert!(message.contains(part), "{name}: {message}, not {part}");
+                }
+                for part in &case.hides {
+                    assert!(!shown.contains(part), "{name}: {shown}");
+                }
+                refused += 1;
+            }
+            (Some(Ok(())), None) => sent += usize::from(case.call == "start"),
+            (None, Some(_)) => {}
+            (outcome, kind) => panic!("{name}: {outcome:?}, not {kind:?}"),
+        }
+    }
+    assert!(refused > 120, "{refused}");
+    assert_eq!(sandbox.requests().len(), sent);
 }
 
 #[derive(Deserialize)]
@@ -229,6 +305,8 @@ struct WebhookCase {
     #[serde(default)]
     tolerance_s: Option<i64>,
     #[serde(default)]
+    now_s: Option<i64>,
+    #[serde(default)]
     kind: Option<String>,
     #[serde(default)]
     session_id: String,
@@ -265,7 +343,15 @@ fn webhooks_have_the_outcomes_of_the_cases() {
             Some(Err(_)) => continue,
         };
         let (Some(signature), Some(secret)) = (signature, case.secret.as_str()) else { continue };
-        match (webhook::verify(&body, signature, secret, tolerance), case.kind) {
+        let outcome = match case.now_s {
+            None => webhook::verify(&body, signature, secret, tolerance),
+            Some(seconds) => {
+                let distance = Duration::from_secs(seconds.unsigned_abs());
+                let now = if seconds < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance };
+                webhook::verify_at(&body, signature, secret, tolerance, now)
+            }
+        };
+        match (outcome, case.kind) {
             (Err(error), Some(kind)) => {
                 assert_eq!(format!("{:?}", error.kind()), kind, "{}: {error}", case.name);
                 assert_eq!((error.attempts(), error.in_doubt()), (0, false), "{}", case.name);

@@ -9,7 +9,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static int32_t show_progress(const zs_session *session, uint32_t elapsed_ms, void *user_data) {
+static int32_t ZS_CALL show_progress(const zs_session *session, uint32_t elapsed_ms,
+                                     void *user_data) {
     (void)user_data;
     printf("  %s after %" PRIu32 " ms\n", zs_session_status_text(session), elapsed_ms);
     return 0; /* continue waiting */

@@ -38,15 +38,21 @@ int main(void) {
     zs_webhook_event *event = NULL;
     zs_error *error = NULL;
     status = "204 No Content";
-    if (zs_verify_webhook(body, length, getenv("HTTP_X_ZIGNSEC_HMAC_SHA256"),
-                          getenv("ZIGNSEC_WEBHOOK_SECRET"), 0, &event, &error) == ZS_OK) {
+    const zs_result result =
+        zs_verify_webhook(body, length, getenv("HTTP_X_ZIGNSEC_HMAC_SHA256"),
+                          getenv("ZIGNSEC_WEBHOOK_SECRET"), 0, &event, &error);
+    if (result == ZS_OK) {
         fprintf(stderr, "%s of session %s, %s: the signature is valid.\n",
                 zs_webhook_event_name(event), zs_webhook_event_session_id(event),
                 zs_webhook_event_status_text(event));
     } else {
         fprintf(stderr, "%s: %s\n", zs_result_name(zs_error_result(error)),
                 zs_error_message(error));
-        status = "400 Bad Request";
+        /* ZS_ERROR_PROTOCOL: the signature is valid, but the body cannot be read. Otherwise, the
+         * error is on this side, for example a missing secret. */
+        status = result == ZS_ERROR_WEBHOOK_SIGNATURE || result == ZS_ERROR_PROTOCOL
+                     ? "400 Bad Request"
+                     : "500 Internal Server Error";
     }
     printf("Status: %s\r\n\r\n", status);
 

@@ -7,7 +7,11 @@ using System.Runtime.InteropServices;
 // The functions and structs of zignsec.h that this program uses.
 static class Native
 {
+#if WINDOWS
+    const string Library = "zignsec-0.1.dll";
+#else
     const string Library = "libzignsec.so.0.1";
+#endif
 
     [StructLayout(LayoutKind.Sequential)]
     public struct Phone2faRequest

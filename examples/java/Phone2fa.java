@@ -6,6 +6,7 @@ import com.sun.jna.Callback;
 import com.sun.jna.IntegerType;
 import com.sun.jna.Library;
 import com.sun.jna.Native;
+import com.sun.jna.Platform;
 import com.sun.jna.Pointer;
 import com.sun.jna.Structure;
 import com.sun.jna.ptr.PointerByReference;
@@ -13,8 +14,9 @@ import java.util.Map;
 
 /** The functions and structs of zignsec.h that this program uses. */
 interface ZignSec extends Library {
-    ZignSec ZS = Native.load("libzignsec.so.0.1", ZignSec.class,
-            Map.of(Library.OPTION_STRING_ENCODING, "UTF-8"));
+    ZignSec ZS = Native.load(
+            Platform.isWindows() ? "zignsec-0.1.dll" : "libzignsec.so.0.1",
+            ZignSec.class, Map.of(Library.OPTION_STRING_ENCODING, "UTF-8"));
 
     class SizeT extends IntegerType {
         public SizeT() {

@@ -6,7 +6,7 @@ local ffi = require 'ffi'
 -- zignsec.cdef contains the declarations of zignsec.h. It is read from the folder of this program.
 local folder = arg[0]:match('^.*/') or ''
 ffi.cdef(assert(io.open(folder .. 'zignsec.cdef')):read('*a'))
-local zs = ffi.load('libzignsec.so.0.1')
+local zs = ffi.load(ffi.os == 'Windows' and 'zignsec-0.1.dll' or 'libzignsec.so.0.1')
 
 -- The text of a C string; nil for NULL.
 local function text(chars)

@@ -29,7 +29,9 @@ koffi.struct('zs_wait_options', {
   user_data: 'void *',
 });
 
-const library = koffi.load('libzignsec.so.0.1');
+const library = koffi.load(
+  process.platform === 'win32' ? 'zignsec-0.1.dll' : 'libzignsec.so.0.1',
+);
 const zs_phone_2fa_request_init = library.func(
   'void zs_phone_2fa_request_init(_Out_ zs_phone_2fa_request *request, size_t struct_size)',
 );

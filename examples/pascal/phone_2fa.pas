@@ -9,7 +9,7 @@ uses
   CTypes, SysUtils;
 
 const
-  LibZignSec = 'zignsec';
+  LibZignSec = {$ifdef windows} 'zignsec-0.1.dll' {$else} 'zignsec' {$endif};
 
 { The functions and structs of zignsec.h that this program uses. }
 type

@@ -8,7 +8,10 @@ use FFI::Platypus 2.00;
 
 # The functions and structs of zignsec.h that this program uses.
 my $ffi;
-BEGIN { $ffi = FFI::Platypus->new(api => 2, lib => 'libzignsec.so.0.1') }
+BEGIN {
+    my $lib = $^O eq 'MSWin32' ? 'zignsec-0.1.dll' : 'libzignsec.so.0.1';
+    $ffi = FFI::Platypus->new(api => 2, lib => $lib);
+}
 
 package ZignSec::Phone2faRequest {
     use FFI::Platypus::Record;

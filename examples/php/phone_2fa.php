@@ -5,8 +5,12 @@
 
 declare(strict_types=1);
 
-// zignsec.cdef contains the declarations of zignsec.h.
-$zs = FFI::cdef(file_get_contents(__DIR__ . '/zignsec.cdef'), 'libzignsec.so.0.1');
+/** Loads the library: zignsec.cdef contains the declarations of zignsec.h. */
+function load_library(): FFI
+{
+    $library = PHP_OS_FAMILY === 'Windows' ? 'zignsec-0.1.dll' : 'libzignsec.so.0.1';
+    return FFI::cdef(file_get_contents(__DIR__ . '/zignsec.cdef'), $library);
+}
 
 final class ZignSecException extends Exception
 {
@@ -103,7 +107,7 @@ if ($argc !== 2) {
     exit(2);
 }
 try {
-    exit(check($zs, $argv[1]) ? 0 : 1);
+    exit(check(load_library(), $argv[1]) ? 0 : 1);
 } catch (ZignSecException $error) {
     fwrite(STDERR, "{$error->result}: {$error->getMessage()}\n");
     exit(1);

@@ -21,6 +21,7 @@ from typing import Annotated
 import zignsec
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
+from starlette.requests import ClientDisconnect
 
 PUBLIC_URL = os.environ["PUBLIC_URL"].rstrip("/")
 WEBHOOK_SECRET = os.environ["ZIGNSEC_WEBHOOK_SECRET"]
@@ -145,15 +146,20 @@ async def verdict(login: CurrentLogin) -> HTMLResponse:
 async def webhook(request: Request) -> PlainTextResponse:
     """Receives notifications from ZignSec, also for users who never return to this site."""
     body = b""
-    # Counted while it arrives: its declared length may be missing or wrong.
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_WEBHOOK_BYTES:
-            return PlainTextResponse("too large", 413)
+    try:
+        # Counted while it arrives: its declared length may be missing or wrong.
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_WEBHOOK_BYTES:
+                return PlainTextResponse("too large", 413)
+    except ClientDisconnect:
+        # Also if a chunk is malformed.
+        return PlainTextResponse("incomplete", 400)
     signature = request.headers.get("X-ZignSec-Hmac-SHA256")
     try:
         event = zignsec.verify_webhook(body, signature, WEBHOOK_SECRET)
-    except zignsec.WebhookSignatureError as error:
+    except (zignsec.WebhookSignatureError, zignsec.ProtocolError) as error:
+        # ProtocolError: the signature is valid, but the body cannot be read.
         log.warning("rejected a webhook: %s", error)
         return PlainTextResponse("refused", 400)
     login = login_by_session_id.get(event.session_id)

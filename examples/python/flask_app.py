@@ -132,7 +132,8 @@ def webhook() -> ResponseReturnValue:
     signature = request.headers.get("X-ZignSec-Hmac-SHA256")
     try:
         event = zignsec.verify_webhook(request.get_data(), signature, WEBHOOK_SECRET)
-    except zignsec.WebhookSignatureError as error:
+    except (zignsec.WebhookSignatureError, zignsec.ProtocolError) as error:
+        # ProtocolError: the signature is valid, but the body cannot be read.
         app.logger.warning("rejected a webhook: %s", error)
         return "refused", 400
     login = login_by_session_id.get(event.session_id)

@@ -6,7 +6,7 @@ require 'fiddle/import'
 # The functions and structs of zignsec.h that this program uses.
 module ZS
   extend Fiddle::Importer
-  dlload 'libzignsec.so.0.1'
+  dlload Gem.win_platform? ? 'zignsec-0.1.dll' : 'libzignsec.so.0.1'
 
   Phone2faRequest = struct [
     'size_t struct_size',

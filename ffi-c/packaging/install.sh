@@ -17,11 +17,15 @@ ln -sf "libzignsec.so.$version" "$into/libzignsec.so.$soversion"
 ln -sf "libzignsec.so.$soversion" "$into/libzignsec.so"
 install -m 644 "$target/release-static/libzignsec.a" "$into/libzignsec.a"
 
+# The compiler adds the unwinder itself: libgcc_s, or libgcc_eh to a program that is linked with
+# -static, for which there is no libgcc_s.
+native_static_libs=$(sed 's/ *-lgcc_s\b//g' "$target/release-static/native-static-libs")
+
 # configure FILE FOLDER: fills in a template.
 configure() {
     sed -e "s|@VERSION@|$version|" -e "s|@SOVERSION@|$soversion|" \
         -e "s|@LIB_TO_PREFIX@|$(realpath -m "--relative-to=$libdir" "$prefix")|" \
-        -e "s|@NATIVE_STATIC_LIBS@|$(cat "$target/release-static/native-static-libs")|" \
+        -e "s|@NATIVE_STATIC_LIBS@|$native_static_libs|" \
         "$packaging/$1.in" >"$2/$1"
 }
 configure zignsec.pc "$into/pkgconfig"

@@ -1,9 +1,11 @@
-"""Prints the licences of the packages that are linked into the C library."""
+"""Prints the licences of the packages that are linked into the C library: third_party.py [TARGET],
+the Rust target that it is built for, by default this machine's."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 STANDARD_LIBRARY = """\
@@ -20,6 +22,7 @@ def linked_crates() -> set[tuple[str, str]]:
     tree = cargo(
         *("tree", "--locked", "-p", "zignsec-c", "--edges", "normal,no-proc-macro"),
         *("--prefix", "none", "--no-dedupe", "--format", "{p}"),
+        *(argument for target in sys.argv[1:] for argument in ("--target", target)),
     )
     pairs = (line.split()[:2] for line in tree.splitlines())
     return {(name, version.removeprefix("v")) for name, version in pairs}
@@ -27,8 +30,13 @@ def linked_crates() -> set[tuple[str, str]]:
 
 def licence_files(crate: Path) -> list[Path]:
     """The licence files of a crate: the MIT licence if the crate offers it, else all of them."""
-    files = sorted(crate.glob("LICENSE*")) + sorted(crate.glob("COPYING*"))
-    return [file for file in files if file.name.startswith("LICENSE-MIT")] or files
+    files = [
+        file
+        for beginning in ("license", "copying")
+        for file in sorted(crate.iterdir())
+        if file.name.lower().startswith(beginning)
+    ]
+    return [file for file in files if file.name.lower().startswith("license-mit")] or files
 
 
 def main() -> None:

@@ -1,17 +1,34 @@
 //! The wrapper around every call from C that can fail.
 
 use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process;
 
 use zignsec_core::{Error, bindings};
 
 use crate::argument;
 use crate::error::zs_error;
-use crate::ptr::{IntoRaw, OutPtr};
+use crate::ptr::{self, IntoRaw, OutPtr};
 use crate::result::zs_result;
 
 /// Runs `call` and stores its value in `out`, or its error in `out_error`. A panic becomes
 /// ZS_ERROR_INTERNAL. `out_name` is the name of `out` in error messages.
+///
+/// The exported functions that use this are `extern "C-unwind"`: see [`ptr::without_cancellation`].
 pub(crate) fn ffi_call<P: IntoRaw<T>, T>(
+    out_name: &str,
+    out: Option<&mut MaybeUninit<P>>,
+    out_error: OutPtr<'_, zs_error>,
+    call: impl FnOnce() -> Result<T, Error>,
+) -> zs_result {
+    ptr::without_cancellation(|| {
+        // Of what is not in `call`, nothing can panic. If it does, it must not unwind into C.
+        let store = AssertUnwindSafe(|| store(out_name, out, out_error, call));
+        catch_unwind(store).unwrap_or_else(|_| process::abort())
+    })
+}
+
+fn store<P: IntoRaw<T>, T>(
     out_name: &str,
     mut out: Option<&mut MaybeUninit<P>>,
     mut out_error: OutPtr<'_, zs_error>,

@@ -2,6 +2,8 @@
 
 use zignsec_core::bindings;
 
+use crate::ptr;
+
 /// Drops an object that C gives back. A panic does not leave this function.
 pub(crate) fn drop_caught<T>(object: Option<Box<T>>) {
     ignore_panic(|| drop(object));
@@ -9,9 +11,11 @@ pub(crate) fn drop_caught<T>(object: Option<Box<T>>) {
 
 /// Runs code that has no result to report an error with. A panic does not leave this function.
 pub(crate) fn ignore_panic(call: impl FnOnce()) {
-    // The panic hook has already reported it.
-    let _ = bindings::catch_panic(|| {
-        call();
-        Ok(())
+    ptr::without_cancellation(|| {
+        // The panic hook has already reported it.
+        let _ = bindings::catch_panic(|| {
+            call();
+            Ok(())
+        });
     });
 }

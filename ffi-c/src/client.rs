@@ -9,6 +9,7 @@ use crate::call::ffi_call;
 use crate::catch;
 use crate::duration;
 use crate::error::zs_error;
+use crate::fork;
 use crate::ptr::{self, FreePtr, InPtr, InStr, InitPtr, OutBorrowed, OutPtr, extensible};
 use crate::request::zs_phone_2fa_request;
 use crate::result::zs_result;
@@ -59,15 +60,22 @@ pub struct zs_client_options<'a> {
     pub timeout_ms: u32,
     /// How many times a call may be retried when that is safe and can help. 0: 2. -1: never.
     pub max_retries: i32,
-    /// A PEM file with the CA certificates to trust; no others are trusted. NULL: SSL_CERT_FILE and
-    /// SSL_CERT_DIR, else REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else the system's trust store.
+    /// A file with the CA certificates to trust, PEM or one in DER; no others are trusted. NULL:
+    /// SSL_CERT_FILE and SSL_CERT_DIR, else REQUESTS_CA_BUNDLE, else CURL_CA_BUNDLE, else the system's
+    /// trust store.
     pub ca_file: InStr<'a>,
-    /// A PEM file with the client certificate chain, for mutual TLS. NULL: none.
+    /// A file with the client certificate chain, PEM or DER, the client's own first, for mutual TLS.
+    /// NULL: none.
     pub client_cert_file: InStr<'a>,
-    /// A PEM file with the private key of client_cert_file. Set both or neither.
+    /// A file with the private key of client_cert_file, PEM or DER, not encrypted: P-256, P-384,
+    /// Ed25519, or RSA of 2048 to 4096 bits. Set both or neither.
     pub client_key_file: InStr<'a>,
-    /// The URL of an http or https proxy, or "none" for a direct connection. NULL: HTTPS_PROXY,
-    /// else ALL_PROXY, with the exceptions of NO_PROXY. Connections to loopback never use a proxy.
+    /// The URL of a proxy, such as http://user:password@proxy.example:3128, or "none" for a direct
+    /// connection. The schemes are http (the default), https, socks5 and socks5h; the default ports
+    /// are 80, 443 and 1080. With socks5, the client resolves the host name of the gateway; with
+    /// socks5h or socks, the proxy does. NULL: HTTPS_PROXY, else ALL_PROXY, with the exceptions of
+    /// NO_PROXY; the lower-case spelling wins, also if it is empty. Connections to loopback never
+    /// use a proxy.
     pub proxy: InStr<'a>,
     /// The header user-agent, printable ASCII. NULL: "zignsec/" and the version.
     pub user_agent: InStr<'a>,
@@ -170,6 +178,14 @@ pub struct zs_client(Client);
 /// The client of the process. It has no lock that a fork could leave locked in the child.
 static DEFAULT: OnceBox<zs_client> = OnceBox::new();
 
+/// Creates a client in a process whose forks are reported to the core. Each thread that outlives a
+/// call belongs to a client, so that the library must stay loaded from here on.
+fn new_client(options: Options) -> Result<zs_client, Error> {
+    fork::report_forks();
+    ptr::stay_loaded();
+    bindings::client(options).map(zs_client)
+}
+
 /// Creates a client. All options are checked; nothing is sent. Environment variables are read
 /// only here, and not at all if the process runs with raised privileges: see zs_client_options.
 ///
@@ -181,7 +197,7 @@ static DEFAULT: OnceBox<zs_client> = OnceBox::new();
 ///         that do not match, or an unsupported proxy; ZS_ERROR_INVALID_ARGUMENT for text that is
 ///         not UTF-8, an unknown number, or an invalid struct_size.
 #[unsafe(no_mangle)]
-pub extern "C" fn zs_client_new(
+pub extern "C-unwind" fn zs_client_new(
     options: InPtr<'_, zs_client_options<'_>>,
     out_client: OutPtr<'_, zs_client>,
     out_error: OutPtr<'_, zs_error>,
@@ -191,27 +207,26 @@ pub extern "C" fn zs_client_new(
             Some(options) => options.to_core()?,
             None => no_options(),
         };
-        bindings::client(options).map(zs_client)
+        new_client(options)
     })
 }
 
 /// Returns the client of the process, which is configured by environment variables alone. The first
 /// call creates it, as zs_client_new() with NULL does; later calls return the same client. If a
-/// call fails, the next one tries again.
+/// call fails, the next one tries again. It cannot be reset: a test that changes the environment uses
+/// zs_client_new() with NULL.
 ///
 /// @param[out] out_client  The client. The library owns it until the process ends; zs_client_free()
 ///                         ignores it.
 /// @param[out] out_error   The error. Free it with zs_error_free(). May be NULL.
 /// @return As zs_client_new().
 #[unsafe(no_mangle)]
-pub extern "C" fn zs_client_default(
+pub extern "C-unwind" fn zs_client_default(
     out_client: OutBorrowed<'_, zs_client>,
     out_error: OutPtr<'_, zs_error>,
 ) -> zs_result {
     ffi_call("out_client", out_client, out_error, || {
-        DEFAULT.get_or_try_init(|| {
-            bindings::client(no_options()).map(|client| Box::new(zs_client(client)))
-        })
+        DEFAULT.get_or_try_init(|| new_client(no_options()).map(Box::new))
     })
 }
 
@@ -223,7 +238,7 @@ pub extern "C" fn zs_client_default(
 /// @param[out] out_error   The error. Free it with zs_error_free(). May be NULL.
 /// @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT for NULL.
 #[unsafe(no_mangle)]
-pub extern "C" fn zs_client_dup(
+pub extern "C-unwind" fn zs_client_dup(
     client: Option<&zs_client>,
     out_client: OutPtr<'_, zs_client>,
     out_error: OutPtr<'_, zs_error>,
@@ -259,7 +274,7 @@ pub extern "C" fn zs_client_cancel(client: Option<&zs_client>) {
 /// @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; any other zs_result of
 ///         a failed call. If zs_error_in_doubt() is 1, the gateway may have created a session.
 #[unsafe(no_mangle)]
-pub extern "C" fn zs_start_phone_2fa(
+pub extern "C-unwind" fn zs_start_phone_2fa(
     client: Option<&zs_client>,
     request: InPtr<'_, zs_phone_2fa_request<'_>>,
     out_session: OutPtr<'_, zs_session>,
@@ -282,9 +297,10 @@ pub extern "C" fn zs_start_phone_2fa(
 /// @param[out] out_error    The error. Free it with zs_error_free(). May be NULL.
 /// @return ZS_OK; ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; ZS_ERROR_NOT_FOUND for
 ///         an ID that the gateway does not know; ZS_ERROR_PROTOCOL also if the response is for a
-///         different session; any other zs_result of a failed call.
+///         different session, or exceeds a limit: 16 KiB or 100 fields of headers, 1 MiB of body;
+///         any other zs_result of a failed call.
 #[unsafe(no_mangle)]
-pub extern "C" fn zs_get_session(
+pub extern "C-unwind" fn zs_get_session(
     client: Option<&zs_client>,
     session_id: InStr<'_>,
     out_session: OutPtr<'_, zs_session>,
@@ -300,8 +316,9 @@ pub extern "C" fn zs_get_session(
 }
 
 /// Step 3 with polling: calls the gateway repeatedly, and blocks, until the session is final.
-/// Temporary errors while polling do not end the wait, and a pause is at least as long as the
-/// Retry-After of the last response. zs_client_cancel() ends the wait.
+/// Temporary errors while polling do not end the wait, nor do one or two polls in a row that fail
+/// with ZS_ERROR_PROTOCOL, ZS_ERROR_TLS, ZS_ERROR_PERMISSION or ZS_ERROR_NOT_FOUND. A pause is at
+/// least as long as the Retry-After of the last response. zs_client_cancel() ends the wait.
 ///
 /// @param client            A client. Its time limits apply to each poll; no poll continues after
 ///                          the end of the wait.
@@ -317,7 +334,7 @@ pub extern "C" fn zs_get_session(
 ///         ZS_ERROR_INVALID_ARGUMENT, in which case nothing was sent; any other zs_result of
 ///         zs_get_session() that is a permanent failure.
 #[unsafe(no_mangle)]
-pub extern "C" fn zs_wait_for_session(
+pub extern "C-unwind" fn zs_wait_for_session(
     client: Option<&zs_client>,
     session_id: InStr<'_>,
     options: InPtr<'_, zs_wait_options>,
@@ -338,6 +355,6 @@ pub extern "C" fn zs_wait_for_session(
 ///
 /// @param client  A client, or NULL. The client of zs_client_default() is not freed.
 #[unsafe(no_mangle)]
-pub extern "C" fn zs_client_free(client: FreePtr<'_, zs_client>) {
+pub extern "C-unwind" fn zs_client_free(client: FreePtr<'_, zs_client>) {
     catch::drop_caught(client.into_box(DEFAULT.get()));
 }

@@ -133,6 +133,6 @@ pub extern "C" fn zs_error_in_doubt(error: Option<&zs_error>) -> i32 {
 ///
 /// @param error  An error, or NULL.
 #[unsafe(no_mangle)]
-pub extern "C" fn zs_error_free(error: Option<Box<zs_error>>) {
+pub extern "C-unwind" fn zs_error_free(error: Option<Box<zs_error>>) {
     catch::drop_caught(error);
 }

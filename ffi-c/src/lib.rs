@@ -14,6 +14,7 @@ mod catch;
 mod client;
 mod duration;
 mod error;
+mod fork;
 mod logging;
 mod ptr;
 mod request;

@@ -24,7 +24,8 @@ pub const ZS_LOG_TRACE: i32 = 5;
 
 /// A log callback, see zs_set_log_callback(). The library calls it on the thread whose call logs,
 /// from several threads at once. It must not call any function of the library. It must return: a
-/// C++ exception that leaves it aborts the process, and it must not call longjmp().
+/// C++ exception or pthread_exit() that leaves it aborts the process, and it must not call longjmp().
+/// A child that it forks must call _exit() or start a program.
 ///
 /// @param level      One of ZS_LOG_...
 /// @param message    One line of text, valid until the callback returns. It contains no API key and
@@ -43,7 +44,7 @@ pub type zs_log_callback =
 /// @param callback   The function to call for each message. NULL: nothing is logged.
 /// @param user_data  The last argument of the callback. The library never dereferences it.
 #[unsafe(no_mangle)]
-pub extern "C" fn zs_set_log_callback(
+pub extern "C-unwind" fn zs_set_log_callback(
     max_level: i32,
     callback: zs_log_callback,
     user_data: UserData,

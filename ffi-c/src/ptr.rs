@@ -5,6 +5,8 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::borrow::Cow;
+#[cfg(unix)]
+use std::ffi::c_int;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::ffi::c_ulong;
 use std::ffi::{CStr, c_char, c_void};
@@ -16,7 +18,7 @@ use std::{ptr, slice};
 use log::Log;
 use zignsec_core::Error;
 
-use crate::argument::{invalid, is_null};
+use crate::argument::{invalid, is_null, not_utf8};
 
 /// A string from C: NUL-terminated UTF-8, or NULL.
 #[repr(transparent)]
@@ -37,7 +39,7 @@ impl<'a> InStr<'a> {
         // SAFETY: not NULL, and the caller guarantees a NUL-terminated string that stays unchanged
         // during the call.
         let text = unsafe { CStr::from_ptr(self.0) };
-        let text = text.to_str().map_err(|_| invalid(name, "is not valid UTF-8"))?;
+        let text = text.to_str().map_err(|error| not_utf8(name, &error))?;
         Ok((!text.is_empty()).then_some(text))
     }
 
@@ -309,6 +311,72 @@ pub(crate) fn set_logger(logger: &'static dyn Log) {
     }
 }
 
+/// Calls `hook` in each child that this process forks from now on. Returns false if there is not
+/// enough memory, or no such function.
+pub(crate) fn call_after_fork_in_child(hook: extern "C" fn()) -> bool {
+    #[cfg(unix)]
+    {
+        type Hook = Option<extern "C" fn()>;
+        unsafe extern "C" {
+            fn pthread_atfork(prepare: Hook, parent: Hook, child: Hook) -> c_int;
+        }
+        // SAFETY: the function of POSIX. The hook stays valid: the shared library is never unloaded,
+        // and with a plugin that contains the static library, glibc removes the hook.
+        unsafe { pthread_atfork(None, None, Some(hook)) == 0 }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = hook;
+        false
+    }
+}
+
+/// Keeps the shared library loaded until the process ends: a thread that looks up a name can outlive
+/// the call that started it, and thread-local destructors run when a thread ends. On other systems a
+/// flag of the file does the same: see build.rs. In a program that contains the static library,
+/// this has no effect; in a plugin that contains it, the plugin stays loaded.
+pub(crate) fn stay_loaded() {
+    #[cfg(windows)]
+    {
+        use windows_sys::Win32::System::LibraryLoader::{
+            GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN,
+            GetModuleHandleExW,
+        };
+        let flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN;
+        let address: fn() = stay_loaded;
+        let mut module = ptr::null_mut();
+        // SAFETY: with this flag, the function takes any address inside a module in place of a
+        // name. It is not released, and need not be.
+        unsafe { GetModuleHandleExW(flags, (address as *const ()).cast(), &raw mut module) };
+    }
+    #[cfg(target_vendor = "apple")]
+    {
+        const RTLD_LAZY: c_int = 0x1;
+        const RTLD_NOLOAD: c_int = 0x10;
+        const RTLD_NODELETE: c_int = 0x80;
+        #[repr(C)]
+        struct DlInfo {
+            file: *const c_char,
+            base: *const c_void,
+            symbol: *const c_char,
+            address: *const c_void,
+        }
+        unsafe extern "C" {
+            fn dladdr(address: *const c_void, info: *mut DlInfo) -> c_int;
+            fn dlopen(file: *const c_char, mode: c_int) -> *mut c_void;
+        }
+        let address: fn() = stay_loaded;
+        let mut info = MaybeUninit::<DlInfo>::uninit();
+        // SAFETY: the function takes any address, and `info` has its layout.
+        if unsafe { dladdr((address as *const ()).cast(), info.as_mut_ptr()) } != 0 {
+            // SAFETY: a result that is not 0 means that `info` was filled in.
+            let file = unsafe { info.assume_init() }.file;
+            // SAFETY: the path of the library that this code is in, which is loaded already.
+            unsafe { dlopen(file, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) };
+        }
+    }
+}
+
 /// The value of `AT_SECURE`: whether the process was started with privileges that its user does not
 /// have. `None` if the system does not report it.
 pub(crate) fn at_secure() -> Option<bool> {
@@ -323,6 +391,33 @@ pub(crate) fn at_secure() -> Option<bool> {
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     None
+}
+
+/// Runs `call`, and holds off `pthread_cancel` meanwhile: it would unwind the stack from inside a
+/// system call, and Rust aborts the process if its functions are unwound in this way.
+///
+/// A thread that was cancelled meanwhile may end before this function returns, if it can be
+/// cancelled asynchronously. Therefore nothing is left to drop after `call`, and the functions that
+/// C calls are `extern "C-unwind"`.
+#[cfg(all(unix, not(target_os = "android")))]
+pub(crate) fn without_cancellation<T: Copy>(call: impl FnOnce() -> T) -> T {
+    const PTHREAD_CANCEL_DISABLE: c_int = if cfg!(target_vendor = "apple") { 0 } else { 1 };
+    unsafe extern "C-unwind" {
+        fn pthread_setcancelstate(state: c_int, old_state: *mut c_int) -> c_int;
+    }
+    let mut state = PTHREAD_CANCEL_DISABLE;
+    // SAFETY: `state` is a valid state, and a variable to write the previous one to.
+    unsafe { pthread_setcancelstate(state, &raw mut state) };
+    let result = call();
+    // SAFETY: as above; this is the previous state.
+    unsafe { pthread_setcancelstate(state, &raw mut state) };
+    result
+}
+
+/// Windows and Android cannot cancel threads in this way.
+#[cfg(not(all(unix, not(target_os = "android"))))]
+pub(crate) fn without_cancellation<T: Copy>(call: impl FnOnce() -> T) -> T {
+    call()
 }
 
 /// What C reads at a pointer that the library returned.

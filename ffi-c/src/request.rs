@@ -12,17 +12,19 @@ pub struct zs_phone_2fa_request<'a> {
     /// sizeof(zs_phone_2fa_request).
     pub struct_size: usize,
     /// Required: the user's phone number in E.164 form, `+` and 7 to 15 digits, the first not 0.
+    /// Other forms are refused, not converted: libphonenumber does it.
     pub phone_number: InStr<'a>,
     /// Required: the URL to which the gateway redirects the user after success, absolute http or
-    /// https.
+    /// https. Percent-encode characters that RFC 3986 does not allow, and write a Unicode host in its
+    /// ASCII form (xn--...). No user name or password. An app needs an https link.
     pub redirect_success: InStr<'a>,
-    /// Required: the URL to which the gateway redirects the user otherwise, absolute http or https.
+    /// Required: the URL to which the gateway redirects the user otherwise, with the same rules.
     pub redirect_failure: InStr<'a>,
-    /// The language of the gateway's page. NULL: "En".
+    /// The language of the gateway's page, at most 256 characters. NULL: "En".
     pub locale: InStr<'a>,
-    /// Text that the gateway stores with the session and returns with it. NULL: none.
+    /// Text that the gateway stores with the session and returns with it, at most 16 KiB. NULL: none.
     pub relay_state: InStr<'a>,
-    /// The URL to which the gateway posts status changes, absolute http or https; see
+    /// The URL to which the gateway posts status changes, with the rules of redirect_success; see
     /// zs_verify_webhook(). NULL: none.
     pub webhook: InStr<'a>,
     /// The header x-csrf-token, printable ASCII. NULL: not sent.

@@ -197,6 +197,6 @@ pub extern "C" fn zs_session_json(session: Option<&zs_session>) -> *const c_char
 ///
 /// @param session  A session, or NULL.
 #[unsafe(no_mangle)]
-pub extern "C" fn zs_session_free(session: Option<Box<zs_session>>) {
+pub extern "C-unwind" fn zs_session_free(session: Option<Box<zs_session>>) {
     catch::drop_caught(session);
 }

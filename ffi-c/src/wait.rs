@@ -12,8 +12,8 @@ use crate::session::zs_session;
 /// waits.
 ///
 /// It may call any function of the library, including zs_client_cancel(), but must not free the
-/// client of the wait or the session. It must return: a C++ exception that leaves it aborts the
-/// process, and it must not call longjmp().
+/// client of the wait or the session. It must return: a C++ exception or pthread_exit() that leaves
+/// it aborts the process, and it must not call longjmp().
 ///
 /// @param session     The session as the poll returned it. The library owns it; it is valid until
 ///                    the callback returns.

@@ -75,7 +75,7 @@ impl zs_webhook_event {
 ///         ZS_ERROR_INVALID_ARGUMENT for a secret that is NULL, empty or not UTF-8, a body that is
 ///         NULL, or another negative tolerance.
 #[unsafe(no_mangle)]
-pub extern "C" fn zs_verify_webhook(
+pub extern "C-unwind" fn zs_verify_webhook(
     body: InBytes<'_>,
     body_len: usize,
     signature: InStr<'_>,
@@ -159,6 +159,6 @@ pub extern "C" fn zs_webhook_event_json(event: Option<&zs_webhook_event>) -> *co
 ///
 /// @param event  An event, or NULL.
 #[unsafe(no_mangle)]
-pub extern "C" fn zs_webhook_event_free(event: Option<Box<zs_webhook_event>>) {
+pub extern "C-unwind" fn zs_webhook_event_free(event: Option<Box<zs_webhook_event>>) {
     catch::drop_caught(event);
 }

@@ -16,7 +16,51 @@ fn include(file: &str) -> PathBuf {
 /// The header, as it should be committed.
 fn header() -> &'static str {
     static HEADER: OnceLock<String> = OnceLock::new();
-    HEADER.get_or_init(|| {
+    HEADER.get_or_init(|| with_calling_convention(plain_header()))
+}
+
+/// Inserts `ZS_CALL` into each declaration of a function and of a type of functions. cbindgen can
+/// only write a macro in front of the return type, where Microsoft's compiler does not allow it.
+fn with_calling_convention(header: &str) -> String {
+    // Where it belongs in "zs_result zs_version(" and "typedef void (*zs_log_callback)(".
+    let position = |line: &str| {
+        let is_type = line.starts_with("typedef ");
+        let (before, _) = line.split_once(if is_type { ")(" } else { "(" })?;
+        let name = before.rfind("zs_")?;
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let is_declaration =
+            line.starts_with(char::is_alphabetic) && before[name..].chars().all(is_name);
+        is_declaration.then_some(if is_type { name - 1 } else { name })
+    };
+    let mut written = String::new();
+    let mut lines = header.lines();
+    while let Some(line) = lines.next() {
+        let Some(at) = position(line) else {
+            written += &format!("{line}\n");
+            continue;
+        };
+        let declaration = format!("{}ZS_CALL {}", &line[..at], &line[at..]);
+        // The arguments: on one line, or aligned on a line each.
+        let open = declaration.rfind('(').expect("a function has arguments") + 1;
+        let (start, first) = declaration.split_at(open);
+        let mut arguments: Vec<&str> = first.split_inclusive(", ").map(str::trim_end).collect();
+        while !arguments.last().is_some_and(|last| last.ends_with(");")) {
+            arguments.push(lines.next().expect("a declaration ends").trim_start());
+        }
+        let is_one_line = first.ends_with(");") && declaration.len() <= MAX_LINE;
+        let separator = if is_one_line { " " } else { &format!("\n{}", " ".repeat(open)) };
+        written += &format!("{start}{}\n", arguments.join(separator));
+    }
+    written
+}
+
+/// The longest line that cbindgen writes.
+const MAX_LINE: usize = 100;
+
+/// The header without the calling convention.
+fn plain_header() -> &'static str {
+    static DECLARATIONS: OnceLock<String> = OnceLock::new();
+    DECLARATIONS.get_or_init(|| {
         let mut written = Vec::new();
         let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
         cbindgen::generate(crate_dir).expect("cbindgen reads the crate").write(&mut written);
@@ -30,18 +74,25 @@ fn header() -> &'static str {
         // A macro that is a negative number needs parentheses.
         let (bare, parenthesized) = ("_UNLIMITED -1\n", "_UNLIMITED (-1)\n");
         assert!(written.contains(bare));
-        written.replace(bare, parenthesized)
+        // Up to C17, the type is a typedef, and a tag of the same name would not be valid C++.
+        let untagged = |header: String, name: &str| {
+            let condition = "if defined(__cplusplus) || __STDC_VERSION__ >= 202311L";
+            let tagged = format!("enum {name}\n#{condition}\n  : int32_t\n");
+            assert!(header.contains(&tagged));
+            header.replace(&tagged, &format!("enum\n#{condition}\n  {name} : int32_t\n"))
+        };
+        ["zs_result", "zs_status"].into_iter().fold(written.replace(bare, parenthesized), untagged)
     })
 }
 
 /// The declarations of the header for parsers without a preprocessor: as a C99 compiler sees them,
-/// with constants in an enum, and without comments.
+/// with constants in an enum, and without comments and the calling convention.
 fn cdef() -> String {
     let mut constants = Vec::new();
     let mut declarations = String::new();
     // Whether each #if, from the outermost to the innermost, is true.
     let mut conditions: Vec<bool> = Vec::new();
-    let mut lines = header().lines();
+    let mut lines = plain_header().lines();
     while let Some(line) = lines.next() {
         let text = line.trim_start();
         if text.starts_with("/*") {
@@ -55,7 +106,7 @@ fn cdef() -> String {
                 end = lines.next().expect("a macro ends");
             }
             match definition.split_once(' ') {
-                Some((name, value)) if !name.ends_with("_INIT") => {
+                Some((name, value)) if !name.ends_with("_INIT") && !conditions.contains(&false) => {
                     constants.push(format!("    {name} = {value},\n"));
                 }
                 _ => {}
@@ -66,8 +117,8 @@ fn cdef() -> String {
             let condition = conditions.last_mut().expect("an #else has an #if");
             *condition = !*condition;
         } else if text.starts_with("#if") {
-            // C99 is older than 202311L, and defines none of these macros.
-            let macros = ["ZIGNSEC_H", "__cplusplus", "__STDC_VERSION__ >= 202311L"];
+            // C99 is older than 202311L, and none of the other macros is defined.
+            let macros = ["ZIGNSEC_H", "_WIN32", "__cplusplus", "__STDC_VERSION__ >= 202311L"];
             assert!(macros.iter().any(|name| text.ends_with(name)), "unknown condition: {text}");
             conditions.push(text.starts_with("#ifndef"));
         } else if !text.starts_with('#') && !text.is_empty() && !conditions.contains(&false) {
@@ -170,7 +221,7 @@ fn documented_defaults_are_those_of_the_core() {
         ("max_retries;", format!(" 0: {}. -1: never.", defaults::MAX_RETRIES)),
         ("*locale;", format!(" NULL: \"{}\".", defaults::LOCALE)),
         (
-            "\nzs_result zs_verify_webhook(",
+            "\nzs_result ZS_CALL zs_verify_webhook(",
             format!(" 0: {}. ZS_TOLERANCE_UNLIMITED", defaults::WEBHOOK_TOLERANCE.as_secs()),
         ),
     ];

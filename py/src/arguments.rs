@@ -3,25 +3,46 @@
 //! The functions take an argument that may be `None`, and return `None` for it.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pyo3::exceptions::{PyOverflowError, PyTypeError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyUnicodeEncodeError};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple};
+use zignsec::bindings;
 
-use crate::errors::invalid_argument;
+use crate::errors::{invalid_argument, to_python};
+use crate::python_code::{call, import};
 
 /// A `str`.
 pub(crate) fn text(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
     let Some(value) = value else { return Ok(None) };
     match string(name, value)?.to_str() {
         Ok(text) => Ok(Some(text.to_owned())),
-        Err(_) => Err(invalid_argument(
-            value.py(),
-            name,
-            "contains a lone surrogate, not encodable as UTF-8",
-        )),
+        Err(error) => Err(not_encodable(value.py(), name, error)?),
     }
+}
+
+/// A `str` that must not be `None`, not copied.
+pub(crate) fn borrowed_text<'a>(name: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    if value.is_none() {
+        return Err(invalid_argument(value.py(), name, "must not be None"));
+    }
+    match string(name, value)?.to_str() {
+        Ok(text) => Ok(text),
+        Err(error) => Err(not_encodable(value.py(), name, error)?),
+    }
+}
+
+/// The error for a `str` that UTF-8 cannot encode, with the place that `UnicodeEncodeError` names.
+pub(crate) fn not_encodable(py: Python<'_>, name: &str, error: PyErr) -> PyResult<PyErr> {
+    if !error.is_instance_of::<PyUnicodeEncodeError>(py) {
+        // Not enough memory.
+        return Ok(error);
+    }
+    let start: usize = error.value(py).getattr("start")?.extract()?;
+    Ok(to_python(py, &bindings::lone_surrogate(name, start + 1)))
 }
 
 /// A `str`, not converted.
@@ -44,11 +65,54 @@ pub(crate) fn seconds(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<
     let Some(value) = value else { return Ok(None) };
     let number = match value.extract::<f64>() {
         Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => f64::INFINITY,
-        Err(error) => return Err(named(error, name, "a number of seconds", value)),
+        Err(error) if error.is_instance_of::<PyTypeError>(value.py()) => {
+            return Err(match value.hasattr(intern!(value.py(), "total_seconds"))? {
+                // A timedelta.
+                true => wrong_type(name, "a number of seconds, such as its total_seconds()", value),
+                false => wrong_type(name, "a number of seconds", value),
+            });
+        }
+        // An exception of the value's own __float__.
+        Err(error) => return Err(error),
         Ok(number) => number,
     };
     let out_of_range = if number > 0.0 { Duration::MAX } else { Duration::ZERO };
     Ok(Some(Duration::try_from_secs_f64(number).unwrap_or(out_of_range)))
+}
+
+/// A time: seconds since 1970, or a `datetime` with a time zone. A time before 1970 becomes 1970.
+pub(crate) fn time(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<SystemTime>> {
+    let Some(value) = value else { return Ok(None) };
+    let py = value.py();
+    let number = match value.extract::<f64>() {
+        Err(error) if error.is_instance_of::<PyTypeError>(py) => {
+            static DATETIME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+            if !value.is_instance(import(py, &DATETIME, "datetime", "datetime")?)? {
+                let expected = "a number of seconds since 1970 or a datetime with a time zone";
+                return Err(wrong_type(name, expected, value));
+            }
+            if call(&value.getattr("utcoffset")?, ())?.is_none() {
+                let problem = "has no time zone; pass datetime.now(timezone.utc) or time.time()";
+                return Err(invalid_argument(py, name, problem));
+            }
+            call(&value.getattr("timestamp")?, ())?.extract()?
+        }
+        Err(error) if error.is_instance_of::<PyOverflowError>(py) => f64::INFINITY,
+        result => result?,
+    };
+    // From here on it is the time in milliseconds, as in the header of a webhook.
+    const MAX_SECONDS: f64 = 1e11;
+    if number.is_finite() && number >= MAX_SECONDS {
+        return Err(invalid_argument(py, name, "must be in seconds since 1970, not milliseconds"));
+    }
+    let since_1970 = match number {
+        f64::MIN..0.0 => Some(Duration::ZERO),
+        _ => Duration::try_from_secs_f64(number).ok(),
+    };
+    match since_1970.and_then(|duration| UNIX_EPOCH.checked_add(duration)) {
+        Some(time) => Ok(Some(time)),
+        None => Err(invalid_argument(py, name, "must be a finite number of seconds since 1970")),
+    }
 }
 
 /// A number from 0 to 2147483647, the range that C has for it.

@@ -1,62 +1,102 @@
 //! The class `Client`.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyAny, PyBool, PyDict};
+use pyo3::types::{PyAny, PyBool, PyDict, PyTuple};
 use zignsec::{Phone2faRequest, bindings};
 
-use crate::arguments::{callable, count, required_text, seconds, text};
+use crate::arguments::{borrowed_text, callable, count, required_text, seconds, text};
 use crate::errors::to_python;
 use crate::interrupt::store_exception;
 use crate::options::{WaitTimes, client_options};
+use crate::python_code::call;
 use crate::session::Session;
+use crate::thread_state::try_attach;
 use crate::without_gil::without_gil;
 
 /// A client for the gateway, with settings, keys and connections. Create one, reuse it and share it
 /// between threads. Calls block for at most `timeout` seconds and release the GIL.
-#[pyclass(frozen, module = "zignsec")]
+#[pyclass(frozen, subclass, dict, weakref, module = "zignsec")]
 pub(crate) struct Client {
-    base_url: String,
-    /// `None` once closed, so that the connections are closed when the last call ends.
-    ///
     /// A fork never leaves it locked in the child: a thread locks it only briefly, and only while
     /// it is attached to the interpreter. So is the thread that forks. With the GIL, only one
     /// thread is attached at a time; without it, a fork first stops the other threads at a safe
     /// point.
-    open: Mutex<Option<Arc<zignsec::Client>>>,
+    state: Mutex<State>,
+}
+
+enum State {
+    /// A subclass has not called `Client.__init__` (yet).
+    New,
+    Open(Arc<zignsec::Client>),
+    /// Without the client, so that the connections are closed when the last call ends.
+    Closed {
+        base_url: String,
+    },
 }
 
 impl Client {
     fn new_open(client: zignsec::Client) -> Self {
-        Self { base_url: client.base_url().to_owned(), open: Mutex::new(Some(Arc::new(client))) }
+        Self { state: Mutex::new(State::Open(Arc::new(client))) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces the state. The old one is dropped without the lock.
+    fn set_state(&self, state: State) {
+        let old = std::mem::replace(&mut *self.state(), state);
+        drop(old);
     }
 
     pub(crate) fn core(&self, py: Python<'_>) -> PyResult<Arc<zignsec::Client>> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        open.ok_or_else(|| to_python(py, &bindings::closed()))
+        // No Python code runs while the lock is held: it could switch to a thread that waits for it.
+        let is_new = match &*self.state() {
+            State::Open(client) => return Ok(client.clone()),
+            State::Closed { .. } => false,
+            State::New => true,
+        };
+        Err(match is_new {
+            true => PyRuntimeError::new_err(
+                "Client.__init__() was not called; call super().__init__() in the subclass",
+            ),
+            false => to_python(py, &bindings::closed()),
+        })
     }
 }
 
 #[pymethods]
 impl Client {
+    /// Accepts any arguments: a subclass may have an `__init__` with other ones.
     #[new]
     #[pyo3(
-        signature = (api_key=None, **options),
+        signature = (*_args, **_kwargs),
         text_signature = "(api_key=None, *, secondary_api_key=None, base_url=None, \
             environment=None, auth_scheme='authorization', timeout=30.0, connect_timeout=5.0, \
             attempt_timeout=10.0, max_retries=2, ca_file=None, client_cert=None, proxy=None, \
             user_agent=None)"
     )]
-    fn new(
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self { state: Mutex::new(State::New) }
+    }
+
+    #[pyo3(signature = (api_key=None, **options))]
+    fn __init__(
+        &self,
         py: Python<'_>,
         api_key: Option<&Bound<'_, PyAny>>,
         options: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Self> {
+    ) -> PyResult<()> {
         let options = client_options(api_key, options)?;
-        without_gil(py, || bindings::client(options)).map(Self::new_open)
+        let client = without_gil(py, || bindings::client(options))?;
+        self.set_state(State::Open(Arc::new(client)));
+        Ok(())
     }
 
     /// Step 1: start a session. Send the user to its redirect_url.
@@ -133,10 +173,11 @@ impl Client {
             if let Some(on_poll) = &on_poll {
                 options = options.on_poll(|session, elapsed| {
                     let session = Session::from(session.clone());
-                    match Python::attach(|py| should_continue(on_poll.bind(py), session, elapsed)) {
-                        Ok(true) => ControlFlow::Continue(()),
-                        Ok(false) => ControlFlow::Break(()),
-                        Err(exception) => {
+                    match try_attach(|py| should_continue(on_poll.bind(py), session, elapsed)) {
+                        Some(Ok(true)) => ControlFlow::Continue(()),
+                        // None: the interpreter shuts down.
+                        Some(Ok(false)) | None => ControlFlow::Break(()),
+                        Some(Err(exception)) => {
                             store_exception(exception);
                             ControlFlow::Break(())
                         }
@@ -150,28 +191,38 @@ impl Client {
 
     /// Create a client that shares connections and keys, with other limits.
     #[pyo3(signature = (*, timeout=None, max_retries=None))]
-    fn with_options(
-        &self,
-        py: Python<'_>,
-        timeout: Option<&Bound<'_, PyAny>>,
-        max_retries: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
-        let mut client = self.core(py)?.duplicate();
+    fn with_options<'py>(
+        slf: &Bound<'py, Self>,
+        timeout: Option<&Bound<'py, PyAny>>,
+        max_retries: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let py = slf.py();
+        let mut client = slf.get().core(py)?.duplicate();
         if let Some(limit) = seconds("timeout", timeout)? {
             client = client.with_timeout(limit).map_err(|error| to_python(py, &error))?;
         }
         if let Some(count) = count("max_retries", max_retries)? {
             client = client.with_max_retries(count);
         }
-        Ok(Self::new_open(client))
+        // Like copy.copy: the same class and attributes, without the __init__ of a subclass, whose
+        // arguments are not known.
+        let class = (slf.get_type(),);
+        let other = py.get_type::<Self>().call_method1(intern!(py, "__new__"), class)?;
+        let other = other.cast_into::<Self>()?;
+        let attributes = slf.getattr(intern!(py, "__dict__"))?;
+        other.getattr(intern!(py, "__dict__"))?.call_method1("update", (attributes,))?;
+        other.get().set_state(State::Open(Arc::new(client)));
+        Ok(other)
     }
 
     /// Close the client. Running calls raise CallCancelledError, later calls ClosedError.
     fn close(&self) {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(client) = open {
-            bindings::close(&client);
-        }
+        let open = match &*self.state() {
+            State::Open(client) => client.clone(),
+            State::New | State::Closed { .. } => return,
+        };
+        self.set_state(State::Closed { base_url: open.base_url().to_owned() });
+        bindings::close(&open);
     }
 
     fn __enter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
@@ -184,9 +235,29 @@ impl Client {
         self.close();
     }
 
-    fn __repr__(&self) -> String {
-        format!("<zignsec.Client base_url='{}'>", self.base_url)
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let name = slf.get_type().fully_qualified_name()?;
+        let base_url = match &*slf.get().state() {
+            State::New => return Ok(format!("<{name}, not initialised>")),
+            State::Open(client) => client.base_url().to_owned(),
+            State::Closed { base_url } => base_url.clone(),
+        };
+        Ok(format!("<{name} base_url='{base_url}'>"))
     }
+}
+
+/// Return a client for one call, whose time limit starts now, and that limit in seconds.
+#[pyfunction]
+pub(crate) fn begin_call(py: Python<'_>, client: &Client) -> PyResult<(Client, f64)> {
+    let (client, limit) = bindings::begin_call(&*client.core(py)?);
+    Ok((Client::new_open(client), limit.as_secs_f64()))
+}
+
+/// Raise InvalidArgumentError if this is no phone number that a session can have.
+#[pyfunction]
+pub(crate) fn check_phone_number(phone_number: &Bound<'_, PyAny>) -> PyResult<()> {
+    let number = borrowed_text("phone_number", phone_number)?;
+    bindings::check_phone_number(number).map_err(|error| to_python(phone_number.py(), &error))
 }
 
 /// Return the URL of the gateway, and the URL of the proxy without user and password, or None.
@@ -203,6 +274,6 @@ fn should_continue(
     session: Session,
     elapsed: Duration,
 ) -> PyResult<bool> {
-    let result = on_poll.call1((session, elapsed.as_secs_f64()))?;
+    let result = call(on_poll, (session, elapsed.as_secs_f64()))?;
     Ok(!result.is(PyBool::new(on_poll.py(), false)))
 }

@@ -1,10 +1,11 @@
 //! From errors of the core to the exceptions of `zignsec._errors`.
 
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::PyType;
 use zignsec::bindings;
 use zignsec::{Error, ErrorKind};
+
+use crate::python_code::call;
 
 mod python {
     pyo3::import_exception!(zignsec._errors, APIConnectionError);
@@ -39,16 +40,18 @@ pub(crate) fn invalid_argument(py: Python<'_>, name: &str, problem: &str) -> PyE
 }
 
 fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>> {
-    let details = PyDict::new(py);
-    details.set_item(intern!(py, "code"), error.kind().code())?;
-    details.set_item(intern!(py, "status_code"), error.http_status())?;
-    details.set_item(intern!(py, "body"), error.body())?;
-    details.set_item(intern!(py, "request_id"), error.request_id())?;
-    let retry_after = error.retry_after().map(|pause| pause.as_secs_f64());
-    details.set_item(intern!(py, "retry_after"), retry_after)?;
-    details.set_item(intern!(py, "attempts"), error.attempts())?;
-    details.set_item(intern!(py, "in_doubt"), error.in_doubt())?;
-    class(py, error.kind()).call((error.message(),), Some(&details))
+    // In the order of the parameters of ZignSecError.
+    let arguments = (
+        error.message(),
+        error.kind().code(),
+        error.http_status(),
+        error.body(),
+        error.request_id(),
+        error.retry_after().map(|pause| pause.as_secs_f64()),
+        error.attempts(),
+        error.in_doubt(),
+    );
+    call(&class(py, error.kind()), arguments)
 }
 
 fn class(py: Python<'_>, kind: ErrorKind) -> Bound<'_, PyType> {

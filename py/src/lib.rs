@@ -5,53 +5,63 @@
 
 mod arguments;
 mod client;
+mod cpython;
 mod errors;
+mod interpreter;
 mod interrupt;
 mod logger;
 mod options;
+mod python_code;
 mod session;
+mod thread_state;
 mod wait;
 mod webhook;
 mod without_gil;
 
+use pyo3::prelude::*;
+use zignsec::bindings::{self, defaults};
+
 /// The Rust part of zignsec.
-#[pyo3::pymodule(gil_used = false)]
-mod _zignsec {
-    #[pymodule_export]
-    use super::client::{Client, route};
-    #[pymodule_export]
-    use super::session::{_restore_session, Session};
-    #[pymodule_export]
-    use super::wait::Wait;
-    #[pymodule_export]
-    use super::webhook::{_webhook_event_from_json, WebhookEvent, verify_webhook};
+///
+/// A function, because the contents of a declarative module are created before its own code runs.
+#[pymodule(gil_used = false)]
+fn _zignsec(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    interpreter::reserve(module.py())?;
+    logger::install();
 
-    use zignsec::bindings::defaults;
+    module.add_class::<client::Client>()?;
+    module.add_class::<session::Session>()?;
+    module.add_class::<wait::Wait>()?;
+    module.add_class::<webhook::WebhookEvent>()?;
+    module.add_function(wrap_pyfunction!(_after_fork_in_child, module)?)?;
+    module.add_function(wrap_pyfunction!(client::begin_call, module)?)?;
+    module.add_function(wrap_pyfunction!(client::check_phone_number, module)?)?;
+    module.add_function(wrap_pyfunction!(process_key, module)?)?;
+    module.add_function(wrap_pyfunction!(client::route, module)?)?;
+    module.add_function(wrap_pyfunction!(logger::_collect_log, module)?)?;
+    module.add_function(wrap_pyfunction!(session::_restore_session, module)?)?;
+    module.add_function(wrap_pyfunction!(webhook::_webhook_event_from_json, module)?)?;
+    module.add_function(wrap_pyfunction!(webhook::verify_webhook, module)?)?;
 
-    #[pymodule_export]
-    const DEFAULT_ATTEMPT_TIMEOUT: f64 = defaults::ATTEMPT_TIMEOUT.as_secs_f64();
-    #[pymodule_export]
-    const DEFAULT_CONNECT_TIMEOUT: f64 = defaults::CONNECT_TIMEOUT.as_secs_f64();
-    #[pymodule_export]
-    const DEFAULT_LOCALE: &str = defaults::LOCALE;
-    #[pymodule_export]
-    const DEFAULT_MAX_RETRIES: u32 = defaults::MAX_RETRIES;
-    #[pymodule_export]
-    const DEFAULT_POLL_INTERVAL: f64 = defaults::POLL_INTERVAL.as_secs_f64();
-    #[pymodule_export]
-    const DEFAULT_TIMEOUT: f64 = defaults::TIMEOUT.as_secs_f64();
-    #[pymodule_export]
-    const DEFAULT_WAIT_TIMEOUT: f64 = defaults::WAIT_TIMEOUT.as_secs_f64();
-    #[pymodule_export]
-    const DEFAULT_WEBHOOK_TOLERANCE: f64 = defaults::WEBHOOK_TOLERANCE.as_secs_f64();
+    module.add("DEFAULT_ATTEMPT_TIMEOUT", defaults::ATTEMPT_TIMEOUT.as_secs_f64())?;
+    module.add("DEFAULT_CONNECT_TIMEOUT", defaults::CONNECT_TIMEOUT.as_secs_f64())?;
+    module.add("DEFAULT_LOCALE", defaults::LOCALE)?;
+    module.add("DEFAULT_MAX_RETRIES", defaults::MAX_RETRIES)?;
+    module.add("DEFAULT_POLL_INTERVAL", defaults::POLL_INTERVAL.as_secs_f64())?;
+    module.add("DEFAULT_TIMEOUT", defaults::TIMEOUT.as_secs_f64())?;
+    module.add("DEFAULT_WAIT_TIMEOUT", defaults::WAIT_TIMEOUT.as_secs_f64())?;
+    module.add("DEFAULT_WEBHOOK_TOLERANCE", defaults::WEBHOOK_TOLERANCE.as_secs_f64())?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))
+}
 
-    #[pymodule_export]
-    #[allow(non_upper_case_globals, reason = "Python's name")]
-    const __version__: &str = env!("CARGO_PKG_VERSION");
+/// Return what is different in a process and its parent, also if they have the same process ID.
+#[pyfunction]
+fn process_key() -> (u32, u32) {
+    bindings::process_key()
+}
 
-    #[pymodule_init]
-    fn init(_module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
-        super::logger::install();
-        Ok(())
-    }
+/// Tell the core that this process is the child of a fork.
+#[pyfunction]
+fn _after_fork_in_child() {
+    bindings::after_fork_in_child();
 }

@@ -1,14 +1,26 @@
 //! Writes the log records of the core to Python's logger `zignsec`.
 
+use std::cell::RefCell;
+
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use pyo3::exceptions::PyBaseException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use crate::interrupt::store_exception;
+use crate::python_code::{call, import};
+use crate::thread_state::try_attach;
 
 /// Python has no level below DEBUG, which is 10.
 const TRACE: u8 = 5;
+
+type Records = Vec<(u8, String)>;
+
+thread_local! {
+    /// The records of the current call, if another thread will write them.
+    static COLLECTED: RefCell<Option<Records>> = const { RefCell::new(None) };
+}
 
 struct Logger;
 
@@ -30,9 +42,18 @@ impl Log for Logger {
             Level::Trace => TRACE,
         };
         let line = record.args().to_string();
+        let Some(line) = COLLECTED.with_borrow_mut(|records| match records {
+            Some(records) => {
+                records.push((level, line));
+                None
+            }
+            None => Some(line),
+        }) else {
+            return;
+        };
         // Nothing is logged while the interpreter shuts down.
-        let logged = Python::try_attach(|py| {
-            logger(py)?.call_method1(intern!(py, "log"), (level, line)).map(drop)
+        let logged = try_attach(|py| {
+            call(&logger(py)?.getattr(intern!(py, "log"))?, (level, line)).map(drop)
         });
         if let Some(Err(exception)) = logged {
             store_exception(exception);
@@ -40,6 +61,22 @@ impl Log for Logger {
     }
 
     fn flush(&self) {}
+}
+
+/// Call a function, and return its result, its log records, which are not written, and its exception.
+#[pyfunction]
+#[pyo3(signature = (function, /))]
+pub(crate) fn _collect_log(
+    py: Python<'_>,
+    function: &Bound<'_, PyAny>,
+) -> (Option<Py<PyAny>>, Records, Option<Py<PyBaseException>>) {
+    let outer = COLLECTED.replace(Some(Records::new()));
+    let result = call(function, ());
+    let records = COLLECTED.replace(outer).unwrap_or_default();
+    match result {
+        Ok(result) => (Some(result.unbind()), records, None),
+        Err(exception) => (None, records, Some(exception.into_value(py))),
+    }
 }
 
 /// Sends the log records of the core to Python from now on.
@@ -51,7 +88,8 @@ pub(crate) fn install() {
 /// Copies the level of the Python logger, so that a record below it costs one comparison and does
 /// not need the GIL. Called before each call, while the GIL is held.
 pub(crate) fn update_level(py: Python<'_>) -> PyResult<()> {
-    let level = logger(py)?.call_method0(intern!(py, "getEffectiveLevel"))?.extract::<i64>()?;
+    let get_level = logger(py)?.getattr(intern!(py, "getEffectiveLevel"))?;
+    let level = call(&get_level, ())?.extract::<i64>()?;
     log::set_max_level(match level {
         ..=5 => LevelFilter::Trace,
         6..=10 => LevelFilter::Debug,
@@ -65,5 +103,5 @@ pub(crate) fn update_level(py: Python<'_>) -> PyResult<()> {
 
 fn logger(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    LOGGER.import(py, "zignsec._logger", "logger")
+    import(py, &LOGGER, "zignsec._logger", "logger")
 }

@@ -46,7 +46,7 @@ pub(crate) fn client_options(
             }
             "proxy" => options.proxy = text(name, value)?.map(Zeroizing::new),
             "user_agent" => options.user_agent = text(name, value)?,
-            _ => return Err(unexpected_keyword("Client", name)),
+            _ => return Err(unexpected_keyword("Client.__init__", name)),
         }
     }
     Ok(options)

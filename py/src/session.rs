@@ -5,11 +5,12 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use zignsec::bindings;
 
-use crate::arguments::{required_text, string};
+use crate::arguments::{borrowed_text, string};
 use crate::errors::to_python;
+use crate::python_code::{call, import};
 
 /// A session as returned by the gateway. Immutable, hashable and picklable.
-#[pyclass(frozen, eq, hash, module = "zignsec")]
+#[pyclass(frozen, eq, hash, weakref, module = "zignsec")]
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct Session(zignsec::Session);
 
@@ -21,13 +22,14 @@ impl From<zignsec::Session> for Session {
 
 /// A `SessionStatus` of Python.
 pub(crate) fn status(py: Python<'_>, status: zignsec::SessionStatus) -> PyResult<Bound<'_, PyAny>> {
-    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    CLASS.import(py, "zignsec._status", "SessionStatus")?.call1((status.as_str(),))
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    call(import(py, &CLASS, "zignsec._status", "SessionStatus")?, (status.as_str(),))
 }
 
 /// A JSON object as a dict. The core accepts nothing that Python's `json` rejects.
 pub(crate) fn dict<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyDict>> {
-    Ok(py.import("json")?.call_method1("loads", (json,))?.cast_into()?)
+    static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    Ok(call(import(py, &LOADS, "json", "loads")?, (json,))?.cast_into()?)
 }
 
 #[pymethods]
@@ -41,8 +43,8 @@ impl Session {
     /// own program stored.
     #[classmethod]
     fn from_json(class: &Bound<'_, PyType>, text: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let json = required_text("text", text)?;
-        zignsec::Session::from_json(&json).map(Self).map_err(|error| to_python(class.py(), &error))
+        let json = borrowed_text("text", text)?;
+        zignsec::Session::from_json(json).map(Self).map_err(|error| to_python(class.py(), &error))
     }
 
     /// The ID of the session.

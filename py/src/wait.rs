@@ -1,4 +1,4 @@
-//! The class `Wait`, for `AsyncClient.wait_for_session`.
+//! The class `Wait`, for `wait_for_session` of `AsyncClient`, `GeventClient` and `EventletClient`.
 
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
@@ -53,6 +53,16 @@ impl Wait {
     /// Return the seconds since the wait started.
     fn elapsed(&self) -> f64 {
         self.0.elapsed().as_secs_f64()
+    }
+
+    /// Return the seconds until the timeout.
+    fn left(&self) -> f64 {
+        self.0.left().as_secs_f64()
+    }
+
+    /// Return the exception to raise if the time is up.
+    fn timed_out(&self, py: Python<'_>) -> Py<PyBaseException> {
+        to_python(py, &self.0.timed_out()).into_value(py)
     }
 
     /// Return the exception to raise if the wait is cancelled.

@@ -1,6 +1,6 @@
 //! The function `verify_webhook` and the class `WebhookEvent`.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -8,16 +8,17 @@ use pyo3::types::{PyByteArray, PyBytes, PyDict, PyMemoryView, PyString, PyTuple,
 use zignsec::bindings::{self, Zeroizing};
 use zignsec::webhook;
 
-use crate::arguments::{required_text, seconds, wrong_type};
+use crate::arguments::{borrowed_text, not_encodable, required_text, seconds, time, wrong_type};
 use crate::errors::{invalid_argument, to_python};
+use crate::python_code::call;
 use crate::session;
 use crate::without_gil::without_gil;
 
 /// Verify the signature and the time of a webhook and decode it.
 #[pyfunction]
 #[pyo3(
-    signature = (body, signature, secret, *, tolerance=Tolerance::Default),
-    text_signature = "(body, signature, secret, *, tolerance=300.0)"
+    signature = (body, signature, secret, *, tolerance=Tolerance::Default, now=None),
+    text_signature = "(body, signature, secret, *, tolerance=300.0, now=None)"
 )]
 pub(crate) fn verify_webhook(
     py: Python<'_>,
@@ -25,21 +26,30 @@ pub(crate) fn verify_webhook(
     signature: Option<&Bound<'_, PyAny>>,
     secret: &Bound<'_, PyAny>,
     tolerance: Tolerance<'_>,
+    now: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<WebhookEvent> {
     let secret = Zeroizing::new(required_text("secret", secret)?);
     let (body, signature) = (bytes(body)?, header("signature", signature)?);
     let tolerance = tolerance.to_core()?;
-    without_gil(py, || webhook::verify(&body, &signature, &secret, tolerance)).map(WebhookEvent)
+    let now = time("now", now)?.unwrap_or_else(SystemTime::now);
+    without_gil(py, || webhook::verify_at(&body, &signature, &secret, tolerance, now))
+        .map(WebhookEvent)
 }
 
 /// The bytes of a body.
 fn bytes(body: &Bound<'_, PyAny>) -> PyResult<PyBackedBytes> {
     let py = body.py();
-    let bytes = if body.is_none() || body.is_instance_of::<PyString>() {
-        PyBytes::new(py, required_text("body", body)?.as_bytes())
+    let bytes = if body.is_instance_of::<PyString>() {
+        // By Python, which raises MemoryError if there is not enough memory.
+        match call(&body.getattr("encode")?, ()) {
+            Ok(bytes) => bytes.cast_into()?,
+            Err(error) => return Err(not_encodable(py, "body", error)?),
+        }
+    } else if body.is_none() {
+        return Err(invalid_argument(py, "body", "must not be None"));
     } else if body.is_instance_of::<PyByteArray>() || body.is_instance_of::<PyMemoryView>() {
         // A copy: another thread may write to them.
-        py.get_type::<PyBytes>().call1((body,))?.cast_into()?
+        call(&py.get_type::<PyBytes>(), (body,))?.cast_into()?
     } else if let Ok(bytes) = body.cast::<PyBytes>() {
         bytes.clone()
     } else {
@@ -89,7 +99,7 @@ impl Tolerance<'_> {
 }
 
 /// The content of a webhook. Immutable, hashable and picklable.
-#[pyclass(frozen, eq, hash, module = "zignsec")]
+#[pyclass(frozen, eq, hash, weakref, module = "zignsec")]
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct WebhookEvent(webhook::WebhookEvent);
 
@@ -104,7 +114,7 @@ impl WebhookEvent {
     /// Create an event from the json of another one. No signature is checked.
     #[classmethod]
     fn from_json(class: &Bound<'_, PyType>, text: &Bound<'_, PyAny>) -> PyResult<Self> {
-        _webhook_event_from_json(class.py(), &required_text("text", text)?)
+        _webhook_event_from_json(class.py(), borrowed_text("text", text)?)
     }
 
     /// The ID of the session.

@@ -19,7 +19,7 @@ static inline void capture(const char *text) {
     }
 }
 
-static void capture_log(int32_t level, const char *message, void *user_data) {
+static void ZS_CALL capture_log(int32_t level, const char *message, void *user_data) {
     (void)level;
     (void)user_data;
     capture(message);

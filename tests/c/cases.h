@@ -41,6 +41,17 @@ static inline const char *text_of(const cJSON *object, const char *name) {
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
+/* Writes the bytes of a hexadecimal text and a NUL to `bytes`. */
+static inline void decode_hex(const char *hex, char *bytes) {
+    const size_t length = strlen(hex) / 2;
+    for (size_t at = 0; at < length; at++) {
+        unsigned byte;
+        sscanf(hex + 2 * at, "%2x", &byte);
+        bytes[at] = (char)byte;
+    }
+    bytes[length] = '\0';
+}
+
 static inline int number_of(const cJSON *object, const char *name) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
     return item == NULL ? 0 : item->valueint;

@@ -15,6 +15,11 @@ static int checks, failures;
         } \
     } while (0)
 
+/* Names a test that does not run on this system. */
+static inline void skip(const char *name, const char *why) {
+    printf("skipped: %s: %s\n", name, why);
+}
+
 /* Prints the counts and returns the exit status. */
 static int report(const char *name) {
     printf("%s: %d passed, %d failed\n", name, checks - failures, failures);

@@ -4,73 +4,18 @@
 #include "capture.h"
 #include "cases.h"
 #include "check.h"
+#include "ports.h"
 #include "sandbox.h"
+#include "stack.h"
 #include "zignsec.h"
 
-#include <arpa/inet.h>
-#include <curl/curl.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <pthread.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-enum { THREADS = 8, WAITING = 8 };
+enum { THREADS = 8 };
 
 static const char NO_SESSION[] = "55c20771-9d75-4241-8e0f-94d3a37671ca";
 /* The sandbox accepts the sessions of this number immediately. */
 static const char ACCEPTED[] = "+46701740606";
-
-/* A loopback port of this test, and the connections that fill its queue. */
-typedef struct port {
-    int fd, waiting[WAITING];
-    int number;
-} port;
-
-static int new_socket(void) {
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-    return fd;
-}
-
-/* `queue`: how many connections the port queues, without accepting any; -1: it refuses all. */
-static port port_open(int queue) {
-    port own = {new_socket(), {0}, 0};
-    struct sockaddr_in address = {0};
-    socklen_t length = sizeof address;
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(own.fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        (queue >= 0 && listen(own.fd, queue) != 0) ||
-        getsockname(own.fd, (struct sockaddr *)&address, &length) != 0) {
-        perror("port_open");
-        exit(2);
-    }
-    own.number = ntohs(address.sin_port);
-    for (int at = 0; queue == 0 && at < WAITING; at++) {
-        own.waiting[at] = new_socket();
-        (void)connect(own.waiting[at], (struct sockaddr *)&address, sizeof address);
-    }
-    return own;
-}
-
-/* The number of connections that were opened. */
-static int port_connections(const port *own) {
-    int count = 0;
-    for (int fd; (fd = accept(own->fd, NULL, NULL)) >= 0; count++) {
-        close(fd);
-    }
-    return count;
-}
-
-static void port_close(const port *own) {
-    close(own->fd);
-    for (int at = 0; at < WAITING; at++) {
-        if (own->waiting[at] != 0) {
-            close(own->waiting[at]);
-        }
-    }
-}
 
 static zs_result start(const zs_client *client, const char *phone_number, zs_session **session,
                        zs_error **error) {
@@ -191,7 +136,7 @@ static void run(const servers *own, const cJSON *row, const char *call) {
     sandbox_reset(box);
     char certificate[512], key[512];
     const char *ca_file = own->secure.ca_file;
-    const int folder = (int)(strrchr(ca_file, '/') - ca_file);
+    const int folder = (int)(strrchr(ca_file, FOLDER_END) - ca_file);
     snprintf(certificate, sizeof certificate, "%.*s/client.pem", folder, ca_file);
     snprintf(key, sizeof key, "%.*s/client-key.pem", folder, ca_file);
     zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
@@ -279,7 +224,6 @@ static void *run_rows(void *own) {
 }
 
 int main(void) {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
     capture_start("faults");
     cJSON *all_kinds = read_cases("kinds.json"), *rows = read_cases("answers.json");
     kinds = all_kinds;
@@ -292,7 +236,7 @@ int main(void) {
         own[at].secure = sandbox_start(1);
     }
     for (int at = 0; at < THREADS; at++) {
-        pthread_create(&threads[at], NULL, run_rows, &own[at]);
+        start_thread(&threads[at], run_rows, &own[at]);
     }
     for (int at = 0; at < THREADS; at++) {
         pthread_join(threads[at], NULL);

@@ -15,7 +15,8 @@ extern struct zs_wait_options *a_wait_struct;
 zs_client_options options_of_the_header(void);
 zs_phone_2fa_request request_of_the_header(void);
 zs_wait_options wait_of_the_header(void);
-int32_t on_poll_of_the_header(const zs_session *session, uint32_t elapsed_ms, void *user_data);
+int32_t ZS_CALL on_poll_of_the_header(const zs_session *session, uint32_t elapsed_ms,
+                                      void *user_data);
 
 zs_client_options options_of_the_header(void) {
     zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
@@ -27,7 +28,8 @@ zs_phone_2fa_request request_of_the_header(void) {
     return request;
 }
 
-int32_t on_poll_of_the_header(const zs_session *session, uint32_t elapsed_ms, void *user_data) {
+int32_t ZS_CALL on_poll_of_the_header(const zs_session *session, uint32_t elapsed_ms,
+                                      void *user_data) {
     return session == NULL || elapsed_ms > 1000 || user_data == NULL;
 }
 

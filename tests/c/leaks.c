@@ -12,13 +12,13 @@
 
 enum { CALLS_PER_ROUND = 10 };
 
-static int32_t end_wait(const zs_session *session, uint32_t elapsed_ms, void *polls) {
+static int32_t ZS_CALL end_wait(const zs_session *session, uint32_t elapsed_ms, void *polls) {
     (void)elapsed_ms;
     *(int *)polls += zs_session_json(session) != NULL;
     return 1;
 }
 
-static void count_message(int32_t level, const char *message, void *messages) {
+static void ZS_CALL count_message(int32_t level, const char *message, void *messages) {
     *(size_t *)messages += level > 0 && strlen(message) > 0;
 }
 

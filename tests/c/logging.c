@@ -11,8 +11,10 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <string.h>
+#ifndef _WIN32
 #include <sys/wait.h>
 #include <unistd.h>
+#endif
 
 /* Everything that one callback received. */
 typedef struct record {
@@ -21,7 +23,7 @@ typedef struct record {
     char text[16 * 1024];
 } record;
 
-static void store(int32_t level, const char *message, void *user_data) {
+static void ZS_CALL store(int32_t level, const char *message, void *user_data) {
     record *self = user_data;
     pthread_mutex_lock(&self->lock);
     self->lines++;
@@ -62,7 +64,8 @@ static void each_attempt_is_logged_without_secrets(const sandbox *box) {
 
     sandbox_fault(box, "reset");
     CHECK(get_session(client, id.text) == ZS_OK);
-    CHECK(all.lines == 6 && all.of_level[ZS_LOG_WARN] == 2 && all.of_unknown_level == 0);
+    /* An idle connection that breaks is not a failure. */
+    CHECK(all.lines == 6 && all.of_level[ZS_LOG_WARN] == 1 && all.of_unknown_level == 0);
 
     CHECK(strstr(all.text, box->api_key) == NULL);
     CHECK(strstr(all.text, id.text) == NULL);
@@ -94,17 +97,6 @@ static void only_the_requested_levels_are_logged(const sandbox *box) {
     zs_client_free(client);
 }
 
-static void count(int32_t level, const char *message, void *counter) {
-    (void)level, (void)message;
-    sem_post(counter);
-}
-
-static int value_of(sem_t *counter) {
-    int value = -1;
-    sem_getvalue(counter, &value);
-    return value;
-}
-
 typedef struct caller {
     const zs_client *client;
     const char *id;
@@ -112,7 +104,7 @@ typedef struct caller {
 } caller;
 
 /* The calls of both threads return only if both are in the callback at the same time. */
-static void wait_for_both(int32_t level, const char *message, void *barrier) {
+static void ZS_CALL wait_for_both(int32_t level, const char *message, void *barrier) {
     (void)level, (void)message;
     pthread_barrier_wait(barrier);
 }
@@ -145,6 +137,18 @@ static void several_threads_run_the_callback_at_once(const sandbox *box) {
     zs_set_log_callback(0, NULL, NULL);
     pthread_barrier_destroy(&barrier);
     zs_client_free(client);
+}
+
+#ifndef _WIN32
+static void count(int32_t level, const char *message, void *counter) {
+    (void)level, (void)message;
+    sem_post(counter);
+}
+
+static int value_of(sem_t *counter) {
+    int value = -1;
+    sem_getvalue(counter, &value);
+    return value;
 }
 
 /* Whether a child of fork() logs to the callback of its parent, and can set another one. */
@@ -218,13 +222,18 @@ static void children_and_grandchildren_log_after_fork(const sandbox *box) {
     zs_set_log_callback(0, NULL, NULL);
     zs_client_free(client);
 }
+#endif
 
 int main(void) {
     sandbox box = sandbox_start(0);
     each_attempt_is_logged_without_secrets(&box);
     only_the_requested_levels_are_logged(&box);
     several_threads_run_the_callback_at_once(&box);
+#ifdef _WIN32
+    skip("children_and_grandchildren_log_after_fork", "fork");
+#else
     children_and_grandchildren_log_after_fork(&box);
+#endif
     sandbox_stop(&box);
     return report("c/logging");
 }

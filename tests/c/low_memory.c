@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 
 #include "calls.h"
+#include "stack.h"
 
 #include <netinet/in.h>
 #include <pthread.h>
@@ -277,7 +278,7 @@ static int run_threads(const char *url) {
     pthread_barrier_init(&warm, NULL, THREADS + 1);
     pthread_barrier_init(&limited, NULL, THREADS + 1);
     for (int at = 0; at < THREADS; at++) {
-        pthread_create(&threads[at], NULL, run_thread, client);
+        start_thread(&threads[at], run_thread, client);
     }
     pthread_barrier_wait(&warm);
     limit_memory(THREADS * ENOUGH);

@@ -4,6 +4,7 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include "check.h"
+#include "portable.h"
 #include "sandbox.h"
 #include "zignsec.h"
 
@@ -25,36 +26,47 @@ static int is_key(const char *text) {
     return at == KEY_LENGTH;
 }
 
-/* The number of copies of the key in the writable memory of this process, without the stack. */
-static int copies_in_memory(void) {
-    FILE *maps = fopen("/proc/self/maps", "r");
-    FILE *memory = fopen("/proc/self/mem", "rb");
-    CHECK(maps != NULL && memory != NULL);
+static int copies_between(uintptr_t from, uintptr_t to) {
     int copies = 0;
+    for (const char *at = (const char *)from; at + KEY_LENGTH <= (const char *)to; at++) {
+        copies += is_key(at);
+    }
+    return copies;
+}
+
+/* The number of copies of the key in the writable memory of this process, without the stack. Reads
+   the memory in place, because it would find its own copy of it. */
+static int copies_in_memory(void) {
+    int copies = 0;
+#ifdef _WIN32
+    MEMORY_BASIC_INFORMATION found, stack;
+    CHECK(VirtualQuery(&copies, &stack, sizeof stack) != 0);
+    const char *at = NULL;
+    while (VirtualQuery(at, &found, sizeof found) != 0) {
+        const uintptr_t from = (uintptr_t)found.BaseAddress, to = from + found.RegionSize;
+        const DWORD writable = PAGE_READWRITE | PAGE_WRITECOPY | PAGE_EXECUTE_READWRITE;
+        if (found.State == MEM_COMMIT && (found.Protect & writable) != 0 &&
+            (found.Protect & PAGE_GUARD) == 0 && found.AllocationBase != stack.AllocationBase) {
+            copies += copies_between(from, to);
+        }
+        at = (const char *)to;
+    }
+#else
+    FILE *maps = fopen("/proc/self/maps", "r");
+    CHECK(maps != NULL);
     char line[512];
-    while (maps != NULL && memory != NULL && fgets(line, sizeof line, maps) != NULL) {
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
         unsigned long from, to;
         char mode[8];
-        if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || strncmp(mode, "rw", 2) != 0 ||
-            strstr(line, "[stack]") != NULL) {
-            continue;
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) == 3 && strncmp(mode, "rw", 2) == 0 &&
+            strstr(line, "[stack]") == NULL) {
+            copies += copies_between(from, to);
         }
-        char *copy = malloc(to - from);
-        size_t size = 0;
-        if (copy != NULL && fseek(memory, (long)from, SEEK_SET) == 0) {
-            size = fread(copy, 1, to - from, memory);
-        }
-        for (size_t at = 0; at + KEY_LENGTH <= size; at++) {
-            copies += is_key(copy + at);
-        }
-        /* So that the next search does not find this copy. */
-        memset(copy, 0, to - from);
-        free(copy);
     }
-    if (maps != NULL && memory != NULL) {
+    if (maps != NULL) {
         fclose(maps);
-        fclose(memory);
     }
+#endif
     return copies;
 }
 

@@ -7,6 +7,7 @@
 
 #include "calls.h"
 #include "check.h"
+#include "portable.h"
 #include "sandbox.h"
 #include "zignsec.h"
 
@@ -257,7 +258,8 @@ static void requests_are_completed(const zs_client *client) {
 static void *seen_user_data;
 static int polls;
 
-static int32_t record_poll(const zs_session *session, uint32_t elapsed_ms, void *user_data) {
+static int32_t ZS_CALL record_poll(const zs_session *session, uint32_t elapsed_ms,
+                                   void *user_data) {
     (void)session, (void)elapsed_ms;
     polls++;
     seen_user_data = user_data;
@@ -333,8 +335,8 @@ static void fields_of_a_newer_caller_must_be_zero(void) {
 int main(void) {
     sandbox box = sandbox_start(0);
     /* The options of the oldest callers contain neither. */
-    setenv("ZIGNSEC_BASE_URL", box.url, 1);
-    setenv("ZIGNSEC_API_KEY", box.api_key, 1);
+    set_variable("ZIGNSEC_BASE_URL", box.url);
+    set_variable("ZIGNSEC_API_KEY", box.api_key);
     zs_client *client = client_of(&box);
     const session_id final_id = start_session(client), pending_id = start_session(client);
     sandbox_user(&box, final_id.text, "accept");

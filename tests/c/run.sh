@@ -2,7 +2,7 @@
 # Builds and runs the C tests against the debug library: run.sh [TEST]...; all of them by default.
 . "$(dirname "$0")/../common.sh"
 require c
-step "C tests: ${*:-all}" "$([ $# = 0 ] && echo 'about 2 minutes' || echo 'a few seconds')"
+step "C tests: ${*:-all}" "$([ $# = 0 ] && echo 'about 3 minutes' || echo 'a few seconds')"
 build_debug
 
 # run NAME [LINK ARGUMENT]...: builds one test and runs it.
@@ -26,12 +26,17 @@ for standard in c99 c11 c17; do
     done
 done
 tests/c/exports.sh
-for name in contract layout old_caller vectors faults waiting logging process lookups memory low_memory \
-    threads; do
+for name in contract layout old_caller vectors typed faults waiting interrupts logging process forks exit \
+    thread_cancel lookups memory low_memory exhausted threads; do
     run "$name" "${link_debug[@]}"
+done
+# What depends on how the library is linked.
+for name in forks exit thread_cancel; do
+    run "$name" "$target/debug/libzignsec.a" -lm -ldl
 done
 # This one loads the library with dlopen.
 export LD_LIBRARY_PATH=$target/debug
 run loading -ldl
 tests/c/panic.sh
 tests/c/privileged.sh
+tests/c/pid_namespace.sh

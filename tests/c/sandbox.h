@@ -6,15 +6,16 @@
 #define TESTS_SANDBOX_H
 
 #include <cjson/cJSON.h>
+#include <stdint.h>
 
 typedef struct sandbox {
     cJSON *ready; /* what the sandbox prints when it is ready */
     const char *url;
     const char *api_key;
     const char *ca_file; /* NULL without TLS */
-    char *admin;         /* the base of the admin routes */
-    long pid;
-    int standard_input; /* the sandbox exits when this is closed */
+    int port;
+    intptr_t process;        /* its id, on Windows a handle */
+    intptr_t standard_input; /* the sandbox exits when this is closed */
 } sandbox;
 
 /* Starts the program ZIGNSEC_TEST_SANDBOX, with `--tls` if `tls` is not 0. */

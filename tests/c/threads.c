@@ -6,6 +6,7 @@
 
 #include "calls.h"
 #include "check.h"
+#include "portable.h"
 #include "sandbox.h"
 #include "zignsec.h"
 
@@ -16,15 +17,15 @@
 
 enum { THREADS = 4, ROUNDS = 5 };
 
-static int32_t continue_until_final(const zs_session *session, uint32_t elapsed_ms,
-                                    void *user_data) {
+static int32_t ZS_CALL continue_until_final(const zs_session *session, uint32_t elapsed_ms,
+                                            void *user_data) {
     int *polls = user_data;
     (void)elapsed_ms;
     ++*polls;
     return zs_session_is_final(session);
 }
 
-static void count_message(int32_t level, const char *message, void *counter) {
+static void ZS_CALL count_message(int32_t level, const char *message, void *counter) {
     (void)level;
     if (strlen(message) > 0) {
         sem_post(counter);
@@ -87,9 +88,9 @@ static void *call(void *of) {
 }
 
 static void threads_share_clients_and_the_log_callback(const sandbox *box) {
-    setenv("ZIGNSEC_BASE_URL", box->url, 1);
-    setenv("ZIGNSEC_API_KEY", box->api_key, 1);
-    setenv("SSL_CERT_FILE", box->ca_file, 1);
+    set_variable("ZIGNSEC_BASE_URL", box->url);
+    set_variable("ZIGNSEC_API_KEY", box->api_key);
+    set_variable("SSL_CERT_FILE", box->ca_file);
     zs_client *client = NULL;
     CHECK(zs_client_new(NULL, &client, NULL) == ZS_OK);
     sem_t messages;
@@ -124,7 +125,7 @@ typedef struct waiter {
     zs_result result;
 } waiter;
 
-static int32_t report_poll(const zs_session *session, uint32_t elapsed_ms, void *polled) {
+static int32_t ZS_CALL report_poll(const zs_session *session, uint32_t elapsed_ms, void *polled) {
     (void)session, (void)elapsed_ms;
     sem_post(polled);
     return 0;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The part of tsan.sh that runs in the root with the compiler.
+# The part of tsan.sh that runs in the Debian system of tests/platforms/root.sh.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tests=(threads waiting logging process lookups)
@@ -15,7 +15,7 @@ compile() {
     local name=$1
     shift
     gcc -std=c99 -g -fsanitize=thread -Iinclude -Itests/c "$@" -o "$CARGO_TARGET_DIR/tsan/$name" \
-        "$library" -lcjson -lcurl -pthread -lm -ldl
+        "$library" -lcjson -pthread -lm -ldl
 }
 
 # A race that ThreadSanitizer must report, or it would prove nothing.

@@ -31,14 +31,7 @@ static const char *value(const cJSON *set, const char *name, const char *good, c
     if (!cJSON_IsObject(item)) {
         return cJSON_GetStringValue(item);
     }
-    const char *hex = text_of(item, "bytes");
-    size_t length = strlen(hex) / 2;
-    for (size_t at = 0; at < length; at++) {
-        unsigned byte;
-        sscanf(hex + 2 * at, "%2x", &byte);
-        buffer[at] = (char)byte;
-    }
-    buffer[length] = '\0';
+    decode_hex(text_of(item, "bytes"), buffer);
     return buffer;
 }
 
@@ -197,6 +190,9 @@ static void every_webhook_is_verified_correctly(const cJSON *kinds) {
     cJSON *cases = read_cases("webhooks.json");
     const cJSON *each;
     cJSON_ArrayForEach(each, cases) {
+        if (cJSON_GetObjectItemCaseSensitive(each, "now_s") != NULL) {
+            continue; /* C checks against the clock only. */
+        }
         const char *name = text_of(each, "name"), *kind = text_of(each, "kind");
         char body_buffer[64], signature_buffer[256], secret_buffer[64];
         const char *text = value(each, "body", NULL, body_buffer);

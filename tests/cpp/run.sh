@@ -9,7 +9,7 @@ build_debug
 for standard in c++17 c++20; do
     options=("-std=$standard" "${warnings[@]}" -Wconversion "${includes[@]}")
     "$CXX" "${options[@]}" -fsyntax-only examples/cpp/phone_2fa.cpp
-    for name in contract waiting; do
+    for name in contract waiting exit; do
         echo "tests/cpp/$name.cpp, $standard"
         "$CXX" "${options[@]}" "tests/cpp/$name.cpp" "$target/cpp/sandbox.o" \
             -o "$target/cpp/$name" "${link_debug[@]}" "${test_libraries[@]}"

@@ -5,9 +5,11 @@ extern "C" {
 #include "check.h"
 #include "zignsec.hpp"
 
+#ifndef _WIN32
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#endif
 
 #include <chrono>
 #include <csignal>
@@ -151,6 +153,7 @@ static void a_client_and_its_duplicate_are_cancelled_separately(const sandbox &b
     CHECK(other_result.get() == ZS_ERROR_CANCELLED);
 }
 
+#ifndef _WIN32
 static std::int32_t throws(const zs_session *, std::uint32_t, void *) {
     throw 1;
 }
@@ -195,6 +198,7 @@ static void an_exception_of_a_callback_aborts_the_process(const sandbox &box) {
         CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     }
 }
+#endif
 
 int main() {
     sandbox box = sandbox_start(0);
@@ -202,7 +206,11 @@ int main() {
     a_wait_fails_as_in_c(box);
     an_exception_of_on_poll_reaches_the_caller(box);
     a_client_and_its_duplicate_are_cancelled_separately(box);
+#ifdef _WIN32
+    skip("an_exception_of_a_callback_aborts_the_process", "fork");
+#else
     an_exception_of_a_callback_aborts_the_process(box);
+#endif
     sandbox_stop(&box);
     return report("cpp/waiting");
 }

@@ -16,6 +16,10 @@ compile() {
 
 compile 3.10 tests/python/requirements-tests
 compile 3.11 tests/python/requirements -c tests/python/requirements-tests.txt
+compile 3.11 tests/python/frozen/requirements
+compile 3.11 tests/python/frozen/nuitka/requirements
 compile 3.11 tests/bench/requirements
+compile 3.11 tests/platforms/requirements-cpython
+compile 3.11 tests/platforms/requirements-dotnet
 compile 3.11 examples/python/requirements
 (cd examples/nodejs && npm install --package-lock-only --omit-lockfile-registry-resolved)

@@ -2,7 +2,7 @@
 # Checks the style of all Python code with ruff, of the virtual environment of the tests.
 . "$(dirname "$0")/../common.sh"
 
-folders=(py/python tests/python examples/python tests/bench tests/packaging tests/lint
+folders=(py/python tests/python examples/python tests/bench tests/packaging tests/network tests/lint tests/platforms
     ffi-c/packaging)
 ruff=$venv/bin/ruff
 "$ruff" check --quiet --config tests/python/pyproject.toml "${folders[@]}"

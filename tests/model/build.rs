@@ -14,7 +14,7 @@ const REPLACED: [(&str, &str); 7] = [
     ("use std::sync::", "use crate::sync::"),
     ("use std::thread::", "use loom::thread::"),
     ("use once_cell::race::", "use crate::sync::"),
-    ("std::process::id()", "crate::process_id()"),
+    ("use super::process::ProcessKey", "use crate::ProcessKey"),
     // The constructors of loom are not const.
     ("const fn new", "fn new"),
     // loom follows a few threads at a time: the limit is checked with one lookup.

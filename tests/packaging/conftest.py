@@ -11,8 +11,8 @@ from tools import RELEASE, make
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prefix that contains only the library."""
-    prefix = tmp_path_factory.mktemp("installed")
+    """A prefix that contains only the library. Its path contains a space."""
+    prefix = tmp_path_factory.mktemp("the prefix")
     make("install", f"PREFIX={prefix}")
     return prefix
 

@@ -21,8 +21,8 @@ def test_the_abi_is_compatible(tmp_path: Path) -> None:
     ("old", "new"),
     [
         pytest.param(
-            "uint32_t zs_version_number(void);",
-            "uint32_t zs_version_number(void);\nint32_t zs_new(void);",
+            "uint32_t ZS_CALL zs_version_number(void);",
+            "uint32_t ZS_CALL zs_version_number(void);\nint32_t zs_new(void);",
             id="a new function",
         ),
         pytest.param(
@@ -48,17 +48,20 @@ def test_a_compatible_change_is_accepted(tmp_path: Path, old: str, new: str) -> 
     ("old", "new", "reported"),
     [
         pytest.param(
-            "uint32_t zs_version_number(void);", "", "Removed function", id="a removed function"
+            "uint32_t ZS_CALL zs_version_number(void);",
+            "",
+            "Removed function",
+            id="a removed function",
         ),
         pytest.param(
-            "int64_t zs_error_retry_after_ms(",
-            "int32_t zs_error_retry_after_ms(",
+            "int64_t ZS_CALL zs_error_retry_after_ms(",
+            "int32_t ZS_CALL zs_error_retry_after_ms(",
             "return type changed",
             id="another return type",
         ),
         pytest.param(
-            "const char *zs_status_name(int32_t status);",
-            "const char *zs_status_name(int64_t status);",
+            "const char *ZS_CALL zs_status_name(int32_t status);",
+            "const char *ZS_CALL zs_status_name(int64_t status);",
             "parameter 1 of type",
             id="another parameter type",
         ),

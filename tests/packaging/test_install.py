@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -74,7 +75,7 @@ def build_with_pkg_config(folder: Path, tree: Path, language: str, linkage: str)
         # If both libraries are installed, linkers use the shared one.
         options = options.replace("-lzignsec", "-l:libzignsec.a")
     (source,) = folder.glob("phone_2fa.*")
-    run(compiler, standard, source, "-o", folder / "phone_2fa", *options.split())
+    run(compiler, standard, source, "-o", folder / "phone_2fa", *shlex.split(options))
     return folder / "phone_2fa"
 
 
@@ -101,6 +102,20 @@ def test_a_project_builds_and_runs(
     else:
         assert libraries == []
         demo(program)
+
+
+@pytest.mark.parametrize("option", ["-static", "-static-pie"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_program_without_shared_libraries(
+    tmp_path: Path, installed: Path, language: str, option: str
+) -> None:
+    compiler, standard = start_project(tmp_path, language)
+    options = shlex.split(pkg_config(installed / "lib", "--cflags", "--libs", "--static"))
+    (source,) = tmp_path.glob("phone_2fa.*")
+    program = tmp_path / "phone_2fa"
+    run(compiler, standard, option, source, "-o", program, *options)
+    assert needed(program) == []
+    demo(program)
 
 
 @pytest.mark.parametrize(
@@ -146,11 +161,12 @@ def test_the_static_library_lists_the_system_libraries_that_the_compiler_reports
     tmp_path: Path, installed: Path
 ) -> None:
     """For an empty library the compiler reports what the standard library needs; the list ends with
-    that."""
+    that, but for the unwinder, which the C compiler adds."""
     (tmp_path / "empty.rs").touch()
     options = ["--crate-type=staticlib", "--print=native-static-libs"]
     printed = run("rustc", *options, "empty.rs", cwd=tmp_path)
     reported = re.findall(r"native-static-libs: (.*)", printed)[0].split()
+    reported.remove("-lgcc_s")
     file = (installed / "lib/pkgconfig/zignsec.pc").read_text()
     listed = re.findall(r"Libs.private: (.*)", file)[0].split()
     assert listed[-len(reported) :] == reported

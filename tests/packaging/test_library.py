@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ def test_the_static_library_links_with_another_rust_library(
     run("rustc", "--edition=2024", "-O", "--crate-type=staticlib", "other.rs", cwd=tmp_path)
     env = {"PKG_CONFIG_LIBDIR": str(installed / "lib/pkgconfig")}
     flags = run("pkg-config", "--cflags", "--libs", "--static", "zignsec", env=env)
-    libraries = flags.replace("-lzignsec", "-l:libzignsec.a").split()
+    libraries = shlex.split(flags.replace("-lzignsec", "-l:libzignsec.a"))
     # The linker uses the standard library of the one that comes first.
     for order in (["libother.a", *libraries], [*libraries[:-1], "libother.a", *libraries]):
         run("cc", "program.c", *order, "-o", "program", cwd=tmp_path)

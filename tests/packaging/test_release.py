@@ -13,11 +13,23 @@ from pathlib import Path
 
 import pytest
 from network import needs, program
-from tools import DIST, RELEASE, ROOT, SONAME, SOVERSION, TARGET, VERSION, demo, make, run
+from tools import (
+    DIST,
+    PACKAGES,
+    RELEASE,
+    ROOT,
+    SONAME,
+    SOVERSION,
+    TARGET,
+    VERSION,
+    debian_packages,
+    demo,
+    make,
+    run,
+)
 
 DEBIAN_ROOT = TARGET / "debian-root"
 BUILD_TOOLS = "gcc,g++,libc6-dev,make,cmake,pkg-config"
-PACKAGES = [f"libzignsec{SOVERSION}", "libzignsec-dev"]
 
 
 def test_the_files_of_the_archive() -> None:
@@ -70,10 +82,6 @@ def release_files(folder: Path) -> list[Path]:
 
 def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-def debian_packages() -> list[Path]:
-    return [next(DIST.glob(f"{name}_{VERSION}-1_*.deb")) for name in PACKAGES]
 
 
 @pytest.mark.timeout(300)

@@ -18,6 +18,7 @@ DIST = TARGET / "dist"
 RELEASE = next(
     DIST.glob(f"libzignsec-{VERSION}-*.tar.gz"), DIST / "no release archive, run `make dist`"
 )
+PACKAGES = [f"libzignsec{SOVERSION}", "libzignsec-dev"]
 SYMBOLS = ROOT / "ffi-c/packaging/debian/libzignsec.symbols"
 PHONE = "+46703339954"
 
@@ -55,6 +56,10 @@ def demo(*program: str | Path, env: dict[str, str] | None = None) -> None:
     """Runs a program of examples/ against a sandbox with a scripted user."""
     printed = run(TARGET / "debug/examples/demo", *program, PHONE, env=env)
     assert "is verified" in printed, printed
+
+
+def debian_packages() -> list[Path]:
+    return [next(DIST.glob(f"{name}_{VERSION}-1_*.deb")) for name in PACKAGES]
 
 
 def readelf(option: str, file: Path) -> str:

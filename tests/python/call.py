@@ -14,18 +14,17 @@ from collections.abc import Callable
 import zignsec
 
 
-def start(client: zignsec.Client, relay_state: str | None = None) -> zignsec.Session:
+def start(client: zignsec.Client, path: str = "/") -> zignsec.Session:
     return client.start_phone_2fa(
         "+46703339954",
-        redirect_success="https://a.example",
+        redirect_success=f"https://a.example{path}",
         redirect_failure="https://b.example",
-        relay_state=relay_state,
     )
 
 
 def start_with_large_body(client: zignsec.Client) -> zignsec.Session:
     """The request does not fit in one TLS record or send buffer."""
-    return start(client, "x" * 60_000)
+    return start(client, "/" + "x" * 60_000)
 
 
 def get_unknown_session(client: zignsec.Client) -> zignsec.Session:

@@ -12,7 +12,7 @@ import zignsec
 
 def cases(file: str) -> list[dict[str, Any]]:
     path = Path(__file__).parent.parent / "vectors" / file
-    return cast("list[dict[str, Any]]", json.loads(path.read_text()))
+    return cast("list[dict[str, Any]]", json.loads(path.read_text(encoding="utf-8")))
 
 
 def each_case_of(file: str) -> pytest.MarkDecorator:

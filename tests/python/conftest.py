@@ -5,15 +5,37 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import windows
 import zignsec
 from listener import Listener
 from sandbox import Sandbox
 from steps import Handler, OnSignal
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if sys.platform == "win32":
+        windows.skip(items)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """If ZIGNSEC_TEST_ROW is set, list the skipped tests and, last, the counts of this row."""
+    row = os.environ.get("ZIGNSEC_TEST_ROW")
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if row is None or reporter is None or hasattr(config, "workerinput"):
+        return
+    counts = {name: len(reports) for name, reports in reporter.stats.items()}
+    for report in reporter.stats.get("skipped", []):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        print(f"skipped: {report.nodeid}: {reason}")
+    failed = counts.get("failed", 0) + counts.get("error", 0)
+    ran = counts.get("passed", 0) + counts.get("xfailed", 0) + failed
+    print(f"{row}: {ran} run, {failed} failed, {counts.get('skipped', 0)} skipped", flush=True)
 
 
 @pytest.fixture(autouse=True)

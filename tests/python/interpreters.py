@@ -1,7 +1,8 @@
 """Runs the package's tests with every other installed interpreter: all use the same wheel.
 
-Called by `make test-python` as `interpreters.py VENVS TESTED WHEEL...`. TESTED is the version that
-was already tested.
+Called by `make test-python` and `make test-exit` as
+`interpreters.py VENVS TESTED WHEEL... [TEST...]`. TESTED is the version that was already tested.
+TEST is a file of tests; without one, all tests run.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def interpreter(version: str) -> str | None:
     return None
 
 
-def passes(program: str, folder: Path, wheels: list[str]) -> bool:
+def passes(program: str, folder: Path, wheels: list[str], tests: list[str]) -> bool:
     """Run the tests in a new virtual environment of the interpreter."""
     subprocess.run([program, "-m", "venv", "--clear", folder], check=True)
     python = folder.resolve() / "bin/python"
@@ -42,14 +43,19 @@ def passes(program: str, folder: Path, wheels: list[str]) -> bool:
     subprocess.run([*install, "--no-index", *wheels], check=True)
     environment = {**os.environ, "ZIGNSEC_TEST_SANDBOX": str(python.with_name("zignsec-sandbox"))}
     # These tests do not depend on the interpreter.
-    ignored = ["--ignore=gateway", "--ignore=test_readme.py"]
-    command = [str(python), "-m", "pytest", "-q", "-n", "2", *ignored]
+    independent = ["examples", "frozen", "gateway", "test_readme.py"]
+    independent += [f"hosts/test_{host}.py" for host in ("celery", "eventlet", "gevent")]
+    independent += [f"hosts/test_{host}.py" for host in ("mod_wsgi", "uwsgi")]
+    ignored = [f"--ignore={each}" for each in independent]
+    command = [str(python), "-m", "pytest", "-q", "-n", "2", *ignored, *tests]
     return subprocess.run(command, env=environment, cwd=HERE).returncode == 0
 
 
-def main(venvs: Path, own: str, wheels: list[str]) -> int:
-    """Test with each version except one. Versions that are not installed are listed."""
-    passed = True
+def main(venvs: Path, own: str, wheels: list[str], tests: list[str]) -> int:
+    """Test with each version except one, up to the first that fails: its output comes last.
+
+    Versions that are not installed are listed.
+    """
     for version in VERSIONS:
         if version == own:
             continue
@@ -58,9 +64,13 @@ def main(venvs: Path, own: str, wheels: list[str]) -> int:
             print(f"skipped: Python {version} (no such interpreter)")
             continue
         print(f"Python {version}:", flush=True)
-        passed = passes(program, venvs / version, wheels) and passed
-    return int(not passed)
+        if not passes(program, venvs / version, wheels, tests):
+            return 1
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:]))
+    files = sys.argv[3:]
+    wheels = [file for file in files if file.endswith(".whl")]
+    tests = [file for file in files if file.endswith(".py")]
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], wheels, tests))

@@ -21,10 +21,12 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import trustme
+
+if TYPE_CHECKING:
+    import trustme
 
 # Loopback never uses a proxy, so the sandbox needs a name that is not loopback.
 GATEWAY = "gateway.example"
@@ -50,10 +52,11 @@ def program(name: str) -> str:
     return path
 
 
-def resolving_the_gateway(folder: Path) -> dict[str, str]:
-    """An environment in which the gateway's host name resolves to this machine."""
+def resolving_the_gateway(folder: Path, *addresses: str) -> dict[str, str]:
+    """An environment in which the gateway's host name resolves to these addresses, or else to this
+    machine."""
     hosts = folder / "hosts"
-    hosts.write_text(f"127.0.0.1 {GATEWAY}\n")
+    hosts.write_text("".join(f"{to} {GATEWAY}\n" for to in addresses or ["127.0.0.1"]))
     names = {"LD_PRELOAD": "libnss_wrapper.so", "NSS_WRAPPER_HOSTS": str(hosts)}
     probe = subprocess.run(
         ["getent", "hosts", GATEWAY], env={**os.environ, **names}, capture_output=True
@@ -95,11 +98,13 @@ def call(
     key: str = "sandbox-key",
     **options: Any,
 ) -> Completed:
-    """Make calls of ``call.py`` in a process that has only the given environment."""
+    """Make calls of ``call.py`` in a process that has only the given environment, and imports the
+    same package."""
+    inherited = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     completed = subprocess.run(
         [sys.executable, Path(__file__).with_name("call.py")],
         input=json.dumps({"options": {"api_key": key, **options}, "calls": calls}),
-        env={"PATH": os.environ["PATH"], **(environment or {})},
+        env={**inherited, **(environment or {})},
         capture_output=True,
         text=True,
         timeout=60,
@@ -135,10 +140,18 @@ class Daemon:
                 time.sleep(0.01)
         raise AssertionError(log.read_text())
 
+    def write(self, text: str) -> None:
+        """Write to its standard input, which must be a pipe."""
+        assert self._process.stdin
+        self._process.stdin.write(text.encode())
+        self._process.stdin.flush()
+
     def stop(self) -> None:
         # Its helper processes too: they would go on to write files.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process.stdin:
+            self._process.stdin.close()
         self._process.wait()
 
 

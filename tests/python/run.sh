@@ -13,7 +13,8 @@ tests/lint/types.sh
 
 tools=tests/python/pyproject.toml
 ZIGNSEC_TEST_SANDBOX=$venv/bin/zignsec-sandbox "$python" -m pytest -q -n 2 -c "$tools" \
-    --rootdir tests/python --ignore tests/python/gateway --ignore tests/python/examples tests/python
+    --rootdir tests/python --ignore tests/python/gateway --ignore tests/python/examples \
+    --ignore tests/python/frozen tests/python
 "$python" tests/python/interpreters.py "$target/interpreters" \
     "$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" \
     "$target"/wheels/zignsec-[0-9]*.whl "$target"/wheels-dev/zignsec_sandbox-*.whl

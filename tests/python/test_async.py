@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import inspect
 import pickle
-import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 import zignsec
 from sandbox import Sandbox
-from steps import LIMIT, REDIRECTS, request_arrived, start_session, until
+from steps import LIMIT, NEW_CONSOLE, REDIRECTS, interrupt, request_arrived, start_session, until
 
 POLL_INTERVAL = 0.02
 THREADS = 32
@@ -82,6 +83,8 @@ def test_errors_match_client(async_client: zignsec.AsyncClient) -> None:
             await async_client.start_phone_2fa("0", **REDIRECTS)
         with pytest.raises(zignsec.InvalidArgumentError, match="poll_interval"):
             await async_client.wait_for_session("a", poll_interval=0)
+        with pytest.raises(TypeError, match="unexpected keyword argument 'time_out'"):
+            await async_client.wait_for_session("a", time_out=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         with pytest.raises(TypeError, match="session_id must be str, not int"):
             await async_client.get_session(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
@@ -255,6 +258,257 @@ def test_aclose_cancels_calls_and_waits(
     assert len(sandbox.requests()) == 2 + THREADS
 
 
+class LastCallEnds(set[Any]):
+    """Calls of which the last one ends as soon as somebody looks whether there are any."""
+
+    def __bool__(self) -> bool:
+        found = len(self) > 0
+        self.clear()
+        return found
+
+    def __iter__(self) -> Iterator[Any]:
+        found = list(super().__iter__())
+        self.clear()
+        return iter(found)
+
+
+def test_aclose_while_the_last_call_ends(
+    async_client: zignsec.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: Future[None] = Future()
+    ended.set_result(None)
+    monkeypatch.setattr(vars(async_client)["_pool"], "_calls", LastCallEnds({ended}))
+    asyncio.run(async_client.aclose())
+
+
+@pytest.fixture
+def silent() -> Iterator[zignsec.AsyncClient]:
+    """A client of a server that accepts connections and never sends anything."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        client = zignsec.AsyncClient("key", base_url=url, timeout=100, attempt_timeout=100)
+        yield client
+        asyncio.run(client.aclose())
+
+
+def test_time_in_the_queue_counts(silent: zignsec.AsyncClient) -> None:
+    limit = 1.0
+    client = silent.with_options(timeout=limit)
+
+    async def check() -> None:
+        begun = time.monotonic()
+
+        async def call(number: int) -> zignsec.APITimeoutError:
+            with pytest.raises(zignsec.APITimeoutError) as caught:
+                if number % 2:
+                    await client.start_phone_2fa("+46703339954", **REDIRECTS)
+                else:
+                    await client.get_session("a")
+            # It would be seven times the limit if each call had the whole limit on its thread.
+            assert limit * 0.75 <= time.monotonic() - begun < limit * 3
+            return caught.value
+
+        errors = await asyncio.gather(*map(call, range(MANY)))
+        queued = [error for error in errors if error.attempts == 0]
+        assert len(queued) == MANY - THREADS
+        for error in queued:
+            assert not error.in_doubt
+            assert str(error) == (
+                "no thread was free in time for the call (timeout 1 s): an AsyncClient makes at "
+                "most 32 calls at the same time; nothing was sent"
+            )
+        assert sum(error.in_doubt for error in errors) == THREADS // 2
+        await client.aclose()
+
+    asyncio.run(check())
+
+
+def test_a_call_that_leaves_the_queue_has_the_rest_of_its_time(
+    silent: zignsec.AsyncClient,
+) -> None:
+    client = silent.with_options(timeout=2)
+
+    async def check() -> None:
+        # They occupy all threads for a second.
+        short = [client.wait_for_session("a", timeout=1) for _ in range(THREADS)]
+        blocked = [asyncio.create_task(each) for each in short]
+        await asyncio.sleep(0)
+        begun = time.monotonic()
+        with pytest.raises(zignsec.APITimeoutError) as caught:
+            await client.get_session("a")
+        # Not 3 seconds.
+        assert 2 <= time.monotonic() - begun < 2.6
+        assert caught.value.attempts == 1
+        for each in blocked:
+            with pytest.raises(zignsec.WaitTimeoutError):
+                await each
+        await client.aclose()
+
+    asyncio.run(check())
+
+
+def test_a_wait_without_a_thread_ends_in_time(silent: zignsec.AsyncClient) -> None:
+    async def check() -> None:
+        blocked = [asyncio.create_task(silent.get_session("a")) for _ in range(THREADS)]
+        await asyncio.sleep(0)
+        begun = time.monotonic()
+        with pytest.raises(zignsec.WaitTimeoutError, match="no poll succeeded") as caught:
+            await silent.wait_for_session("a", timeout=0.5)
+        assert 0.5 <= time.monotonic() - begun < 5
+        assert caught.value.attempts == 0
+        # So does asyncio's own limit.
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(silent.get_session("a"), 0.1)
+        await silent.aclose()
+        for each in blocked:
+            with pytest.raises(zignsec.CallCancelledError):
+                await each
+
+    asyncio.run(check())
+
+
+def test_without_a_running_asyncio_loop_the_error_says_so(
+    sandbox: Sandbox, client: zignsec.Client, async_client: zignsec.AsyncClient
+) -> None:
+    session_id = start_session(client)
+    coroutines: list[Callable[[], Coroutine[Any, Any, object]]] = [
+        lambda: async_client.get_session(session_id),
+        lambda: async_client.start_phone_2fa("+46703339954", **REDIRECTS),
+        lambda: async_client.wait_for_session(session_id),
+        lambda: async_client.__aenter__(),
+    ]
+    for create in coroutines:
+        with pytest.raises(
+            RuntimeError, match=r"works with asyncio only.*trio\.to_thread\.run_sync"
+        ) as caught:
+            # As another event loop does.
+            create().send(None)
+        assert not isinstance(caught.value, zignsec.ZignSecError)
+    assert len(sandbox.requests()) == 1
+    assert asyncio.run(async_client.get_session(session_id)).id == session_id
+    # Without running calls, nothing is to be awaited.
+    with pytest.raises(StopIteration):
+        async_client.aclose().send(None)
+    assert client_threads() == []
+
+
+def test_a_loop_that_was_closed_during_a_call(
+    sandbox: Sandbox,
+    client: zignsec.Client,
+    async_client: zignsec.AsyncClient,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    session_id = start_session(client)
+    sandbox.arm("stall", times=2)
+    before = len(sandbox.requests())
+    loop = asyncio.new_event_loop()
+    # asyncio complains that the tasks were not awaited, now or later.
+    loop.set_exception_handler(lambda _loop, _context: None)
+    tasks = [loop.create_task(async_client.get_session(session_id)) for _ in range(2)]
+    loop.run_until_complete(until_async(lambda: len(sandbox.requests()) == before + 2))
+    loop.close()
+    # The client works in another loop.
+    assert asyncio.run(async_client.get_session(session_id)).id == session_id
+    closed = time.monotonic()
+    asyncio.run(async_client.aclose())
+    # The calls have a limit of 100 seconds.
+    assert time.monotonic() - closed < 10
+    assert client_threads() == []
+    del tasks
+    # No thread complains that the loop is closed. "exceptions" is a logger of these tests.
+    assert {record.name for record in caplog.records} <= {"asyncio", "exceptions", "zignsec"}
+    assert "closed" not in caplog.text
+    with pytest.raises(zignsec.ClosedError):
+        asyncio.run(async_client.get_session(session_id))
+
+
+class Metered(zignsec.AsyncClient):
+    """A subclass with its own ``__init__``."""
+
+    def __init__(self, region: str, **options: Any) -> None:
+        super().__init__("key-of-" + region, **options)
+        self.region = region
+
+    async def get_session(self, session_id: str) -> zignsec.Session:
+        try:
+            return await super().get_session(session_id)
+        except zignsec.AuthenticationError:
+            return zignsec.Session.from_json('{"id":"a","status":"failed"}')
+
+
+def test_client_can_be_subclassed(sandbox: Sandbox) -> None:
+    assert list(inspect.signature(Metered).parameters) == ["region", "options"]
+
+    async def check() -> None:
+        async with Metered("eu", base_url=sandbox.url) as client:
+            assert repr(client) == f"<{__name__}.Metered base_url='{sandbox.url}'>"
+            assert (await client.get_session("a")).status == "failed"
+            other = client.with_options(max_retries=0)
+            assert (type(other), other.region) == (Metered, "eu")
+            assert (await other.get_session("a")).status == "failed"
+        # Closed separately.
+        assert (await other.get_session("a")).status == "failed"
+        await other.aclose()
+        with pytest.raises(zignsec.ClosedError):
+            await client.get_session("a")
+
+    asyncio.run(check())
+    assert client_threads() == []
+
+
+NO_THREADS = """
+import asyncio, resource, sys, threading, zignsec
+key, url, session_id = sys.argv[1:]
+start = dict(redirect_success="https://a.example", redirect_failure="https://b.example")
+
+def limit_threads():
+    # Less than the stack of a thread.
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 4_000_000, resource.RLIM_INFINITY))
+
+def allow_threads():
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+
+async def main():
+    async with zignsec.AsyncClient(key, base_url=url) as client:
+        limit_threads()
+        for call in (client.start_phone_2fa("+46703339954", **start), client.get_session("a")):
+            try:
+                await call
+            except zignsec.APIConnectionError as error:
+                print(type(error).__name__, error.attempts, error.in_doubt, error)
+        allow_threads()
+        # The calls above are not made, now that there is a thread.
+        assert (await client.get_session(session_id)).id == session_id
+        limit_threads()
+        # A thread that exists makes the calls one after the other.
+        sessions = await asyncio.gather(*(client.get_session(session_id) for _ in range(20)))
+        assert {session.id for session in sessions} == {session_id}
+        threads = [each for each in threading.enumerate() if each.name.startswith("zignsec")]
+        assert len(threads) == 1, threads
+        allow_threads()
+        await asyncio.gather(*(client.get_session(session_id) for _ in range(20)))
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_without_threads_gets_a_clear_error(
+    sandbox: Sandbox, client: zignsec.Client
+) -> None:
+    command = [
+        *(sys.executable, "-c", NO_THREADS),
+        *(sandbox.api_key, sandbox.url, start_session(client)),
+    ]
+    ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=60)
+    lines = ran.stdout.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert line.startswith("APIConnectionError 0 False could not start a thread for the call")
+    assert len(sandbox.call("sessions")) == 1
+
+
 OnPoll = Callable[[zignsec.Session, float], object]
 
 
@@ -363,10 +617,10 @@ def test_ctrl_c_ends_an_event_loop(sandbox: Sandbox, client: zignsec.Client) -> 
         [sys.executable, "-c", INTERRUPTED, sandbox.api_key, sandbox.url, session_id],
         stdout=subprocess.PIPE,
         text=True,
+        creationflags=NEW_CONSOLE,
     )
     until(blocked)
-    sent = time.monotonic()
-    process.send_signal(signal.SIGINT)
+    sent = interrupt(process)
     out, _ = process.communicate(timeout=60)
     raised, status = out.split()
     assert float(raised) - sent < LIMIT

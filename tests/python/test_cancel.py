@@ -15,7 +15,18 @@ from pathlib import Path
 import pytest
 import zignsec
 from sandbox import Sandbox
-from steps import LIMIT, REDIRECTS, OnSignal, request_arrived, send_when, start_session, until
+from steps import (
+    LIMIT,
+    NEW_CONSOLE,
+    REDIRECTS,
+    SIGNALS,
+    OnSignal,
+    interrupt,
+    request_arrived,
+    send_when,
+    start_session,
+    until,
+)
 
 INTERRUPTED = """
 import sys, time, zignsec
@@ -39,6 +50,9 @@ CALLS = {
 
 def asleep(process: int) -> bool:
     """Whether the main thread of a process is blocked in a system call."""
+    if sys.platform == "win32":
+        # It cannot be seen there. The thread that presses Ctrl-C takes longer to start.
+        return True
     stat = Path(f"/proc/{process}/stat").read_text()
     return stat.rpartition(")")[2].split()[0] == "S"
 
@@ -57,13 +71,13 @@ def test_ctrl_c_ends_a_blocked_call(sandbox: Sandbox, client: zignsec.Client, ca
         [sys.executable, "-c", program, sandbox.api_key, sandbox.url, session_id],
         stdout=subprocess.PIPE,
         text=True,
+        creationflags=NEW_CONSOLE,
     )
     # The gateway has received the request, and before a pause also responded: the call is blocked.
     until(lambda: blocked() and asleep(process.pid))
     if case == "pause":
         until(lambda: sandbox.requests()[0]["status"] is not None and asleep(process.pid))
-    sent = time.monotonic()
-    process.send_signal(signal.SIGINT)
+    sent = interrupt(process)
     out, _ = process.communicate(timeout=60)
     raised, status = out.split()
     assert float(raised) - sent < LIMIT
@@ -81,11 +95,11 @@ def raise_signal_error() -> None:
 def test_exception_of_a_signal_handler_ends_the_call(
     sandbox: Sandbox, client: zignsec.Client, on_signal: OnSignal
 ) -> None:
-    on_signal(signal.SIGUSR1, raise_signal_error)
+    on_signal(SIGNALS[0], raise_signal_error)
     for call in (client.get_session, client.wait_for_session):
         session_id = start_session(client)
         sandbox.arm("stall")
-        sender = send_when(request_arrived(sandbox), signal.SIGUSR1)
+        sender = send_when(request_arrived(sandbox), SIGNALS[0])
         with pytest.raises(SignalError):
             call(session_id)
         sender.join()
@@ -97,9 +111,9 @@ def test_signal_handler_can_make_a_call(
 ) -> None:
     session_id, other_id = start_session(client), start_session(client)
     inner: list[str] = []
-    on_signal(signal.SIGUSR1, lambda: inner.append(client.get_session(other_id).id))
+    on_signal(SIGNALS[0], lambda: inner.append(client.get_session(other_id).id))
     sandbox.arm("late-answer")
-    sender = send_when(lambda: len(sandbox.requests()) == 3, signal.SIGUSR1)
+    sender = send_when(lambda: len(sandbox.requests()) == 3, SIGNALS[0])
     assert client.get_session(session_id).id == session_id
     sender.join()
     assert inner == [other_id]
@@ -117,13 +131,13 @@ def test_exception_in_a_nested_call_does_not_end_the_outer_call(
         except SignalError as error:
             caught.append(error)
 
-    on_signal(signal.SIGUSR1, nested_call)
-    on_signal(signal.SIGUSR2, raise_signal_error)
+    on_signal(SIGNALS[0], nested_call)
+    on_signal(SIGNALS[1], raise_signal_error)
     sandbox.arm("late-answer")
     sandbox.arm("stall")
     senders = [
-        send_when(lambda: len(sandbox.requests()) == 3, signal.SIGUSR1),
-        send_when(lambda: len(sandbox.requests()) == 4, signal.SIGUSR2),
+        send_when(lambda: len(sandbox.requests()) == 3, SIGNALS[0]),
+        send_when(lambda: len(sandbox.requests()) == 4, SIGNALS[1]),
     ]
     assert client.get_session(session_id).id == session_id
     for sender in senders:
@@ -158,12 +172,12 @@ def test_signal_does_not_affect_calls_of_other_threads(
     sandbox: Sandbox, client: zignsec.Client, on_signal: OnSignal
 ) -> None:
     session_id = start_session(client)
-    on_signal(signal.SIGUSR1, raise_signal_error)
+    on_signal(SIGNALS[0], raise_signal_error)
     sandbox.arm("late-answer")
     call = in_a_thread(lambda: client.get_session(session_id))
     until(lambda: len(sandbox.requests()) == 2)
     with pytest.raises(SignalError):
-        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(SIGNALS[0])
     assert call.result().error is None
 
 

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import copy
+import gc
+import inspect
 import json
+import os
 import pickle
 import re
+import shutil
 import threading
+import time
+import weakref
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import zignsec
 from sandbox import Sandbox
 from steps import start_session, until
+from zignsec import AsyncClient, Client
+from zignsec._green import GreenClient
+
+R = TypeVar("R")
 
 PAGE_EXAMPLE = {
     "redirect_success": "https://my_success_url.com",
@@ -245,6 +258,16 @@ def test_wrong_types_of_arguments_name_the_argument(client: zignsec.Client) -> N
         client.with_options(timeout=wrong)
     with pytest.raises(TypeError, match=r"^max_retries must be an integer, not list$"):
         client.with_options(max_retries=wrong)
+    minute: Any = timedelta(minutes=1)
+    for call in (
+        lambda: zignsec.Client(timeout=minute),
+        lambda: client.with_options(timeout=minute),
+        lambda: client.wait_for_session("a", timeout=minute),
+    ):
+        with pytest.raises(
+            TypeError, match=r"^timeout .*, such as its total_seconds\(\), not timed"
+        ):
+            call()
     one_path: Any = ("cert.pem",)
     with pytest.raises(TypeError, match=r"^client_cert must contain two paths$"):
         zignsec.Client(client_cert=one_path)
@@ -257,8 +280,22 @@ def test_wrong_types_of_arguments_name_the_argument(client: zignsec.Client) -> N
 def test_unknown_option_is_rejected() -> None:
     options: dict[str, Any] = {"time_out": None}
     for client in (zignsec.Client, zignsec.AsyncClient):
-        with pytest.raises(TypeError, match="unexpected keyword argument 'time_out'"):
+        with pytest.raises(
+            TypeError,
+            match=r"^Client.__init__\(\) got an unexpected keyword argument 'time_out'$",
+        ):
             client("key", **options)
+    opened = zignsec.Client("key", base_url="http://127.0.0.1:1")
+    for call in (
+        lambda: opened.start_phone_2fa("a", redirect_success="", redirect_failure="", **options),
+        lambda: opened.get_session("a", **options),
+        lambda: opened.wait_for_session("a", **options),
+        lambda: opened.with_options(**options),
+        lambda: zignsec.verify_webhook(b"", "", "secret", **options),
+        lambda: zignsec.Session.from_json("{}", **options),
+    ):
+        with pytest.raises(TypeError, match="got an unexpected keyword argument 'time_out'"):
+            call()
 
 
 @pytest.mark.parametrize("empty", [None, ""])
@@ -280,3 +317,200 @@ def test_ca_file_is_trusted() -> None:
         start(zignsec.Client(box.api_key, base_url=box.url, ca_file=box.ca_file))
         assert box.ca_file is not None
         start(zignsec.Client(box.api_key, base_url=box.url, ca_file=Path(box.ca_file)))
+
+
+@pytest.mark.parametrize("separator", sorted({os.sep, "/"}))
+def test_ca_file_may_have_any_letters_and_both_slashes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, separator: str
+) -> None:
+    folder = tmp_path / "Zertifikate å 漢"
+    folder.mkdir()
+    with Sandbox("--tls") as box:
+        assert box.ca_file is not None
+        name = str(shutil.copy(box.ca_file, folder / "ä.pem")).replace(os.sep, separator)
+        start(zignsec.Client(box.api_key, base_url=box.url, ca_file=name))
+        monkeypatch.setenv("SSL_CERT_FILE", name)
+        start(zignsec.Client(box.api_key, base_url=box.url))
+        with pytest.raises(zignsec.ConfigurationError, match=r"ä\.pemx"):
+            zignsec.Client(box.api_key, base_url=box.url, ca_file=f"{name}x")
+
+
+class Metered(zignsec.Client):
+    """A subclass with its own ``__init__``."""
+
+    def __init__(self, region: str, *, count: int = 0, **options: Any) -> None:
+        super().__init__("key-of-" + region, **options)
+        self.region = region
+        self.count = count
+
+    def get_session(self, session_id: str) -> zignsec.Session:
+        self.count += 1
+        return super().get_session(session_id)
+
+
+class Plain(zignsec.Client):
+    """A subclass with the ``__init__`` of Client."""
+
+
+def test_client_can_be_subclassed(sandbox: Sandbox) -> None:
+    with Metered("eu", base_url=sandbox.url, timeout=5, count=3) as client:
+        assert isinstance(client, Metered)
+        assert repr(client) == f"<{__name__}.Metered base_url='{sandbox.url}'>"
+        with pytest.raises(zignsec.AuthenticationError):
+            client.get_session("a")
+        assert client.count == 4
+        other = client.with_options(max_retries=0)
+        assert type(other) is Metered
+        assert (other.region, other.count) == ("eu", 4)
+        with pytest.raises(zignsec.AuthenticationError):
+            other.get_session("a")
+        # The attributes were copied.
+        assert (client.count, other.count) == (4, 5)
+        for each in (client, other):
+            with pytest.raises(TypeError, match="cannot pickle"):
+                pickle.dumps(each)
+            with pytest.raises(TypeError, match="cannot pickle"):
+                copy.copy(each)
+    with pytest.raises(zignsec.ClosedError):
+        client.get_session("a")
+    assert repr(client) == f"<{__name__}.Metered base_url='{sandbox.url}'>"
+    # Closed separately.
+    with pytest.raises(zignsec.AuthenticationError):
+        other.get_session("a")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'time_out'"):
+        Metered("eu", time_out=1)
+
+    plain = Plain(sandbox.api_key, base_url=sandbox.url)
+    assert type(plain.with_options()) is Plain
+    assert list(inspect.signature(Plain).parameters)[:2] == ["api_key", "secondary_api_key"]
+    assert list(inspect.signature(Metered).parameters) == ["region", "count", "options"]
+    assert plain != Plain(sandbox.api_key, base_url=sandbox.url)
+    assert len({plain, plain.with_options()}) == 2
+
+
+def test_subclass_without_init_call_raises_a_clear_error() -> None:
+    class Forgetful(zignsec.Client):
+        def __init__(self) -> None:
+            pass
+
+    client = Forgetful()
+    assert "not initialised" in repr(client)
+    for call in (
+        lambda: client.get_session("a"),
+        client.with_options,
+        client.__enter__,
+    ):
+        with pytest.raises(RuntimeError, match=r"call super\(\).__init__\(\)"):
+            call()
+    client.close()
+
+
+def test_subclass_may_override_new_and_init_may_run_again(sandbox: Sandbox) -> None:
+    class Singleton(zignsec.Client):
+        created: list[zignsec.Client] = []  # noqa: RUF012
+
+        def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+            if not cls.created:
+                cls.created.append(super().__new__(cls, *args, **kwargs))
+            return cls.created[0]
+
+    first = Singleton("wrong", base_url=sandbox.url)
+    with pytest.raises(zignsec.AuthenticationError):
+        first.get_session("a")
+    second = Singleton(sandbox.api_key, base_url=sandbox.url)
+    assert second is first
+    with pytest.raises(zignsec.NotFoundError):
+        first.get_session("a")
+    # An __init__ that fails changes nothing.
+    with pytest.raises(zignsec.ConfigurationError):
+        first.__init__("a key")
+    with pytest.raises(zignsec.NotFoundError):
+        first.get_session("a")
+
+
+def test_objects_can_be_weakly_referenced(client: zignsec.Client) -> None:
+    session = zignsec.Session.from_json('{"id":"a","status":"pending"}')
+    event = zignsec.WebhookEvent.from_json('{"id":"a"}')
+    values: list[Any] = [
+        client,
+        client.with_options(),
+        Plain("key", base_url="http://127.0.0.1:1"),
+        zignsec.AsyncClient("key", base_url="http://127.0.0.1:1"),
+        session,
+        event,
+    ]
+    references = [weakref.ref(each) for each in values]
+    assert [each() for each in references] == values
+    cache = weakref.WeakValueDictionary({"a": session})
+    assert weakref.WeakKeyDictionary({event: 1})[event] == 1
+    assert cache["a"] is session
+    # Attributes of clients only: sessions and events stay immutable.
+    client.note = "a"  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    for value in (session, event):
+        with pytest.raises(AttributeError):
+            value.note = "a"  # type: ignore[union-attr]  # pyright: ignore[reportAttributeAccessIssue]
+        assert not hasattr(value, "__dict__")
+    del values, session, event, value
+    gc.collect()
+    assert [each() for each in references[1:]] == [None] * 5
+    assert "a" not in cache
+
+
+Arguments = list[tuple[str, object, object]]
+
+
+def methods(client: type[object]) -> dict[str, Arguments]:
+    def arguments(method: str) -> Arguments:
+        parameters = list(inspect.signature(getattr(client, method)).parameters.values())
+        return [(each.name, each.kind, each.default) for each in parameters if each.name != "self"]
+
+    return {name: arguments(name) for name in dir(client) if not name.startswith("_")}
+
+
+def test_clients_for_event_loops_have_the_methods_and_arguments_of_client() -> None:
+    expected = methods(Client)
+    assert {"start_phone_2fa", "get_session", "wait_for_session", "with_options"} < expected.keys()
+    assert len(expected["start_phone_2fa"]) == 7
+    assert methods(GreenClient) == expected
+    asynchronous = methods(AsyncClient)
+    asynchronous["close"] = asynchronous.pop("aclose")
+    assert asynchronous == expected
+
+
+class NoThreadClient(GreenClient):
+    """A thread pool that cannot start a thread, but has queued the function for one that exists."""
+
+    def __init__(self, sandbox: Sandbox, *, has_thread: bool) -> None:
+        super().__init__(sandbox.api_key, base_url=sandbox.url)
+        self.has_thread = has_thread
+        self.queued: list[Callable[[], object]] = []
+
+    def _in_thread(self, function: Callable[[], R]) -> R:
+        self.queued.append(function)
+        if self.has_thread:
+            threading.Thread(target=function).start()
+            until(lambda: function._state)  # type: ignore[attr-defined]  # pyright: ignore
+        raise RuntimeError("can't start new thread")
+
+    def _sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def _in_greenlet(self, function: Callable[[], R]) -> R:
+        return function()
+
+
+def test_greenlet_call_without_a_thread_is_an_error_and_is_not_sent_later(sandbox: Sandbox) -> None:
+    with NoThreadClient(sandbox, has_thread=False) as client:
+        with pytest.raises(zignsec.APIConnectionError, match="could not start a thread") as caught:
+            start_session(client)  # type: ignore[arg-type]  # pyright: ignore
+        assert not caught.value.in_doubt
+        # A thread that is free later must not make the call.
+        (queued,) = client.queued
+        assert queued() is None
+    assert sandbox.requests() == []
+
+
+def test_greenlet_call_that_a_thread_has_begun_is_waited_for(sandbox: Sandbox) -> None:
+    with NoThreadClient(sandbox, has_thread=True) as client:
+        assert start_session(client)  # type: ignore[arg-type]  # pyright: ignore
+    assert len(sandbox.requests()) == 1

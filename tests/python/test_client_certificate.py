@@ -151,7 +151,7 @@ def assert_rejected(completed: Completed, *, in_doubt: bool) -> None:
     assert len(completed.results) == REPEAT
     results = {(one.code, one.attempts, one.in_doubt) for one in completed.results}
     assert results == {(TLS, 1, in_doubt)}, completed.printed
-    assert all("alert" in one.message for one in completed.results)
+    assert all("client certificate" in one.message for one in completed.results)
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""``python -m zignsec``: its output and exit codes."""
+"""``python -m zignsec`` and ``zignsec``: the output and exit codes.
+
+What happens if the standard streams are closed or full is in test_command_line_streams.py.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,37 @@ import hashlib
 import hmac
 import json
 import os
-import pty
 import re
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zignsec
+from command_line import (
+    AUTHENTICATION,
+    BAD_USAGE,
+    CLOSED_PIPE,
+    CONFIGURATION,
+    DONE,
+    INTERRUPTED,
+    MODULE,
+    NETWORK,
+    NO_RESULT,
+    NOT_VERIFIED,
+    OTHER_STATUS,
+    SCRIPT,
+    WEBHOOK_REJECTED,
+    environment_of,
+    run,
+)
 from listener import Listener
 from network import GATEWAY, Tinyproxy, dead_port, resolving_the_gateway
 from sandbox import Sandbox
 from steps import ROOT, request_arrived, until
-
-DONE, BUG, BAD_USAGE, NOT_VERIFIED, NO_RESULT, WEBHOOK_REJECTED = range(6)
-CONFIGURATION, NETWORK, AUTHENTICATION, OTHER_STATUS = range(6, 10)
-INTERRUPTED = 130
 
 PHONE_NUMBER = "+46703339954"
 START = (
@@ -36,40 +49,8 @@ START = (
 )
 SECRET = "a-secret-of-hooks"
 
-
-@dataclass(frozen=True)
-class Completed:
-    """The exit code and output of the program."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The JSON object on standard output."""
-        result: dict[str, Any] = json.loads(self.out)
-        return result
-
-
-def run(
-    *arguments: str, environment: Mapping[str, str] | None = None, body: bytes = b""
-) -> Completed:
-    """Run the program with only the given environment."""
-    completed = subprocess.run(
-        [sys.executable, "-m", "zignsec", *arguments],
-        input=body,
-        env={"PATH": os.environ["PATH"], **(environment or {})},
-        capture_output=True,
-        timeout=60,
-    )
-    assert (b"Traceback" in completed.stderr) == (completed.returncode == BUG), completed.stderr
-    return Completed(completed.returncode, completed.stdout.decode(), completed.stderr.decode())
-
-
-def environment_of(sandbox: Sandbox, **more: str) -> dict[str, str]:
-    """The environment for a client of a sandbox."""
-    return {"ZIGNSEC_BASE_URL": sandbox.url, "ZIGNSEC_API_KEY": sandbox.api_key, **more}
+PAGE = '\n<!DOCTYPE html><html lang="en"><title>Sign in to the network</title></html>'
+HTML_PAGE = "an HTML page, from a proxy, a portal or a firewall"
 
 
 @pytest.fixture
@@ -123,7 +104,7 @@ def test_verdict_is_for_the_given_phone_number(
 ) -> None:
     session_id = start_session(env)
     sandbox.user(session_id, "accept")
-    for number, code in ((PHONE_NUMBER, DONE), ("+46700000001", NOT_VERIFIED), ("", NOT_VERIFIED)):
+    for number, code in ((PHONE_NUMBER, DONE), ("+46700000001", NOT_VERIFIED)):
         completed = run(command, session_id, "--phone-number", number, "--json", environment=env)
         assert (completed.code, completed.err) == (code, "")
         assert completed.json["is_verified"] is (code == DONE)
@@ -154,6 +135,8 @@ def test_wait_timeout_has_its_own_exit_code(env: dict[str, str]) -> None:
 
 def test_wait_shows_progress_on_a_terminal(sandbox: Sandbox, env: dict[str, str]) -> None:
     session_id = start_session(env)
+    import pty
+
     ours, theirs = pty.openpty()
     polled = request_arrived(sandbox)
     process = subprocess.Popen(
@@ -207,6 +190,123 @@ def test_bad_usage_sends_nothing(
     assert (completed.code, completed.out) == (BAD_USAGE, "")
     assert completed.err
     assert sandbox.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ((), "COMMAND"),
+        (("no-such-command",), "COMMAND"),
+        (("get",), "SESSION_ID"),
+        (("get", "not an id"), "SESSION_ID"),
+        (("get", b"\xff"), "SESSION_ID"),
+        (("get", "a", "--no-such-option"), "--no-such-option"),
+        (("get", "a", "--json=1"), "--json"),
+        (("start", "0", *START[2:]), "PHONE_NUMBER"),
+        (("start", "", *START[2:]), "PHONE_NUMBER"),
+        (START[:4], "--redirect-failure"),
+        ((*START, "--redirect-success", "no-url"), "--redirect-success"),
+        ((*START, "--redirect-failure", ""), "--redirect-failure"),
+        ((*START, "--webhook", "no-url"), "--webhook"),
+        ((*START, "--relay-state", b"\xff"), "--relay-state"),
+        ((*START, "--locale", b"\xff"), "--locale"),
+        (("get", "a", "--phone-number", "0701740605"), "--phone-number"),
+        (("get", "a", "--phone-number", b"+\xff"), "--phone-number"),
+        (("wait", "a", "--phone-number", ""), "--phone-number"),
+        (("wait", "a", "--timeout", "-1"), "--timeout"),
+        (("wait", "a", "--timeout", "soon"), "--timeout"),
+        (("wait", "a", "--poll-interval", "nan"), "--poll-interval"),
+        (("wait", "a", "--poll-interval", ""), "--poll-interval"),
+        (("verify-webhook",), "--signature"),
+        (("verify-webhook", "--signature", "a", "--tolerance", "0"), "--tolerance"),
+        (("verify-webhook", "--signature", "a", "--tolerance", "inf"), "--tolerance"),
+        (("verify-webhook", "--signature", "a", "--tolerance", "never"), "--tolerance"),
+        (("verify-webhook", "--signature", "a", "/no/such/file"), "FILE"),
+        (("verify-webhook", "--signature", "a", "/dev/zero"), "FILE"),
+        (("verify-webhook", "--signature", "a", "--secret-file", "/no/such"), "--secret-file"),
+        (("verify-webhook", "--signature", "a", "--secret-file", "/dev/zero"), "--secret-file"),
+        (("get", "a", "--api-key-file", "/no/such/file"), "--api-key-file"),
+        (("get", "a", "--api-key-file", "/dev/zero"), "--api-key-file"),
+        (("get", "a", "--api-key-file", b"/\xff"), "--api-key-file"),
+        (("get", "a", "--api-key-file", __file__), "--api-key-file"),
+    ],
+    ids=str,
+)
+def test_error_names_the_argument(
+    arguments: tuple[str | bytes, ...], name: str, sandbox: Sandbox, env: dict[str, str]
+) -> None:
+    completed = run(*arguments, environment={**env, "ZIGNSEC_WEBHOOK_SECRET": SECRET})
+    assert completed.code in (BAD_USAGE, CONFIGURATION)
+    assert re.search(rf"(: |\b|\B){re.escape(name)}\b", completed.err.splitlines()[-1])
+    # Neither a name of the Python API nor one of the parser.
+    assert not re.search(r"\w_\w", completed.err.splitlines()[-1].replace(name, ""))
+    assert sandbox.requests() == []
+
+
+def test_missing_key_or_secret_is_explained(env: dict[str, str]) -> None:
+    completed = run("get", "a")
+    assert completed.code == CONFIGURATION
+    assert completed.err.endswith("no API key: use --api-key-file or set ZIGNSEC_API_KEY\n")
+    completed = run("verify-webhook", "--signature", "a")
+    assert completed.code == CONFIGURATION
+    assert "set ZIGNSEC_WEBHOOK_SECRET or use --secret-file" in completed.err
+    completed = run("get", "a", environment={**env, "ZIGNSEC_API_KEY": "a key"})
+    assert completed.code == CONFIGURATION
+    assert completed.err.startswith("ConfigurationError: ZIGNSEC_API_KEY ")
+
+
+def test_module_and_script_are_the_same(env: dict[str, str]) -> None:
+    session_id = start_session(env)
+    for arguments, code in (
+        (("--help",), DONE),
+        (("wait", "--help"), DONE),
+        (("--version",), DONE),
+        ((), BAD_USAGE),
+        (("no-such-command",), BAD_USAGE),
+        (("get",), BAD_USAGE),
+        (("get", "not an id"), BAD_USAGE),
+        (("get", session_id), NO_RESULT),
+        (("get", session_id, "--json"), NO_RESULT),
+        (("get", "no-such-session"), OTHER_STATUS),
+        (("check",), DONE),
+    ):
+        of_module = run(*arguments, environment=env, program=MODULE)
+        of_script = run(*arguments, environment=env, program=SCRIPT)
+        assert of_module.code == of_script.code == code
+        assert unnamed(of_module.out, "python -m zignsec") == unnamed(of_script.out, "zignsec")
+        assert unnamed(of_module.err, "python -m zignsec") == unnamed(of_script.err, "zignsec")
+
+
+def unnamed(text: str, name: str) -> str:
+    """The text without the name of the program, and without line breaks, which depend on it."""
+    return " ".join(re.sub(rf"^(usage: )?{name}(?=[ :]\D)", r"\1PROGRAM", text, flags=re.M).split())
+
+
+def test_usage_shows_the_name_of_the_program(tmp_path: Path) -> None:
+    link = tmp_path / "zs"
+    link.symlink_to(SCRIPT[0])
+    for program, name in ((MODULE, "python -m zignsec"), (SCRIPT, "zignsec"), ((str(link),), "zs")):
+        for option in ("--help", "--no-such-option"):
+            completed = run(option, program=program)
+            assert (completed.out + completed.err).startswith(f"usage: {name} [-h]")
+
+
+def test_html_page_and_wrong_base_url_are_explained(sandbox: Sandbox, env: dict[str, str]) -> None:
+    session_id = start_session(env)
+    for status in (200, 403, 404, 502):
+        sandbox.arm("answer", status=status, body=PAGE, times=3)
+        assert HTML_PAGE in run("get", session_id, environment=env).err
+        sandbox.disarm()
+    for path in ("/core/api", "/core/api/", "/core", "/core/api/sessions"):
+        completed = run(
+            "get",
+            session_id,
+            environment={**env, "ZIGNSEC_BASE_URL": env["ZIGNSEC_BASE_URL"] + path},
+        )
+        assert completed.code == OTHER_STATUS
+        assert "remove /core/api from ZIGNSEC_BASE_URL" in completed.err
+    completed = run("get", "no-such-session", environment=env)
+    assert (HTML_PAGE in completed.err, "ZIGNSEC_BASE_URL" in completed.err) == (False, False)
 
 
 @pytest.mark.parametrize(
@@ -294,22 +394,6 @@ def test_in_doubt_is_reported_once(sandbox: Sandbox, env: dict[str, str]) -> Non
         == f"{completed.json['error']['type']}: {completed.json['error']['message']}\n"
     )
     assert completed.err.count("may have created a session") == 1
-
-
-def test_ctrl_c_exits_without_traceback(sandbox: Sandbox, env: dict[str, str]) -> None:
-    session_id = start_session(env)
-    polled = request_arrived(sandbox)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "zignsec", "wait", session_id],
-        env={"PATH": os.environ["PATH"], **env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    until(polled)
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=60) == ("", "interrupted\n")
-    assert process.returncode == INTERRUPTED
 
 
 def signature(body: bytes, at: float) -> str:
@@ -434,6 +518,60 @@ def test_check_reports_unreachable_and_wrong_servers(listener: Listener) -> None
         )
 
 
+@pytest.mark.parametrize("status", [200, 302, 307, 400, 403, 407, 511])
+@pytest.mark.parametrize("page", [PAGE, "<script>location='/login'</script>", "<?xml?><html>"])
+def test_check_recognises_the_page_of_a_portal(
+    status: int, page: str, sandbox: Sandbox, env: dict[str, str]
+) -> None:
+    sandbox.arm("answer", status=status, body=page)
+    completed = run("check", "--json", environment=env)
+    code, key = (OTHER_STATUS, "unknown") if status == 511 else (NETWORK, "unknown")
+    assert (completed.code, completed.json["key"]) == (code, key)
+    assert completed.json["error"]["status_code"] == status
+    assert HTML_PAGE in completed.err
+    assert completed.json["answered"] is (status == 511)
+    # The advice for an answer of the gateway does not apply.
+    assert "ask ZignSec" not in completed.err
+    assert "Syntax error" not in completed.err
+
+
+def test_check_accepts_a_gateway_that_sends_errors_as_html() -> None:
+    with Sandbox("--error-shape", "html") as box:
+        env = environment_of(box)
+        assert run("check", environment=env).code == DONE
+        completed = run("check", "--json", environment={**env, "ZIGNSEC_API_KEY": "wrong"})
+        assert (completed.code, completed.json["key"]) == (AUTHENTICATION, "refused")
+        assert HTML_PAGE in completed.err
+
+
+def test_check_gives_a_hint_for_a_wrong_base_url(sandbox: Sandbox, env: dict[str, str]) -> None:
+    for path in ("/core/api", "/core/api/"):
+        wrong = {**env, "ZIGNSEC_BASE_URL": sandbox.url + path}
+        completed = run("check", "--json", environment=wrong)
+        assert (completed.code, completed.json["key"]) == (NETWORK, "unknown")
+        assert "remove /core/api from ZIGNSEC_BASE_URL: the client adds it" in completed.err
+
+
+def test_check_shows_a_proxy_that_refuses_connections() -> None:
+    with dead_port() as dead:
+        env = {
+            "ZIGNSEC_API_KEY": "key",
+            "ZIGNSEC_BASE_URL": "https://gateway.example",
+            "HTTPS_PROXY": f"http://some-user:top-secret@{dead}",
+        }
+        completed = run("check", "--json", environment=env)
+        assert completed.code == NETWORK
+        expected = {
+            "proxy": f"http://{dead}",
+            "tls": "unknown",
+            "answered": False,
+            "key": "unknown",
+        }
+        assert completed.json.items() >= expected.items()
+        assert "top-secret" not in completed.out + completed.err
+        assert "portal" not in completed.err
+
+
 def test_check_tests_the_certificate() -> None:
     with Sandbox("--tls") as box:
         assert box.ca_file is not None
@@ -516,8 +654,8 @@ def test_exit_codes_are_documented() -> None:
     assert completed.code == DONE
     in_help = dict(re.findall(r"^  (\d+) +(\S.*(?:\n {7}.*)?)$", completed.out, re.MULTILINE))
     in_help = {int(code): " ".join(text.split()) for code, text in in_help.items()}
-    assert list(in_help) == [*range(10), INTERRUPTED]
-    readme = (ROOT / "py/README.md").read_text()
+    assert list(in_help) == [*range(11), INTERRUPTED, CLOSED_PIPE]
+    readme = (ROOT / "py/README.md").read_text(encoding="utf-8")
     in_readme = re.findall(r"^\| (\d+) \| (.*) \|$", readme, re.MULTILINE)
     assert {int(code): text.replace("`", "") for code, text in in_readme} == in_help
     assert run("--version").out == f"zignsec {zignsec.__version__}\n"

@@ -67,7 +67,7 @@ def in_stub(node: ast.FunctionDef) -> dict[str, object]:
 
 
 def test_stub_has_the_defaults_of_the_core() -> None:
-    stub = Path(zignsec.__file__).with_name("_zignsec.pyi").read_text()
+    stub = Path(zignsec.__file__).with_name("_zignsec.pyi").read_text(encoding="utf-8")
     functions: dict[str, ast.FunctionDef] = {}
     for node in ast.parse(stub).body:
         if isinstance(node, ast.FunctionDef):
@@ -77,7 +77,7 @@ def test_stub_has_the_defaults_of_the_core() -> None:
                 if isinstance(each, ast.FunctionDef):
                     functions[f"{node.name}.{each.name}"] = each
     assert {name: found for name, node in functions.items() if (found := in_stub(node))} == {
-        "Client.__new__": CLIENT,
+        "Client.__init__": CLIENT,
         "Client.start_phone_2fa": START,
         "Client.wait_for_session": WAIT,
         "Wait.__new__": WAIT,

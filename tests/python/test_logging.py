@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import subprocess
 import sys
 import threading
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 import zignsec
 from sandbox import Sandbox
-from steps import OnSignal, send_when, start_session
+from steps import SIGNALS, OnSignal, send_when, start_session
 
 TRACE = 5
 
@@ -105,7 +104,7 @@ def test_nested_call_keeps_the_exception_of_a_handler(
 ) -> None:
     session_id = start_session(client)
     inner: list[zignsec.Session] = []
-    on_signal(signal.SIGUSR1, lambda: inner.append(client.get_session(session_id)))
+    on_signal(SIGNALS[0], lambda: inner.append(client.get_session(session_id)))
     # The signal arrives during the pause before the retry.
     sandbox.arm("unavailable-retry-after")
     failed = threading.Event()
@@ -116,7 +115,7 @@ def test_nested_call_keeps_the_exception_of_a_handler(
         raise LookupError
 
     recorder.addFilter(fail)
-    sender = send_when(failed.is_set, signal.SIGUSR1)
+    sender = send_when(failed.is_set, SIGNALS[0])
     with pytest.raises(LookupError):
         client.get_session(session_id)
     sender.join()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import resource
 import runpy
 import shutil
 import signal
@@ -18,14 +17,14 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from wsgiref.simple_server import make_server
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 import zignsec
 from listener import Listener
 from network import needs
 from sandbox import Sandbox, direct
-from steps import ROOT, programs, until
+from steps import ROOT, SECRET, UNREADABLE_WEBHOOKS, programs, sign, until
 
 TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{ROOT / 'include'}"]
@@ -142,9 +141,6 @@ def test_the_c_library_is_installed_and_linked_by_the_commands_of_the_readme(
     assert session["redirect_url"] in ran.stdout
 
 
-SECRET = "a-secret-of-hooks"
-
-
 @pytest.fixture
 def webhook_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """A sandbox with a known webhook secret. The environment points the programs at it."""
@@ -249,6 +245,8 @@ UNACCEPTABLE_LENGTHS = {
 def test_the_python_server_does_not_read_a_body_without_an_acceptable_length(
     tmp_path: Path,
 ) -> None:
+    import resource
+
     statuses: queue.Queue[str] = queue.Queue()
     with python_server(tmp_path, SENT_TWICE, statuses) as port:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -259,6 +257,7 @@ def test_the_python_server_does_not_read_a_body_without_an_acceptable_length(
             with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
                 connection.sendall(f"POST /hook HTTP/1.1\r\n{header}\r\n\r\n".encode())
                 assert statuses.get(timeout=20) == expected, length
+                assert expected in connection.recv(100).decode(), length
         # A large body that is sent is not stored.
         with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
             connection.sendall(b"POST /hook HTTP/1.1\r\nContent-Length: 300000000\r\n\r\n")
@@ -267,6 +266,38 @@ def test_the_python_server_does_not_read_a_body_without_an_acceptable_length(
                     connection.sendall(b"x" * 1_000_000)
         assert statuses.get(timeout=20) == "413 Content Too Large"
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 16 * 1024
+
+
+@pytest.mark.usefixtures("webhook_sandbox")
+def test_the_python_server_rejects_nonsense(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WSGIRequestHandler, "timeout", 0.2)
+    statuses: queue.Queue[str] = queue.Queue()
+    with python_server(tmp_path, SENT_TWICE, statuses) as port:
+
+        def response(headers: str, body: bytes = b"", *, is_complete: bool = True) -> str:
+            """The status that the client receives."""
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+                connection.sendall(f"POST /hook HTTP/1.1\r\n{headers}\r\n\r\n".encode() + body)
+                if is_complete:
+                    connection.shutdown(socket.SHUT_WR)
+                return connection.makefile().readline().split(" ", 1)[1].strip()
+
+        for body in UNREADABLE_WEBHOOKS:
+            headers = f"Content-Length: {len(body)}\r\nX-ZignSec-Hmac-SHA256: {sign(body)}"
+            assert response(headers, body) == "400 Bad Request", body
+        body = b'{"id":"a"}'
+        signature = f"X-ZignSec-Hmac-SHA256: {sign(body)}"
+        # Less than the signed body, and less than announced.
+        assert response(f"Content-Length: 9\r\n{signature}", body) == "400 Bad Request"
+        assert response(f"Content-Length: 10\r\n{signature}", body[:-1]) == "400 Bad Request"
+        chunk = b"a\r\n" + body + b"\r\n0\r\n\r\n"
+        chunked = f"Transfer-Encoding: chunked\r\n{signature}"
+        assert response(chunked, chunk) == "411 Length Required"
+        assert response(f"{chunked}\r\nContent-Length: {len(chunk)}", chunk) == "400 Bad Request"
+        late = response(f"Content-Length: 11\r\n{signature}", body, is_complete=False)
+        assert late == "408 Request Timeout"
 
 
 def test_the_c_program_receives_a_webhook(
@@ -349,6 +380,32 @@ def test_a_c_program_does_not_read_a_body_without_an_acceptable_length(
     assert run(None) == "Status: 411 Length Required\r\n\r\n"
     for length, expected in UNACCEPTABLE_LENGTHS.items():
         assert run(length) == f"Status: {expected}\r\n\r\n", length
+
+
+@pytest.mark.parametrize("build", [build_c_webhook, build_c_webhook_example])
+def test_a_c_program_rejects_nonsense(build: Callable[[Path], list[str]], tmp_path: Path) -> None:
+    command = build(tmp_path)
+
+    def run(body: bytes, length: int, signature: str, **environment: str) -> str:
+        environment = {
+            **os.environ,
+            "CONTENT_LENGTH": str(length),
+            "HTTP_X_ZIGNSEC_HMAC_SHA256": signature,
+            **environment,
+        }
+        ran = subprocess.run(command, input=body, env=environment, capture_output=True, timeout=20)
+        return ran.stdout.decode()
+
+    for body in UNREADABLE_WEBHOOKS:
+        response = run(body, len(body), sign(body), ZIGNSEC_WEBHOOK_SECRET=SECRET)
+        assert response == "Status: 400 Bad Request\r\n\r\n", body
+    body = b'{"id":"a"}'
+    # Less than the signed body, and less than announced.
+    for length, sent in ((9, body), (10, body[:-1])):
+        response = run(sent, length, sign(body), ZIGNSEC_WEBHOOK_SECRET=SECRET)
+        assert response == "Status: 400 Bad Request\r\n\r\n"
+    # Not the sender's mistake.
+    assert run(body, 10, sign(body)) == "Status: 500 Internal Server Error\r\n\r\n"
 
 
 def build_c_cancel(folder: Path, *options: str) -> list[str]:

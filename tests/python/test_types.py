@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
 import zignsec
@@ -44,6 +45,26 @@ if TYPE_CHECKING:
         assert_type(client.with_options(timeout=1, max_retries=0), zignsec.AsyncClient)
         await client.wait_for_session("id", timeout="1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
+    class Metered(zignsec.Client):
+        def __init__(self, region: str, *, timeout: float = 5) -> None:
+            super().__init__("key-of-" + region, timeout=timeout)
+            self.region = region
+
+    class AsyncMetered(zignsec.AsyncClient):
+        def __init__(self, region: str) -> None:
+            super().__init__("key-of-" + region, timeout=5)
+
+    async def of_subclasses() -> None:
+        client = Metered("eu", timeout=1)
+        assert_type(client.with_options(timeout=1), Metered)
+        with client as entered:
+            assert_type(entered.region, str)
+        Metered()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        async_client = AsyncMetered("eu")
+        assert_type(async_client.with_options(timeout=1), AsyncMetered)
+        async with async_client as async_entered:
+            assert_type(async_entered, AsyncMetered)
+
     def of_a_session(session: zignsec.Session) -> None:
         assert_type(session.id, str)
         assert_type(session.status, zignsec.SessionStatus)
@@ -64,6 +85,10 @@ if TYPE_CHECKING:
         zignsec.get_session()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         event = zignsec.verify_webhook(b"", None, "secret", tolerance=None)
         assert_type(event, zignsec.WebhookEvent)
+        zignsec.verify_webhook(b"", None, "secret", now=1700000000.5)
+        zignsec.verify_webhook(b"", None, "secret", now=datetime.now(timezone.utc))
+        zignsec.verify_webhook(b"", None, "secret", now="2023")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        assert_type(zignsec.reset_default_client(), None)
         assert_type(event.relay_state, str | None)
 
     def of_an_error(error: zignsec.ZignSecError) -> None:

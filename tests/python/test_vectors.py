@@ -25,10 +25,12 @@ def plain() -> Iterator[Sandbox]:
 
 def value(given: Any) -> Any:
     """A value of a case. Bytes that are not UTF-8 become lone surrogates."""
-    if isinstance(given, dict):
-        given = cast("dict[str, str]", given)
-        return bytes.fromhex(given["bytes"]).decode("utf-8", "surrogateescape")
-    return given
+    if not isinstance(given, dict):
+        return given
+    given = cast("dict[str, Any]", given)
+    if "repeat" in given:
+        return given.get("before", "") + given["repeat"] * given["times"]
+    return bytes.fromhex(given["bytes"]).decode("utf-8", "surrogateescape")
 
 
 @each_case_of("arguments.json")
@@ -54,6 +56,52 @@ def test_invalid_arguments_are_rejected_and_nothing_is_sent(
     assert caught.value.attempts == 0
     assert not caught.value.in_doubt
     assert "hunter2" not in f"{caught.value} {caught.value!r} {caught.value.__dict__}"
+    assert plain.requests() == []
+
+
+def run(case: dict[str, Any], box: Sandbox) -> object:
+    """Makes the call of a case of typed.json."""
+    given = {name: value(text) for name, text in case.get("set", {}).items()}
+    if case["call"] == "webhook":
+        return zignsec.verify_webhook(**given, tolerance=None)
+    options: dict[str, Any] = {"api_key": box.api_key, "base_url": box.url}
+    if "env" in case:
+        # An option would take precedence over a variable.
+        del options["base_url"]
+        if "ZIGNSEC_API_KEY" in case["env"]:
+            del options["api_key"]
+    if case["call"] == "client":
+        return zignsec.Client(**(options | given))
+    client = zignsec.Client(**options)
+    if case["call"] == "get":
+        return client.get_session(**given)
+    start = {
+        "phone_number": "+46701740605",
+        "redirect_success": "https://example.com/ok",
+        "redirect_failure": "https://example.com/no",
+    }
+    return client.start_phone_2fa(**(start | given))
+
+
+@each_case_of("typed.json")
+def test_errors_say_what_is_wrong_with_a_typed_value_and_where(
+    case: dict[str, Any], plain: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain.reset()
+    for name, text in case.get("env", {}).items():
+        monkeypatch.setenv(name, text)
+    if "kind" not in case:
+        run(case, plain)
+        assert len(plain.requests()) == (case["call"] == "start")
+        return
+    with pytest.raises(zignsec.ZignSecError) as caught:
+        run(case, plain)
+    expect(case["kind"], caught.value)
+    assert caught.value.attempts == 0
+    for part in case["says"] + case.get("says_python", []):
+        assert part in str(caught.value)
+    for part in case.get("hides", []):
+        assert part not in f"{caught.value} {caught.value!r} {caught.value.__dict__}"
     assert plain.requests() == []
 
 
@@ -122,14 +170,14 @@ def webhook_of(case: dict[str, Any]) -> tuple[bytes, str | None, str]:
 @each_case_of("webhooks.json")
 def test_webhooks_are_verified_as_specified(case: dict[str, Any]) -> None:
     body, signature, secret = webhook_of(case)
-    tolerance = case.get("tolerance_s")
+    times: dict[str, Any] = {"tolerance": case.get("tolerance_s"), "now": case.get("now_s")}
     if "kind" in case:
         with pytest.raises(zignsec.ZignSecError) as caught:
-            zignsec.verify_webhook(body, signature, secret, tolerance=tolerance)
+            zignsec.verify_webhook(body, signature, secret, **times)
         expect(case["kind"], caught.value)
         assert caught.value.attempts == 0
         return
-    event = zignsec.verify_webhook(body, signature, secret, tolerance=tolerance)
+    event = zignsec.verify_webhook(body, signature, secret, **times)
     assert event.session_id == case["session_id"]
     assert event.name == case["event"]
     assert event.status is zignsec.SessionStatus(case["status"])

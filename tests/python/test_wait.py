@@ -109,8 +109,9 @@ def test_on_poll_can_make_calls(sandbox: Sandbox, client: zignsec.Client) -> Non
 
 
 def test_permanent_error_ends_the_wait(client: zignsec.Client) -> None:
-    with pytest.raises(zignsec.NotFoundError):
-        client.wait_for_session("no-such-session")
+    with pytest.raises(zignsec.NotFoundError) as caught:
+        client.wait_for_session("no-such-session", poll_interval=POLL_INTERVAL)
+    assert caught.value.attempts == 3
     with pytest.raises(zignsec.InvalidArgumentError, match="session_id"):
         client.wait_for_session("a/b")
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
+import time
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+import freezegun
 import pytest
+import time_machine
 import zignsec
 from listener import Listener
 from sandbox import Sandbox
 
 SECRET = "a-secret-of-hooks"
 BODY = b'{"event":"session_finished","id":"55c20771","status":"accepted"}'
-# From 2023.
+SIGNED_AT = 1_700_000_000  # in 2023
 SIGNATURE = "t=1700000000,v1=4dc51b32448f9aeae3a640a0d5ffd3bf63b2a1a3f2deedbd42fbbc0463be97ee"
 
 
@@ -117,3 +124,76 @@ def test_default_tolerance_is_five_minutes() -> None:
     with pytest.raises(zignsec.WebhookSignatureError, match="in the past"):
         zignsec.verify_webhook(BODY, SIGNATURE, SECRET)
     assert zignsec.verify_webhook(BODY, SIGNATURE, SECRET, tolerance=1e10).name
+
+
+def moments(seconds: int) -> list[Any]:
+    """A time in all forms."""
+    return [
+        seconds,
+        float(seconds),
+        Decimal(seconds),
+        Fraction(seconds),
+        datetime.fromtimestamp(seconds, timezone.utc),
+        datetime.fromtimestamp(seconds, timezone(timedelta(hours=-9, minutes=-30))),
+        datetime.fromtimestamp(seconds).astimezone(),
+    ]
+
+
+@pytest.mark.parametrize("tolerance", [300, 1])
+def test_time_of_the_check_can_be_given(tolerance: int) -> None:
+    for distance in (0, tolerance, -tolerance):
+        for now in moments(SIGNED_AT + distance):
+            event = zignsec.verify_webhook(BODY, SIGNATURE, SECRET, tolerance=tolerance, now=now)
+            assert event.session_id == "55c20771"
+    for distance, direction in ((tolerance + 1, "past"), (-tolerance - 1, "future")):
+        for now in moments(SIGNED_AT + distance):
+            with pytest.raises(zignsec.WebhookSignatureError, match=f"in the {direction}"):
+                zignsec.verify_webhook(BODY, SIGNATURE, SECRET, tolerance=tolerance, now=now)
+    # The signature is checked in any case.
+    with pytest.raises(zignsec.WebhookSignatureError, match="does not match"):
+        zignsec.verify_webhook(BODY + b" ", SIGNATURE, SECRET, now=SIGNED_AT)
+    # None is the clock.
+    with pytest.raises(zignsec.WebhookSignatureError, match="in the past"):
+        zignsec.verify_webhook(BODY, SIGNATURE, SECRET, now=None)
+
+
+def test_times_before_1970_and_far_in_the_future_are_only_stale() -> None:
+    for now in (-1, -1e300, 0, 9e10, datetime(1900, 1, 1, tzinfo=timezone.utc)):
+        with pytest.raises(zignsec.WebhookSignatureError, match="outside the tolerance"):
+            zignsec.verify_webhook(BODY, SIGNATURE, SECRET, now=now)
+    for now in (-1, 9e10):
+        assert zignsec.verify_webhook(BODY, SIGNATURE, SECRET, tolerance=None, now=now).name
+
+
+def test_unusable_times_are_rejected() -> None:
+    verify: Any = zignsec.verify_webhook
+    for now in (math.nan, math.inf, -math.inf, 10**400):
+        with pytest.raises(zignsec.InvalidArgumentError, match="now must be a finite number"):
+            verify(BODY, SIGNATURE, SECRET, now=now)
+    for now in (1e11, SIGNED_AT * 1000, 1e300):
+        with pytest.raises(zignsec.InvalidArgumentError, match="not milliseconds"):
+            verify(BODY, SIGNATURE, SECRET, now=now)
+    with pytest.raises(zignsec.InvalidArgumentError, match="now has no time zone"):
+        verify(BODY, SIGNATURE, SECRET, now=datetime.fromtimestamp(SIGNED_AT))
+    expected = "now must be a number of seconds since 1970 or a datetime with a time zone, not "
+    others: tuple[Any, ...] = ("2023-11-14", time.time, date(2023, 11, 14), timedelta(0))
+    for other in others:
+        with pytest.raises(TypeError, match=f"^{re.escape(expected)}{type(other).__name__}$"):
+            verify(BODY, SIGNATURE, SECRET, now=other)
+
+
+def test_libraries_that_replace_the_clock() -> None:
+    moment = datetime.fromtimestamp(SIGNED_AT + 60, timezone.utc)
+    clocks: list[Any] = [
+        freezegun.freeze_time(moment),
+        time_machine.travel(moment, tick=False),
+    ]
+    for clock in clocks:
+        with clock:
+            for now in (time.time(), datetime.now(timezone.utc), datetime.now().astimezone()):
+                assert zignsec.verify_webhook(BODY, SIGNATURE, SECRET, now=now).name
+            # The default is the clock of the machine, which they do not replace.
+            with pytest.raises(zignsec.WebhookSignatureError, match="in the past"):
+                zignsec.verify_webhook(BODY, SIGNATURE, SECRET)
+    with pytest.raises(zignsec.WebhookSignatureError, match="in the past"):
+        zignsec.verify_webhook(BODY, SIGNATURE, SECRET, now=time.time())

@@ -5,8 +5,8 @@
 seconds=${1:-60}
 step "random input" "at least $seconds seconds"
 
-filters=(properties::http properties::response properties::webhook_header properties::retry_after
-    properties::redaction::no_key properties::verdict::a_random)
+filters=(properties::http properties::proxies properties::response properties::webhook_header
+    properties::retry_after properties::redaction::no_key properties::verdict::a_random)
 test=(cargo test --workspace --exclude zignsec-py --lib --)
 "${test[@]}" --list "${filters[@]}" >"$target/fuzzed"
 for filter in "${filters[@]}"; do

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::privilege;
 use crate::error::Error;
 use crate::redact::log_line;
+use crate::text_problem;
 
 /// The environment variables, or none of them if the process runs with raised privileges: the
 /// user who started it chose them, and must not choose the gateway, the proxy or the trust roots
@@ -37,10 +38,17 @@ impl Env {
         let Some(value) = self.get_os(name) else {
             return Ok(None);
         };
-        value
-            .into_string()
-            .map(Some)
-            .map_err(|_| Error::configuration(format!("{name} is not valid UTF-8")))
+        value.into_string().map(Some).map_err(|value| {
+            let bytes = value.as_encoded_bytes();
+            let valid_up_to =
+                str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+            Error::configuration(format!("{name} {}", text_problem::not_utf8(name, valid_up_to)))
+        })
+    }
+
+    /// Whether a variable is set, also if it is empty.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        (self.read)(name).is_some()
     }
 
     pub(super) fn get_os(&self, name: &str) -> Option<OsString> {

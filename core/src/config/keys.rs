@@ -2,22 +2,19 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use log::Level;
 use zeroize::Zeroizing;
 
 use super::env::Env;
 use crate::error::Error;
-use crate::header::{HEADER_RULE, is_header_value};
+use crate::header::{HEADER_RULE, problem_of_secret};
+use crate::redact::log_line;
+use crate::text_problem::unusual_end;
 
 /// An API key. This is the only copy that the library keeps; it is wiped when it is dropped.
 pub(crate) struct Key(Zeroizing<String>);
 
 impl Key {
-    /// `None` if a header cannot contain the key.
-    fn new(text: Zeroizing<String>) -> Option<Self> {
-        let is_valid = is_header_value(&text) && !text.contains(' ');
-        is_valid.then_some(Self(text))
-    }
-
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -91,10 +88,13 @@ fn check(name: &str, key: Zeroizing<String>) -> Result<Key, Error> {
     if key.is_empty() {
         return Err(Error::configuration(format!("{name} must not be empty")));
     }
-    Key::new(key).ok_or_else(|| {
-        Error::configuration(format!(
-            "{name} must be {HEADER_RULE}, without spaces; check for a trailing newline or \
-             surrounding quotes"
-        ))
-    })
+    if let Some(problem) = problem_of_secret(&key) {
+        let rule = format!("it must be {HEADER_RULE}, without spaces");
+        return Err(Error::configuration(format!("{name} {problem}; {rule}")));
+    }
+    // A key may contain quotation marks, but these are more likely left over from a file.
+    if let Some(end) = unusual_end(&key) {
+        log_line!(Level::Warn, "{name} {end}, which is sent as a part of the key");
+    }
+    Ok(Key(key))
 }

@@ -10,10 +10,11 @@ use zeroize::Zeroizing;
 use super::defaults;
 use super::env::Env;
 use super::keys::Keys;
-use super::{proxy, roots};
+use super::{client_cert, proxy, roots};
 use crate::error::Error;
-use crate::header::{HEADER_RULE, is_header_value};
+use crate::header::{self, HEADER_RULE};
 use crate::redact::log_line;
+use crate::text_problem;
 use crate::transport::{self, InterruptFn};
 use crate::url::BaseUrl;
 
@@ -46,7 +47,10 @@ impl std::str::FromStr for Environment {
         match word.to_ascii_lowercase().as_str() {
             "test" => Ok(Self::Test),
             "production" => Ok(Self::Production),
-            _ => Err(Error::configuration("the environment must be test or production")),
+            _ => Err(Error::configuration(format!(
+                "environment {}",
+                word_problem(word, ENVIRONMENTS)
+            ))),
         }
     }
 }
@@ -80,10 +84,22 @@ impl std::str::FromStr for AuthScheme {
         match word.to_ascii_lowercase().as_str() {
             "authorization" => Ok(Self::Authorization),
             "zs-product-key" => Ok(Self::ZsProductKey),
-            _ => {
-                Err(Error::configuration("the auth scheme must be authorization or zs-product-key"))
-            }
+            _ => Err(Error::configuration(format!(
+                "auth_scheme {}",
+                word_problem(word, AUTH_SCHEMES)
+            ))),
         }
+    }
+}
+
+const ENVIRONMENTS: &str = "test or production";
+const AUTH_SCHEMES: &str = "authorization or zs-product-key";
+
+/// What is wrong with a word that is not one of the `allowed`.
+fn word_problem(word: &str, allowed: &str) -> String {
+    match text_problem::find(word, &|c| c.is_ascii_alphanumeric() || c == '-') {
+        Some(problem) => format!("{problem}; it must be {allowed}"),
+        None => format!("must be {allowed}"),
     }
 }
 
@@ -150,7 +166,8 @@ impl Options {
         let proxy = proxy::choose(self.proxy.as_deref().map(String::as_str), &base_url, env)?;
         let tls = transport::TlsConfig {
             roots: roots::choose(self.ca_file.as_deref(), env)?,
-            client_cert: roots::client_cert(
+            roots_setting: roots::setting(self.ca_file.as_deref(), env),
+            client_cert: client_cert::read(
                 self.client_cert_file.as_deref(),
                 self.client_key_file.as_deref(),
             )?,
@@ -201,7 +218,8 @@ impl Options {
             ("ZIGNSEC_BASE_URL", url)
         } else if let Some(word) = env.get("ZIGNSEC_ENVIRONMENT")? {
             let environment: Environment = word.parse().map_err(|_| {
-                Error::configuration("ZIGNSEC_ENVIRONMENT must be test or production")
+                let problem = word_problem(&word, ENVIRONMENTS);
+                Error::configuration(format!("ZIGNSEC_ENVIRONMENT {problem}"))
             })?;
             ("ZIGNSEC_ENVIRONMENT", environment.base_url().to_owned())
         } else {
@@ -246,13 +264,21 @@ pub(crate) fn time_limit(
 }
 
 fn user_agent(text: Option<String>) -> Result<String, Error> {
-    match text {
-        None => Ok(concat!("zignsec/", env!("CARGO_PKG_VERSION")).to_owned()),
-        Some(text) if is_header_value(&text) && text.trim() == text => Ok(text),
-        Some(_) => Err(Error::configuration(format!(
-            "user_agent must be {HEADER_RULE}, without leading or trailing spaces"
-        ))),
+    let Some(text) = text else {
+        return Ok(concat!("zignsec/", env!("CARGO_PKG_VERSION")).to_owned());
+    };
+    match header::problem(&text) {
+        Some(problem) => Err(problem),
+        // A server removes them.
+        None if text.starts_with(' ') => Err("has a space at the beginning".to_owned()),
+        None if text.ends_with(' ') => Err("has a space at the end".to_owned()),
+        None => Ok(text),
     }
+    .map_err(|problem| {
+        Error::configuration(format!(
+            "user_agent {problem}; it must be {HEADER_RULE}, without spaces at its ends"
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -340,7 +366,7 @@ mod tests {
     const SECRET: &str = "hunter2pass";
 
     /// Garbled URLs with a secret. Each is refused.
-    const GARBLED: [&str; 44] = [
+    const GARBLED: [&str; 36] = [
         "u:hunter2pass@http://proxy.example:3128",
         "u:hunter2pass@proxy.example:3128/?x=http://y",
         "http//u:hunter2pass@proxy.example://x",
@@ -354,13 +380,8 @@ mod tests {
         "http:://u:hunter2pass@proxy.example:3128",
         "http://http://u:hunter2pass@proxy.example:3128",
         "https://u:hunter2pass@http://proxy.example",
-        " http://u:hunter2pass@proxy.example:3128",
         "http ://u:hunter2pass@proxy.example:3128",
-        "\thttp://u:hunter2pass@proxy.example:3128",
-        "'http://u:hunter2pass@proxy.example:3128'",
-        "\"http://u:hunter2pass@proxy.example:3128\"",
         "<http://u:hunter2pass@proxy.example:3128>",
-        "http://u:hunter2pass@proxy.example:3128\n",
         "http://u:hunter2pass@proxy.example:port",
         "http://u:hunter2pass@proxy.example:99999",
         "http://u:hunter2pass@proxy.example:",
@@ -375,9 +396,6 @@ mod tests {
         "http://u/hunter2pass@proxy.example:3128",
         "http://hunter2pass@1/@proxy.example:3128",
         "http://u:hunter2pass/x@proxy.example:3128",
-        "http://u:hunter2pass\\x@proxy.example:3128",
-        "http://u:hunter2påss:hunter2pass@proxy.example:3128\u{0}",
-        "socks5://u:hunter2pass@proxy.example:1080",
         "SOCKS4a://u:hunter2pass@proxy.example:1080",
         "ftp://u:hunter2pass@proxy.example",
         "socks5+hunter2pass://proxy.example:1080",
@@ -385,6 +403,18 @@ mod tests {
         "htp://u:hunter2pass@proxy.example:3128",
         "https+hunter2pass://u@proxy.example",
         "proxy=http://u:hunter2pass@proxy.example:3128",
+    ];
+
+    /// URLs of a proxy that are accepted, but not as a base URL.
+    const UNUSUAL: [&str; 8] = [
+        " http://u:hunter2pass@proxy.example:3128",
+        "\thttp://u:hunter2pass@proxy.example:3128",
+        "'http://u:hunter2pass@proxy.example:3128'",
+        "\"http://u:hunter2pass@proxy.example:3128\"",
+        "http://u:hunter2pass@proxy.example:3128\n",
+        "http://u:hunter2pass\\x@proxy.example:3128",
+        "http://u:hunter2påss:hunter2pass@proxy.example:3128\u{0}",
+        "socks5://u:hunter2pass@proxy.example:1080",
     ];
 
     thread_local! {
@@ -421,7 +451,10 @@ mod tests {
                 assert_hidden(&name.to_ascii_uppercase(), value, shown.as_ref());
             }
         }
-        for scheme in ["socks5", "socks5h", "socks4", "socks4a", "socks", "ftp"] {
+        for value in UNUSUAL {
+            assert_eq!(shown_error(with_key(), "HTTPS_PROXY", value), None);
+        }
+        for scheme in ["socks4", "socks4a", "ftp"] {
             let value = format!("{}://u:{SECRET}@p", scheme.to_ascii_uppercase());
             let shown = shown_error(with_key(), "HTTPS_PROXY", &value).unwrap();
             assert!(shown.contains(&format!("HTTPS_PROXY: {scheme} proxies")), "{shown}");
@@ -437,7 +470,7 @@ mod tests {
             "https://gateway.example/hunter2pass@x",
             "http://hunter2pass.example",
         ];
-        for value in GARBLED.into_iter().chain(more) {
+        for value in GARBLED.into_iter().chain(UNUSUAL).chain(more) {
             let options = Options { base_url: Some(value.to_owned()), ..with_key() };
             assert_hidden("base_url", value, shown_error(options, "", "").as_ref());
             let shown = shown_error(with_key(), "ZIGNSEC_BASE_URL", value);
@@ -462,6 +495,31 @@ mod tests {
             let options = Options { user_agent: Some(format!("{value}\r")), ..with_key() };
             assert_hidden("user_agent", value, shown_error(options, "", "").as_ref());
         }
+    }
+
+    #[test]
+    fn errors_say_what_is_wrong_with_a_variable_and_where() {
+        let cases = include_str!("../../../tests/vectors/typed.json");
+        let cases: Vec<serde_json::Value> = serde_json::from_str(cases).unwrap();
+        let mut count = 0;
+        for case in cases {
+            let Some((name, value)) = case["env"].as_object().and_then(|env| env.iter().next())
+            else {
+                continue;
+            };
+            let options = if name == "ZIGNSEC_API_KEY" { Options::default() } else { with_key() };
+            let name: &'static str = name.clone().leak();
+            let shown = shown_error(options, name, value.as_str().unwrap()).unwrap();
+            let parts = |name: &str| case[name].as_array().cloned().unwrap_or_default();
+            for part in parts("says") {
+                assert!(shown.contains(part.as_str().unwrap()), "{}: {shown}", case["name"]);
+            }
+            for part in parts("hides") {
+                assert!(!shown.contains(part.as_str().unwrap()), "{}: {shown}", case["name"]);
+            }
+            count += 1;
+        }
+        assert!(count > 20, "{count}");
     }
 
     #[test]

@@ -9,9 +9,10 @@
 //!
 //! Limits: up to two retries, one or two keys, a new or an idle connection at the start. Pauses
 //! take no time; a gateway that asks for a longer pause than the call has left is one of the events.
-//! With up to one retry, every history is a separate state. With two retries, histories are merged
-//! at the end of an attempt if the [`Record`](network::Record) of the gateway is the same: it
-//! contains all that a call may know of its earlier attempts.
+//! With no retry, and with one retry of a start, every history is a separate state. With more
+//! retries, histories are merged at the end of an attempt if the [`Record`](network::Record) of the
+//! gateway is the same: it contains all that a call may know of its earlier attempts. A lookup has
+//! more histories, because it is repeated if an idle connection was stale.
 
 mod call;
 mod network;
@@ -43,7 +44,7 @@ impl State {
     fn new(call: Call, events: Vec<Event>) -> Self {
         let (question, ending, gateway) = run(&call, &events);
         let first = match call.max_retries {
-            0..MERGED_FROM => 0,
+            retries if retries < merged_from(call.request) => 0,
             _ => {
                 let before = if ending.is_some() { events.len() - 1 } else { events.len() };
                 let last = events[..before].iter().rposition(|event| event.ends_attempt());
@@ -97,7 +98,12 @@ impl fmt::Debug for State {
 }
 
 /// With this many retries or more, histories are merged.
-const MERGED_FROM: u32 = 2;
+fn merged_from(request: Request) -> u32 {
+    match request {
+        Request::Start => 2,
+        Request::Lookup => 1,
+    }
+}
 
 /// All calls with one of these requests.
 struct Calls(Request);
@@ -124,7 +130,7 @@ impl Model for Calls {
 
     /// One attempt more than is allowed is enough to see it.
     fn within_boundary(&self, state: &State) -> bool {
-        state.gateway.attempts <= 1 + state.call.max_retries + state.call.keys
+        state.gateway.attempts <= 1 + state.call.max_retries + state.call.keys + state.gateway.stale
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -178,10 +184,11 @@ fn always() -> Vec<Property<Calls>> {
                 || state.last_was(|response| response.is_session_of(state.call.request))
         }),
         Property::always(
-            "attempts are at most 1 + max_retries + one for the second key",
+            "attempts are at most 1 + max_retries + one for the second key + one for each reused \
+             connection of a lookup that broke",
             |_, s: &State| {
                 let second_key = s.gateway.unauthorized.min(s.call.keys - 1);
-                s.gateway.attempts <= 1 + s.call.max_retries + second_key
+                s.gateway.attempts <= 1 + s.call.max_retries + second_key + s.gateway.stale
             },
         ),
         Property::always(
@@ -242,6 +249,9 @@ fn sometimes_in_a_start() -> Vec<Property<Calls>> {
 fn sometimes_in_a_lookup() -> Vec<Property<Calls>> {
     let mut properties = sometimes();
     properties.extend([
+        Property::sometimes("a stale connection costs no retry", |_, state: &State| {
+            state.succeeded() && state.call.max_retries == 0 && state.gateway.stale == 1
+        }),
         Property::sometimes("a lookup is verified", |_, state: &State| {
             state.ended(|ending| ending.is_verified_for_number)
         }),

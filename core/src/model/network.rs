@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::call::{ID, NUMBER, RELAY_STATE, Request};
 use crate::Client;
-use crate::transport::Attempt;
 use crate::transport::mock_stream::{Connection, Idle, Phase, Stream, TransportError};
+use crate::transport::{Attempt, ProxyError};
 
 /// Where a call depends on the gateway and the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -334,6 +334,8 @@ pub(super) struct Record {
     /// How often the key changed from one attempt to the next.
     pub(super) key_changes: u8,
     pub(super) reused: bool,
+    /// How often a reused connection of a lookup broke before the response.
+    pub(super) stale: u32,
     pub(super) reused_after_loss: bool,
     pub(super) reused_unclean: bool,
     pub(super) sent_after_cancelling: bool,
@@ -363,6 +365,10 @@ struct Pipe {
     /// Whether the gateway closes the connection after the input.
     is_at_end: bool,
     is_used: bool,
+    /// Whether its request is not the first.
+    is_reused: bool,
+    /// Whether its request was lost on the way. A response may still arrive.
+    is_cut: bool,
     /// Whether the client looked at it since it was used.
     is_checked: bool,
 }
@@ -427,8 +433,8 @@ impl Network {
             OnConnect::TimeOut | OnConnect::HandshakeTimeOut => {
                 this.lose(io::ErrorKind::TimedOut).into()
             }
-            OnConnect::ProxyRefused => TransportError::ProxyStatus(407),
-            OnConnect::ProxyFailed => TransportError::ProxyStatus(502),
+            OnConnect::ProxyRefused => ProxyError::status(407, &[], true).into(),
+            OnConnect::ProxyFailed => ProxyError::status(502, &[], true).into(),
             OnConnect::HandshakeLost => this.lose(io::ErrorKind::UnexpectedEof).into(),
             OnConnect::CertificateRejected => this.lose(io::ErrorKind::InvalidData).into(),
             OnConnect::Cancel => {
@@ -445,8 +451,18 @@ impl Network {
             input: Vec::new(),
             is_at_end: false,
             is_used: false,
+            is_reused: false,
+            is_cut: false,
             is_checked: false,
         }))
+    }
+}
+
+impl Pipe {
+    /// The connection breaks before the response.
+    fn lose(&self, network: &mut Network, error: io::ErrorKind) -> io::Error {
+        network.record.stale += u32::from(self.is_reused && !network.creates);
+        network.lose(error)
     }
 }
 
@@ -475,6 +491,7 @@ impl Stream for Pipe {
             network.record.reused_after_loss |= network.record.is_lost;
             network.record.reused_unclean |= !self.is_checked;
         }
+        self.is_reused = self.is_used;
         self.is_used = true;
         self.is_checked = false;
         attempt.time_left()?;
@@ -497,12 +514,13 @@ impl Stream for Pipe {
         if matches!(event, LostWithin | TimeOutWithin | CancelWithin) {
             network.may_have_created();
         }
+        self.is_cut = event == LostWithin;
         match event {
             Complete => {
                 network.record.is_lost = false;
                 Ok(())
             }
-            LostBefore | LostWithin => Err(network.lose(io::ErrorKind::BrokenPipe)),
+            LostBefore | LostWithin => Err(self.lose(&mut network, io::ErrorKind::BrokenPipe)),
             TimeOutBefore | TimeOutWithin => Err(network.lose(io::ErrorKind::TimedOut)),
             CancelBefore | CancelWithin => {
                 network.cancel();
@@ -527,8 +545,13 @@ impl Stream for Pipe {
         let Some(Event::Read(event)) = network.next(Question::Read) else {
             return Err(ended(attempt));
         };
+        if std::mem::take(&mut self.is_cut) {
+            // What happens now decides.
+            network.record.sessions -= u32::from(network.creates);
+        }
         let may_have_created = match event {
             OnRead::Response(response) | OnRead::ResponseThenCancel(response) => {
+                network.record.is_lost = false;
                 network.record.unauthorized += u32::from(response.status() == 401);
                 response.may_have_created()
             }
@@ -551,11 +574,13 @@ impl Stream for Pipe {
             }
             OnRead::NotHttp => b"SSH-2.0-x\r\n\r\n".to_vec(),
             OnRead::Closed => {
-                network.record.is_lost = true;
+                self.lose(&mut network, io::ErrorKind::UnexpectedEof);
                 return Ok(0);
             }
-            OnRead::Reset => return Err(network.lose(io::ErrorKind::ConnectionReset)),
-            OnRead::Alert => return Err(network.lose(io::ErrorKind::InvalidData)),
+            OnRead::Reset => {
+                return Err(self.lose(&mut network, io::ErrorKind::ConnectionReset));
+            }
+            OnRead::Alert => return Err(self.lose(&mut network, io::ErrorKind::InvalidData)),
             OnRead::TimeOut => return Err(network.lose(io::ErrorKind::TimedOut)),
             OnRead::Cancel => {
                 network.cancel();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{below, one_in, pieces};
 use crate::error::ErrorKind;
 use crate::request::Phone2faRequest;
-use crate::session;
+use crate::{header, session};
 
 /// Texts that are valid or almost valid. The second field is the maximum number of pieces.
 struct Pieces(&'static [&'static str], usize);
@@ -22,6 +22,29 @@ impl ValueGenerator for Pieces {
     }
 }
 
+/// A message names the argument, what is wrong and where, in one line that is not too long.
+fn assert_explained(message: &str, name: &str) {
+    assert!(message.starts_with(&format!("{name} ")), "{message}");
+    assert!(message.len() <= 300, "{message}");
+    assert!(message.is_ascii() && !message.contains(char::is_control), "{message}");
+    const REASONS: &[&str] = &[
+        "at character ",
+        "at the end",
+        "at the beginning",
+        "around it",
+        "in place of",
+        "must not be empty",
+        "is required",
+        "is too long",
+        "is too short",
+        "is longer than",
+        "has no ",
+        "(it starts with 0)",
+        "after the +",
+    ];
+    assert!(REASONS.iter().any(|reason| message.contains(reason)), "{message}");
+}
+
 #[test]
 fn a_phone_number_is_plus_and_seven_to_fifteen_digits() {
     struct Numbers;
@@ -30,10 +53,18 @@ fn a_phone_number_is_plus_and_seven_to_fifteen_digits() {
 
         fn generate<D: Driver>(&self, driver: &mut D) -> Option<String> {
             const DIGITS: [&str; 6] = ["0", "1", "46", "70", "9", "5"];
-            let mut number = pieces(driver, 1, &["+", "+", "+", "00", "", " +"])?;
+            const STARTS: [&str; 10] =
+                ["+", "+", "+", "00", "", " +", "tel:+", "(", "\u{202d}+", "＋"];
+            const OTHERS: [&str; 20] = [
+                " ", "-", "\n", "\r\n", "+", "٤", "x", "\0", "５", "\u{a0}", "\u{200e}", "(0)",
+                "/", ",", " ext. 12", "#", "*", "\"", ".", "E+",
+            ];
+            let mut number = pieces(driver, 1, &STARTS)?;
             number += &pieces(driver, 16, &DIGITS)?;
-            if one_in(driver, 4)? {
-                number += &pieces(driver, 2, &[" ", "-", "\n", "+", "٤", "x", "\0", "５"])?;
+            if one_in(driver, 3)? {
+                number += &pieces(driver, 2, &OTHERS)?;
+                number += &pieces(driver, 3, &DIGITS)?;
+                number += &pieces(driver, 1, &OTHERS)?;
             }
             Some(number)
         }
@@ -50,8 +81,12 @@ fn a_phone_number_is_plus_and_seven_to_fifteen_digits() {
         assert_eq!(result.is_ok(), E164.is_match(number));
         if let Err(error) = result {
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-            // The message is the same for every number, so it contains none.
-            assert_eq!(error.message(), check("").unwrap_err().message());
+            assert_explained(error.message(), "phone_number");
+            // No digits of the number: the message counts digits and characters, names code points,
+            // and contains the form E.164 and its limits.
+            assert!(error.message().split(|c: char| !c.is_ascii_digit()).all(|run| run.len() < 5));
+            let longest = number.split(|c: char| !c.is_numeric()).max_by_key(|run| run.len());
+            assert!(longest.is_none_or(|run| run.len() < 5 || !error.message().contains(run)));
         }
     });
 }
@@ -63,6 +98,11 @@ fn a_session_id_is_up_to_64_letters_digits_and_hyphens() {
     static ID: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\A[A-Za-z0-9-]{1,64}\z").unwrap());
     check!().with_generator(Pieces(PIECES, 12)).for_each(|id: &String| {
         assert_eq!(session::is_valid_id(id), ID.is_match(id));
+        let problem = session::id_problem(id);
+        assert_eq!(problem.is_none(), ID.is_match(id));
+        if let Some(problem) = problem {
+            assert_explained(&format!("session_id {problem}"), "session_id");
+        }
     });
 }
 
@@ -74,10 +114,25 @@ fn a_csrf_token_is_printable_ascii() {
             .redirect_success("https://a.example")
             .redirect_failure("https://b.example")
             .csrf_token(token);
-        assert_eq!(
-            request.check().is_ok(),
-            token.chars().all(|c| c == ' ' || c.is_ascii_graphic())
-        );
+        let result = request.check();
+        assert_eq!(result.is_ok(), token.chars().all(|c| c == ' ' || c.is_ascii_graphic()));
+        if let Err(error) = result {
+            assert_explained(error.message(), "csrf_token");
+        }
+    });
+}
+
+#[test]
+fn a_key_is_visible_ascii_and_a_message_says_only_how_it_begins_or_ends() {
+    const PIECES: &[&str] =
+        &["k3y", "~", " ", "\"", "\t", "\r\n", "\0", "\u{201c}", "é", "\u{feff}"];
+    check!().with_generator(Pieces(PIECES, 6)).for_each(|key: &String| {
+        let problem = header::problem_of_secret(key);
+        assert_eq!(problem.is_none(), key.chars().all(|c| c.is_ascii_graphic()));
+        let Some(problem) = problem else { return };
+        let starts = ["begins with ", "ends with ", "contains "];
+        assert!(starts.iter().any(|start| problem.starts_with(start)), "{problem}");
+        assert!(!problem.contains("k3y") && !problem.contains("at character"), "{problem}");
     });
 }
 
@@ -103,15 +158,15 @@ fn the_request_contains_the_arguments_unchanged() {
         }
     }
     check!().with_generator(Any).for_each(|Arguments { locale, relay_state, webhook }| {
-        let webhook = if *webhook { "https://c.example/hook?a=%22&b=\\" } else { "" };
+        let webhook = if *webhook { "https://c.example/hook?a=%22&b[]=\'" } else { "" };
         let request = Phone2faRequest::new("+46701740605")
             .redirect_success("https://a.example/?a=b#c")
             .redirect_failure("http://b.example")
             .locale(locale)
             .relay_state(relay_state)
             .webhook(webhook);
-        let has_nul = locale.contains('\0') || relay_state.contains('\0');
-        assert_eq!(request.check().is_err(), has_nul);
+        let is_refused = locale.contains(char::is_control) || relay_state.contains('\0');
+        assert_eq!(request.check().is_err(), is_refused);
 
         let sent: Value = serde_json::from_str(&request.to_json()).unwrap();
         let mut expected = json!({

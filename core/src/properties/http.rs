@@ -70,6 +70,7 @@ fn response<D: Driver>(driver: &mut D) -> Option<String> {
         "x-request-id: a",
         "retry-after: 7",
         "location: /",
+        "csp : a",
         " folded",
     ];
     const BODY: &[&str] = &[
@@ -120,16 +121,31 @@ fn a_response_is_parsed_like_ureq_does_or_is_an_error() {
         if lines.into_iter().any(|line| !line.ends_with(b"\r")) {
             return;
         }
-        let Ok((response, _)) = mock_stream::read_response([input.as_slice()]) else { return };
+        let Ok((response, is_reusable)) = mock_stream::read_response([input.as_slice()]) else {
+            return;
+        };
         if response.is_success() {
             let Response { status, body, .. } = response;
             match read_by_ureq(input) {
                 Ok(expected) => assert_eq!((status, body), expected),
-                // ureq rejects a 100 response with headers.
-                Err(error) => assert!(error.to_string().contains("with 100-continue"), "{error}"),
+                // ureq rejects a 100 response with headers, and every irregular head.
+                Err(error) => {
+                    let is_known = error.to_string().contains("with 100-continue")
+                        || (is_irregular(input) && !is_reusable);
+                    assert!(is_known, "{error}");
+                }
             }
         }
     });
+}
+
+/// Whether a header is folded, has a space before its colon, or repeats the length.
+fn is_irregular(input: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(input).to_ascii_lowercase();
+    text.contains("\n ")
+        || text.contains(" :")
+        || text.contains("3, 3")
+        || text.matches("content-length").count() > 1
 }
 
 fn read_by_ureq(input: &[u8]) -> Result<(u16, Vec<u8>), ureq::Error> {

@@ -7,6 +7,7 @@ mod arguments;
 mod bodies;
 mod http;
 mod no_proxy;
+mod proxies;
 mod reason;
 mod redaction;
 mod response;

@@ -42,7 +42,7 @@ impl ValueGenerator for Cases {
         let (host, port) = (random_host(driver)?, pick(driver, &PORTS)?);
         let (mut list, mut expected) = (String::new(), false);
         for _ in 0..below(driver, 4)? {
-            list += pick(driver, &[",", " ", "\t", ", ", ",,"])?;
+            list += pick(driver, &[",", " ", "\t", ", ", ",,", "\r\n"])?;
             let (entry, matches) = entry(driver, host, port)?;
             list += &entry;
             expected |= matches;
@@ -70,12 +70,24 @@ fn entry<D: Driver>(driver: &mut D, host: Host, port: u16) -> Option<(String, bo
         Host::Name(_) => {
             let name = pick(driver, &NAMES)?;
             let matches = matches!(host, Host::Name(host) if is_in_domain(host, name));
-            (format!("{}{name}", pick(driver, &["", ".", "*."])?), matches)
+            let (start, end) = (pick(driver, &["", ".", "*."])?, pick(driver, &["", "."])?);
+            (format!("{start}{name}{end}"), matches)
+        }
+        Host::V4(address) if one_in(driver, 4)? => {
+            let octets = Ipv4Addr::from(address).octets();
+            let count = 1 + below(driver, 3)?;
+            let matches = matches!(host, Host::V4(host)
+                if Ipv4Addr::from(host).octets()[..count] == octets[..count]);
+            let start: Vec<String> = octets[..count].iter().map(u8::to_string).collect();
+            let stars = if one_in(driver, 2)? { 1 } else { 4 - count };
+            (start.join(".") + &".*".repeat(stars), matches)
         }
         Host::V4(address) => {
             let network = address ^ 1u32.checked_shl(driver.produce()?).unwrap_or(0);
-            let length = below(driver, 33)?;
-            let same = |host: u32| (0..length).all(|bit| host << bit >> 31 == network << bit >> 31);
+            let length = below(driver, 35)?;
+            let same = |host: u32| {
+                length <= 32 && (0..length).all(|bit| host << bit >> 31 == network << bit >> 31)
+            };
             let matches = matches!(host, Host::V4(host) if same(host));
             let network = Ipv4Addr::from(network);
             let is_address = length == 32 && one_in(driver, 2)?;
@@ -84,9 +96,10 @@ fn entry<D: Driver>(driver: &mut D, host: Host, port: u16) -> Option<(String, bo
         }
         Host::V6(address) => {
             let network = address ^ 1u128.checked_shl(driver.produce()?).unwrap_or(0);
-            let length = below(driver, 129)?;
-            let same =
-                |host: u128| (0..length).all(|bit| host << bit >> 127 == network << bit >> 127);
+            let length = below(driver, 131)?;
+            let same = |host: u128| {
+                length <= 128 && (0..length).all(|bit| host << bit >> 127 == network << bit >> 127)
+            };
             let matches = matches!(host, Host::V6(host) if same(host));
             (format!("{}/{length}", Ipv6Addr::from(network)), matches)
         }

@@ -21,7 +21,7 @@ fn the_reason_of_a_body_that_is_json_is_the_first_usual_name_that_leads_to_a_tex
         match (reason(body, &KEYS), expected) {
             (Some(found), Some(expected)) => {
                 assert!(expected.starts_with(&found));
-                assert!(found == expected || found.len() > 296);
+                assert!(found == expected || found.len() > 156);
             }
             (found, expected) => assert_eq!(found, expected),
         }

@@ -14,6 +14,7 @@ use crate::redact::{self, OneLine};
 use crate::response;
 use crate::transport::mock_stream::certificate_error;
 use crate::transport::{AttemptError, Response};
+use crate::url::BaseUrl;
 
 const KEYS: [&str; 3] = ["0123456789abcdef", "0123456789", "a/b+c=\\d\"e"];
 
@@ -335,7 +336,7 @@ impl Reader {
 }
 
 fn response(body: String, request_id: Option<String>) -> Response {
-    Response { status: 400, retry_after: None, request_id, body: body.into(), too_large: false }
+    Response { status: 400, request_id, body: body.into(), ..Response::default() }
 }
 
 /// The texts that a user or a log may see of this text.
@@ -344,11 +345,13 @@ fn shown_from_the_gateway(written: &str, form: usize, key: &str) -> Vec<String> 
         0 => written.to_owned(),
         1 => serde_json::json!({ "error": written }).to_string(),
         2 => serde_json::json!({ "errors": [{ "code": "c", "description": written }] }).to_string(),
-        _ => serde_json::json!({ "message": { "detail": written } }).to_string(),
+        3 => serde_json::json!({ "message": { "detail": written } }).to_string(),
+        _ => format!("<html><title>{written}</title>"),
     };
     let received = response(body, Some(written.to_owned()));
     let request = ApiRequest::Get { session_id: "a" };
-    let error = response::read(&request, &received, &[key]).unwrap_err();
+    let base_url = BaseUrl::parse("https://gateway.example").unwrap();
+    let error = response::read(&request, &received, &base_url, &[key]).unwrap_err();
     all_of(&error)
 }
 
@@ -381,7 +384,7 @@ fn look_for_secrets(seed: u64, count: usize, show: impl Fn(&str, usize, &str) ->
                 let of_number = random.written(&format!("+{number}"), separator, encode);
                 let of_key = random.written(&key, separator, encode);
                 let written = format!("the number {of_number} and the key {of_key} are unknown");
-                for shown in show(&written, value % 4, &key) {
+                for shown in show(&written, value % 5, &key) {
                     reader.assert_safe(&shown, &number, &key, &written);
                     texts += 1;
                 }

@@ -11,7 +11,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::ops::Range;
 
-use invisible::is_invisible;
+pub(crate) use invisible::is_invisible;
 use layer::Char;
 
 /// What is shown instead of a key.

@@ -1,6 +1,7 @@
 //! One attempt: its time limits, its cancellation, and how far it got.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::cancel::{CHECK_INTERVAL, CancelToken};
@@ -8,7 +9,9 @@ use super::cancel::{CHECK_INTERVAL, CancelToken};
 /// How far an attempt got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// DNS, TCP and the proxy.
+    /// The lookup of the name of the gateway or of the proxy.
+    LookUp,
+    /// TCP and the proxy.
     Connect,
     /// The TLS handshake with a proxy.
     ProxyTls,
@@ -25,13 +28,23 @@ pub(crate) struct Attempt {
     connect_deadline: Instant,
     deadline: Instant,
     phase: Phase,
+    address: Option<SocketAddr>,
     sent: bool,
+    received: bool,
 }
 
 impl Attempt {
     pub(crate) fn new(cancel: CancelToken, connect_deadline: Instant, deadline: Instant) -> Self {
         let connect_deadline = connect_deadline.min(deadline);
-        Self { cancel, connect_deadline, deadline, phase: Phase::Connect, sent: false }
+        Self {
+            cancel,
+            connect_deadline,
+            deadline,
+            phase: Phase::Connect,
+            address: None,
+            sent: false,
+            received: false,
+        }
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -40,6 +53,16 @@ impl Attempt {
 
     pub(crate) fn set_phase(&mut self, phase: Phase) {
         self.phase = phase;
+    }
+
+    /// The address that this attempt connected to, that of the gateway or of the proxy. `None` if
+    /// it uses an idle connection.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    pub(crate) fn set_address(&mut self, address: SocketAddr) {
+        self.address = Some(address);
     }
 
     /// Whether a byte of the request was sent.
@@ -54,14 +77,24 @@ impl Attempt {
         }
     }
 
+    /// Whether a byte of the response was received.
+    pub(crate) fn received(&self) -> bool {
+        self.received
+    }
+
+    /// Records that bytes of the response were received.
+    pub(crate) fn mark_received(&mut self) {
+        self.received = true;
+    }
+
     /// The time left in this phase, or an error if the time is up or the call was cancelled. Call
     /// it before anything that blocks, and again after each [`wait_slice`].
     pub(crate) fn time_left(&mut self) -> io::Result<Duration> {
         let now = Instant::now();
         self.cancel.check(now)?;
         let deadline = match self.phase {
-            Phase::Connect | Phase::ProxyTls | Phase::Tls => self.connect_deadline,
             Phase::Exchange => self.deadline,
+            _ => self.connect_deadline,
         };
         let left = deadline.saturating_duration_since(now);
         if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }

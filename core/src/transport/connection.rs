@@ -46,6 +46,9 @@ impl Connection {
         self.input = 0..self.input.len();
         let count = self.stream.read(attempt, &mut self.buffer[self.input.end..])?;
         self.input.end += count;
+        if count > 0 {
+            attempt.mark_received();
+        }
         Ok(count > 0)
     }
 

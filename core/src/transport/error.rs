@@ -3,13 +3,13 @@
 use std::error::Error as StdError;
 use std::io;
 
-use rustls::pki_types::UnixTime;
-
 use super::attempt::{Attempt, Phase};
 use super::cancel::Cancelled;
+use super::refusal::{self, ProxyError};
 use super::tls;
 use crate::error::ErrorKind;
 use crate::memory::OutOfMemory;
+use crate::os_error;
 use crate::redact;
 
 /// An attempt that got no response.
@@ -22,31 +22,39 @@ pub(crate) struct AttemptError {
     pub(crate) is_transient: bool,
     /// What failed, with the deepest known cause, redacted.
     pub(crate) message: String,
+    /// What to do.
+    pub(crate) advice: Option<&'static str>,
     /// Redacted.
     pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl AttemptError {
     /// Classifies the error that ended `attempt`. What it quotes of the peer, such as the names in a
-    /// certificate, is redacted, with `secrets` as the keys.
-    pub(crate) fn new(attempt: &Attempt, error: TransportError, secrets: &[&str]) -> Self {
+    /// certificate, is redacted, with `secrets` as the keys. `proxy` is the name of the proxy.
+    pub(crate) fn new(
+        attempt: &Attempt,
+        error: TransportError,
+        proxy: Option<&str>,
+        secrets: &[&str],
+    ) -> Self {
         let phase = attempt.phase();
+        let mut exhausted = None;
+        let mut proxy_advice = None;
         let (kind, is_transient, cause, source) = match error {
             TransportError::Io(error) => {
                 let (kind, is_transient) = classify_io(&error, phase);
+                exhausted = os_error::advice(&error);
                 let cause = match kind {
                     ErrorKind::Cancelled => None,
                     _ if error.kind() == io::ErrorKind::TimedOut => None,
-                    _ => Some(describe(&error)),
+                    _ => Some(describe(&error, secrets)),
                 };
                 (kind, is_transient, cause, Some(error.into()))
             }
-            // A proxy that refuses will refuse again, and may count failed logins.
-            TransportError::ProxyStatus(status) => {
-                let cause = format!("the proxy returned HTTP {status}");
-                (ErrorKind::Connect, !(400..=499).contains(&status), Some(cause), None)
+            TransportError::Proxy(error) => {
+                proxy_advice = Some(error.advice);
+                (error.kind, error.is_transient, Some(error.cause), None)
             }
-            TransportError::Proxy(cause) => (ErrorKind::Connect, true, Some(cause), None),
             TransportError::MalformedResponse(rule) => {
                 (ErrorKind::Protocol, false, Some(rule.to_owned()), None)
             }
@@ -56,24 +64,41 @@ impl AttemptError {
             }
         };
         let what = match (kind, phase) {
+            (ErrorKind::Timeout, Phase::LookUp) => "looking up the host name timed out",
             (ErrorKind::Timeout, Phase::Connect) => "connecting timed out",
-            (ErrorKind::Timeout, Phase::ProxyTls) => "TLS handshake with the proxy timed out",
-            (ErrorKind::Timeout, Phase::Tls) => "TLS handshake timed out",
+            (ErrorKind::Timeout, Phase::ProxyTls | Phase::Tls) => "TLS handshake timed out",
             (ErrorKind::Timeout, Phase::Exchange) => "waiting for the response timed out",
-            (ErrorKind::Tls, Phase::ProxyTls) => "TLS connection to the proxy failed",
             (ErrorKind::Tls, _) => "TLS connection failed",
             (ErrorKind::Protocol, _) => "malformed HTTP response",
             (ErrorKind::Internal, _) => "the response was not read",
             (ErrorKind::Cancelled, _) => "cancelled",
-            (_, Phase::Connect | Phase::ProxyTls | Phase::Tls) => "could not connect",
             (_, Phase::Exchange) => "connection lost",
+            _ => "could not connect",
         };
-        let message = match cause {
-            Some(cause) => format!("{what}: {}", redact::text(&cause, secrets)),
-            None => what.to_owned(),
-        };
+        let mut message = what.to_owned();
+        let mut advice = exhausted.or_else(|| match (kind, phase) {
+            (ErrorKind::Timeout, Phase::LookUp) => Some("check the name servers and the network"),
+            (ErrorKind::Tls, _) if is_transient => {
+                Some("check the port, and for a firewall or proxy on the way")
+            }
+            _ => kind.advice(),
+        });
+        // Until there is a tunnel, the peer is the proxy.
+        if let (Some(proxy), Phase::LookUp | Phase::Connect | Phase::ProxyTls) = (proxy, phase) {
+            message = format!("proxy {proxy}: {message}");
+            let general = match kind {
+                ErrorKind::Connect => Some(refusal::CHECK_ADDRESS),
+                // A server that does not speak TLS waits for more, or closes the connection.
+                _ if phase == Phase::ProxyTls && is_transient => Some(refusal::USE_HTTP),
+                _ => advice,
+            };
+            advice = exhausted.or(proxy_advice).or(general);
+        }
+        if let Some(cause) = cause {
+            message = format!("{message}: {}", redact::text(&cause, secrets));
+        }
         let source = source.map(|source| redact::source(source, secrets));
-        Self { kind, sent: attempt.sent(), is_transient, message, source }
+        Self { kind, sent: attempt.sent(), is_transient, message, advice, source }
     }
 }
 
@@ -82,14 +107,24 @@ impl AttemptError {
 pub(crate) enum TransportError {
     /// An error of the socket or of TLS, a time-out, or a cancellation.
     Io(io::Error),
-    /// The proxy refused to open a tunnel with this status.
-    ProxyStatus(u16),
-    /// The proxy did not open a tunnel for another reason.
-    Proxy(String),
+    /// The proxy did not open a tunnel.
+    Proxy(ProxyError),
     /// The response violates this rule of HTTP.
     MalformedResponse(&'static str),
     /// There is not enough memory to read the response.
     OutOfMemory(OutOfMemory),
+}
+
+impl TransportError {
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Io(error) if is_cancelled(error))
+    }
+}
+
+impl From<ProxyError> for TransportError {
+    fn from(error: ProxyError) -> Self {
+        Self::Proxy(error)
+    }
 }
 
 impl From<OutOfMemory> for TransportError {
@@ -106,7 +141,7 @@ impl From<io::Error> for TransportError {
 
 /// The kind of an I/O error, and whether a retry can help.
 fn classify_io(error: &io::Error, phase: Phase) -> (ErrorKind, bool) {
-    if error.get_ref().is_some_and(|inner| inner.is::<Cancelled>()) {
+    if is_cancelled(error) {
         (ErrorKind::Cancelled, false)
     } else if error.kind() == io::ErrorKind::TimedOut {
         (ErrorKind::Timeout, true)
@@ -115,33 +150,20 @@ fn classify_io(error: &io::Error, phase: Phase) -> (ErrorKind, bool) {
         (ErrorKind::Tls, false)
     } else {
         match phase {
-            Phase::Connect => (ErrorKind::Connect, true),
+            Phase::LookUp | Phase::Connect => (ErrorKind::Connect, true),
             Phase::ProxyTls | Phase::Tls => (ErrorKind::Tls, true),
             Phase::Exchange => (ErrorKind::Io, true),
         }
     }
 }
 
-fn describe(error: &io::Error) -> String {
-    use rustls::CertificateError::{ExpiredContext, NotValidYetContext, UnknownIssuer};
-    use rustls::Error::InvalidCertificate;
-    const CHECK_CLOCK: &str = "check this machine's clock";
-    let hours = |from: UnixTime, to: UnixTime| to.as_secs().saturating_sub(from.as_secs()) / 3600;
-    match (error.raw_os_error(), tls::as_tls_error(error)) {
-        // The system's message is in the language and encoding of the host program.
-        (Some(code), _) => format!("{} (os error {code})", error.kind()),
-        (None, Some(error @ InvalidCertificate(UnknownIssuer))) => {
-            format!("{error} (if a proxy inspects TLS, set ca_file to its certificate)")
-        }
-        // In hours: a date in seconds looks like a phone number.
-        (None, Some(InvalidCertificate(ExpiredContext { time, not_after }))) => format!(
-            "invalid peer certificate: expired {} hours ago; {CHECK_CLOCK}",
-            hours(*not_after, *time)
-        ),
-        (None, Some(InvalidCertificate(NotValidYetContext { time, not_before }))) => format!(
-            "invalid peer certificate: not valid for another {} hours; {CHECK_CLOCK}",
-            hours(*time, *not_before)
-        ),
-        (None, _) => error.to_string(),
+fn is_cancelled(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Cancelled>())
+}
+
+fn describe(error: &io::Error, secrets: &[&str]) -> String {
+    match tls::as_tls_error(error) {
+        Some(error) => error.text(secrets),
+        None => os_error::describe(error),
     }
 }

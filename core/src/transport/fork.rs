@@ -2,6 +2,8 @@
 
 use once_cell::race::OnceBox;
 
+use super::process::ProcessKey;
+
 /// A value that each process creates for itself.
 ///
 /// After a fork, parent and child would otherwise read each other's responses from the same socket,
@@ -13,7 +15,7 @@ pub(crate) struct PerProcess<T> {
 
 /// The value of one process. Each process appends one link.
 struct Link<T> {
-    process: u32,
+    process: ProcessKey,
     value: T,
     next: OnceBox<Link<T>>,
 }
@@ -25,7 +27,7 @@ impl<T> PerProcess<T> {
 
     /// The value of this process.
     pub(crate) fn get_or_init(&self, make: impl Fn() -> T) -> &T {
-        let process = std::process::id();
+        let process = ProcessKey::current();
         let link = || Box::new(Link { process, value: make(), next: OnceBox::new() });
         let mut last = self.first.get_or_init(link);
         while last.process != process {

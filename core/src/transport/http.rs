@@ -15,7 +15,8 @@ use std::mem::MaybeUninit;
 use std::time::{Duration, SystemTime};
 
 use httparse::{Header, ParserConfig, Status};
-use zeroize::Zeroizing;
+use serde::de::IgnoredAny;
+use zeroize::Zeroize;
 
 use super::attempt::Attempt;
 use super::config::Config;
@@ -30,8 +31,27 @@ const MAX_BODY: usize = 1024 * 1024;
 /// The largest number of headers in a response. Gateways send far fewer.
 const MAX_HEADERS: usize = 100;
 
-/// A request, head and body, ready to be sent. It contains the API key.
-pub(crate) fn encode(config: &Config, request: &Request<'_>) -> Zeroizing<String> {
+/// A request, head and body, ready to be sent.
+pub(crate) struct Encoded {
+    bytes: Vec<u8>,
+    /// Where the API key begins. It is wiped with all that follows: the token and the body.
+    key: usize,
+}
+
+impl Encoded {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Encoded {
+    fn drop(&mut self) {
+        self.bytes[self.key..].zeroize();
+    }
+}
+
+/// Encodes a request.
+pub(crate) fn encode(config: &Config, request: &Request<'_>) -> Encoded {
     let (csrf_header, csrf_token) = match request.csrf_token {
         Some(token) => ("\r\nx-csrf-token: ", token),
         None => ("", ""),
@@ -42,7 +62,7 @@ pub(crate) fn encode(config: &Config, request: &Request<'_>) -> Zeroizing<String
         }
         None => String::new(),
     };
-    let parts = [
+    let before_key = [
         request.method,
         " ",
         config.base_url.path(),
@@ -50,11 +70,13 @@ pub(crate) fn encode(config: &Config, request: &Request<'_>) -> Zeroizing<String
         request.path,
         " HTTP/1.1\r\nhost: ",
         config.base_url.authority(),
-        "\r\naccept: application/json\r\nuser-agent: ",
+        "\r\naccept: application/json\r\naccept-encoding: identity\r\nuser-agent: ",
         &config.user_agent,
         "\r\n",
         request.key_header,
         ": ",
+    ];
+    let from_key = [
         request.key,
         csrf_header,
         csrf_token,
@@ -62,11 +84,20 @@ pub(crate) fn encode(config: &Config, request: &Request<'_>) -> Zeroizing<String
         "\r\n\r\n",
         request.body.unwrap_or_default(),
     ];
+    let length = |parts: &[&str]| parts.iter().map(|part| part.len()).sum::<usize>();
+    let key = length(&before_key);
     // Allocated once with the right size: a buffer that grows leaves copies of the key behind.
-    Zeroizing::new(parts.concat())
+    let mut bytes = Vec::with_capacity(key + length(&from_key));
+    for part in before_key.iter().chain(&from_key) {
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    Encoded { bytes, key }
 }
 
 /// Reads the response to a request. Also returns whether the connection can be reused.
+///
+/// It can also be called after the request could not be sent: a server that refuses a request may
+/// respond and close the connection before it has read everything.
 pub(crate) fn read_response(
     connection: &mut Connection,
     attempt: &mut Attempt,
@@ -78,7 +109,11 @@ pub(crate) fn read_response(
     let response = Response {
         status: head.status,
         retry_after: head.retry_after,
+        keep_alive: head.keep_alive,
         request_id: head.request_id,
+        content_encoding: head.content_encoding,
+        declares_html: head.declares_html,
+        location: head.location,
         body: body.kept,
         too_large,
     };
@@ -97,7 +132,11 @@ pub(crate) fn read_response(
 struct Head {
     status: u16,
     retry_after: Option<Duration>,
+    keep_alive: Option<Duration>,
     request_id: Option<String>,
+    content_encoding: Option<String>,
+    declares_html: bool,
+    location: Option<String>,
     framing: Framing,
     /// Whether the connection can be used again after the body.
     persists: bool,
@@ -117,10 +156,12 @@ fn read_final_head(
     connection: &mut Connection,
     attempt: &mut Attempt,
 ) -> Result<Head, TransportError> {
+    let mut persists = true;
     loop {
         let head = read_until_parsed(connection, attempt, parse_head)?;
+        persists &= head.persists;
         if !matches!(head.status, 100 | 102..=199) {
-            return Ok(head);
+            return Ok(Head { persists, ..head });
         }
     }
 }
@@ -150,36 +191,99 @@ fn read_until_parsed<T>(
 }
 
 fn unexpected_end() -> TransportError {
-    TransportError::Io(io::ErrorKind::UnexpectedEof.into())
+    let message = "the server closed the connection before the end of the response";
+    TransportError::Io(io::Error::new(io::ErrorKind::UnexpectedEof, message))
 }
 
+/// Parses a head. A strict parser is tried first, since it accepts the heads of nearly all servers.
 fn parse_head(input: &[u8]) -> Result<Status<(usize, Head)>, &'static str> {
     let mut headers = [MaybeUninit::uninit(); MAX_HEADERS];
     let mut response = httparse::Response::new(&mut []);
-    let parsed = ParserConfig::default().parse_response_with_uninit_headers(
-        &mut response,
-        input,
-        &mut headers,
-    );
-    let length = match parsed {
-        Ok(Status::Complete(length)) => length,
-        Ok(Status::Partial) => return Ok(Status::Partial),
-        Err(error) => return Err(describe(error)),
-    };
-    let headers = Headers(response.headers);
+    let config = ParserConfig::default();
+    match config.parse_response_with_uninit_headers(&mut response, input, &mut headers) {
+        Ok(Status::Complete(length)) => Ok(Status::Complete((length, read_head(&response)?))),
+        Ok(Status::Partial) => Ok(Status::Partial),
+        // A folded header and a space before a colon are this error.
+        Err(httparse::Error::HeaderName) => parse_irregular_head(input),
+        Err(error) => Err(describe(error)),
+    }
+}
+
+/// Parses a head in which headers may be folded, as RFC 9112, section 5.2, demands of clients, and
+/// in which spaces may precede a colon. Not in the headers that say where the body ends: parsers
+/// disagree about those, and the end would be ambiguous. For the same reason the connection is not
+/// used again.
+fn parse_irregular_head(input: &[u8]) -> Result<Status<(usize, Head)>, &'static str> {
+    let mut headers = [MaybeUninit::uninit(); MAX_HEADERS];
+    let mut response = httparse::Response::new(&mut []);
+    let mut config = ParserConfig::default();
+    config
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true);
+    match config.parse_response_with_uninit_headers(&mut response, input, &mut headers) {
+        Ok(Status::Complete(length)) if has_irregular_framing(&input[..length]) => {
+            Err("folded content-length or transfer-encoding, or a space before its colon")
+        }
+        Ok(Status::Complete(length)) => {
+            let head = Head { persists: false, ..read_head(&response)? };
+            Ok(Status::Complete((length, head)))
+        }
+        Ok(Status::Partial) => Ok(Status::Partial),
+        Err(error) => Err(describe(error)),
+    }
+}
+
+/// Whether a content-length or transfer-encoding is folded or has a space before its colon.
+fn has_irregular_framing(head: &[u8]) -> bool {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let mut lines = head.split(|byte| *byte == b'\n').peekable();
+    while let Some(line) = lines.next() {
+        let end = line.iter().position(|byte| *byte == b':' || is_blank(byte));
+        let (name, rest) = line.split_at(end.unwrap_or(line.len()));
+        let is_framing = name.eq_ignore_ascii_case(b"content-length")
+            || name.eq_ignore_ascii_case(b"transfer-encoding");
+        let is_folded = lines.peek().and_then(|next| next.first()).is_some_and(is_blank);
+        if is_framing && (is_folded || rest.first().is_none_or(is_blank)) {
+            return true;
+        }
+    }
+    false
+}
+
+fn read_head(response: &httparse::Response<'_, '_>) -> Result<Head, &'static str> {
+    let headers = Headers::new(response.headers);
     let status = response.code.filter(|status| *status >= 100).ok_or("invalid status")?;
     let is_1_1 = response.version == Some(1);
-    let framing = framing(status, is_1_1, &headers)?;
+    let (framing, is_exact) = framing(status, is_1_1, &headers)?;
     let closes = headers.elements("connection").any(|option| option.eq_ignore_ascii_case(b"close"));
-    let persists = is_1_1 && status != 101 && framing != Framing::UntilClose && !closes;
-    let head = Head {
+    let persists = is_1_1 && status != 101 && framing != Framing::UntilClose && is_exact && !closes;
+    Ok(Head {
         status,
         retry_after: headers.first("retry-after").and_then(retry_after),
+        keep_alive: keep_alive(&headers),
         request_id: request_id(&headers),
+        content_encoding: content_encoding(&headers),
+        declares_html: headers.first("content-type").is_some_and(is_html),
+        location: headers.first("location").map(|url| String::from_utf8_lossy(url).into_owned()),
         framing,
         persists,
-    };
-    Ok(Status::Complete((length, head)))
+    })
+}
+
+/// The coding of the body, if it has one.
+fn content_encoding(headers: &Headers<'_>) -> Option<String> {
+    let codings = headers.first("content-encoding")?.split(|byte| *byte == b',');
+    let mut codings = codings.map(<[u8]>::trim_ascii);
+    let coding =
+        codings.find(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity"))?;
+    Some(String::from_utf8_lossy(coding).into_owned())
+}
+
+/// Whether a content type is that of HTML.
+fn is_html(content_type: &[u8]) -> bool {
+    let end = content_type.iter().position(|byte| *byte == b';').unwrap_or(content_type.len());
+    let name = content_type[..end].trim_ascii();
+    name.eq_ignore_ascii_case(b"text/html") || name.eq_ignore_ascii_case(b"application/xhtml+xml")
 }
 
 fn describe(error: httparse::Error) -> &'static str {
@@ -196,13 +300,28 @@ fn describe(error: httparse::Error) -> &'static str {
 }
 
 /// How the end of the body is found. An ambiguous end is refused: it allows response smuggling.
-fn framing(status: u16, is_1_1: bool, headers: &Headers<'_>) -> Result<Framing, &'static str> {
+/// Also returns false if the length is stated several times, always the same: RFC 9110, section 8.6,
+/// allows to accept that, but what repeats it may make other mistakes.
+fn framing(
+    status: u16,
+    is_1_1: bool,
+    headers: &Headers<'_>,
+) -> Result<(Framing, bool), &'static str> {
+    const CONTRADICTION: &str = "more than one content-length or transfer-encoding";
+    let mut is_exact = true;
     let mut codings = headers.elements("transfer-encoding");
     let mut lengths = headers.elements("content-length");
     let framing = match (codings.next(), lengths.next()) {
         (None, None) => Framing::UntilClose,
         (None, Some(length)) => {
-            Framing::Length(parse_number(length).ok_or("invalid content-length")?)
+            let number = parse_number(length).ok_or("invalid content-length")?;
+            for repeated in lengths {
+                if repeated != length {
+                    return Err(CONTRADICTION);
+                }
+                is_exact = false;
+            }
+            Framing::Length(number)
         }
         (Some(coding), None) if is_1_1 && coding.eq_ignore_ascii_case(b"chunked") => {
             Framing::Chunked
@@ -210,12 +329,12 @@ fn framing(status: u16, is_1_1: bool, headers: &Headers<'_>) -> Result<Framing, 
         (Some(_), None) => return Err("unsupported transfer-encoding"),
         (Some(_), Some(_)) => return Err("both content-length and transfer-encoding"),
     };
-    if codings.next().is_some() || lengths.next().is_some() {
-        return Err("more than one content-length or transfer-encoding");
+    if codings.next().is_some() {
+        return Err(CONTRADICTION);
     }
     // Responses with these statuses have no body, whatever their headers say.
     let has_no_body = matches!(status, 100..=199 | 204 | 304);
-    Ok(if has_no_body { Framing::Length(0) } else { framing })
+    Ok((if has_no_body { Framing::Length(0) } else { framing }, is_exact))
 }
 
 /// A number of decimal digits, without a sign.
@@ -233,6 +352,17 @@ pub(crate) fn retry_after(value: &[u8]) -> Option<Duration> {
     Some(at.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
+/// The `timeout` of the header `Keep-Alive` (RFC 2068, section 19.7.1.1).
+fn keep_alive(headers: &Headers<'_>) -> Option<Duration> {
+    headers.first("keep-alive")?.split(|byte| *byte == b',').find_map(|parameter| {
+        let parameter = parameter.trim_ascii();
+        let (name, value) = parameter.split_at_checked("timeout".len())?;
+        let value = value.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+        let seconds = parse_number(value).filter(|_| name.eq_ignore_ascii_case(b"timeout"))?;
+        Some(Duration::from_secs(seconds))
+    })
+}
+
 fn request_id(headers: &Headers<'_>) -> Option<String> {
     ["x-request-id", "x-correlation-id", "request-id"]
         .into_iter()
@@ -241,12 +371,22 @@ fn request_id(headers: &Headers<'_>) -> Option<String> {
         .and_then(|id| String::from_utf8(id.to_vec()).ok())
 }
 
-struct Headers<'a>(&'a [Header<'a>]);
+struct Headers<'a> {
+    list: &'a [Header<'a>],
+    /// Bit n is set if a name has n bytes. Most headers that are looked up are absent.
+    lengths: u64,
+}
 
 impl<'a> Headers<'a> {
+    fn new(list: &'a [Header<'a>]) -> Self {
+        let lengths = list.iter().fold(0, |lengths, header| lengths | length_bit(header.name));
+        Self { list, lengths }
+    }
+
     fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let list = if self.lengths & length_bit(name) == 0 { &[] } else { self.list };
         let has_name = move |header: &&Header<'_>| header.name.eq_ignore_ascii_case(name);
-        self.0.iter().filter(has_name).map(|header| header.value)
+        list.iter().filter(has_name).map(|header| header.value)
     }
 
     fn first(&self, name: &str) -> Option<&'a [u8]> {
@@ -257,6 +397,10 @@ impl<'a> Headers<'a> {
     fn elements(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.all(name).flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
     }
+}
+
+fn length_bit(name: &str) -> u64 {
+    1 << name.len().min(63)
 }
 
 /// The body of a response while it is received.
@@ -315,16 +459,40 @@ fn read_body(
     match framing {
         Framing::Length(length) => read_exactly(connection, attempt, length, body),
         Framing::Chunked => read_chunks(connection, attempt, body),
-        Framing::UntilClose => {
-            while !body.is_too_large() {
-                if connection.input().is_empty() && !connection.receive(attempt)? {
-                    break;
-                }
-                append_input(connection, body.room(), body)?;
-            }
-            Ok(())
-        }
+        Framing::UntilClose => read_until_close(connection, attempt, body),
     }
+}
+
+fn read_until_close(
+    connection: &mut Connection,
+    attempt: &mut Attempt,
+    body: &mut Body,
+) -> Result<(), TransportError> {
+    while !body.is_too_large() {
+        if connection.input().is_empty() {
+            match connection.receive(attempt) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                // Without close_notify, somebody between may have cut the body, but not one that is
+                // whole. Some servers never send it.
+                Err(error)
+                    if error.kind() == io::ErrorKind::UnexpectedEof
+                        && is_json_object(&body.kept) =>
+                {
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        append_input(connection, body.room(), body)?;
+    }
+    Ok(())
+}
+
+/// Whether a body is one JSON object, and so whole.
+fn is_json_object(body: &[u8]) -> bool {
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    body.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }
 
 /// Moves up to `limit` bytes of the input to the body.
@@ -427,7 +595,11 @@ mod tests {
             base_url: BaseUrl::parse("http://127.0.0.1:8466/base/").unwrap(),
             user_agent: "agent/1".to_owned(),
             proxy: None,
-            tls: TlsConfig { roots: Box::new(|| unreachable!()), client_cert: None },
+            tls: TlsConfig {
+                roots: Box::new(|| unreachable!()),
+                roots_setting: None,
+                client_cert: None,
+            },
         };
         let get = Request {
             method: "GET",
@@ -437,17 +609,19 @@ mod tests {
             secrets: ["key", ""],
             csrf_token: None,
             body: None,
+            creates: false,
         };
         let post = Request { method: "POST", csrf_token: Some("a b"), body: Some("{}"), ..get };
+        let text = |request| String::from_utf8(encode(&config, request).bytes.clone()).unwrap();
         assert_eq!(
-            *encode(&config, &get),
+            text(&get),
             "GET /base/path/id HTTP/1.1\r\nhost: 127.0.0.1:8466\r\naccept: application/json\r\n\
-             user-agent: agent/1\r\nauthorization: key\r\n\r\n"
+             accept-encoding: identity\r\nuser-agent: agent/1\r\nauthorization: key\r\n\r\n"
         );
         assert_eq!(
-            *encode(&config, &post),
+            text(&post),
             "POST /base/path/id HTTP/1.1\r\nhost: 127.0.0.1:8466\r\naccept: application/json\r\n\
-             user-agent: agent/1\r\nauthorization: key\r\nx-csrf-token: a b\r\n\
+             accept-encoding: identity\r\nuser-agent: agent/1\r\nauthorization: key\r\nx-csrf-token: a b\r\n\
              content-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
         );
     }
@@ -523,13 +697,28 @@ mod tests {
                 "more than one content-length",
             ),
             ("HTTP/1.1 200 OK\r\ncontent-length: 1, x\r\n\r\na", "more than one content-length"),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 1, 01\r\n\r\na", "more than one content-length"),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 1,\r\n\r\na", "more than one content-length"),
+            ("HTTP/1.1 200 OK\r\ncontent-length : 1\r\n\r\na", "space before its colon"),
+            ("HTTP/1.1 200 OK\r\nContent-Length\t: 1\r\n\r\na", "space before its colon"),
+            ("HTTP/1.1 200 OK\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n", "its colon"),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n 2\r\n\r\na", "folded content-length"),
+            ("HTTP/1.1 200 OK\r\ncontent-length:\r\n 1\r\n\r\na", "folded content-length"),
+            ("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n \r\n\r\na", "folded content-length"),
+            ("HTTP/1.1 200 OK\ncontent-length: 1\n\t2\n\na", "folded content-length"),
             (
-                "HTTP/1.1 200 OK\r\ncontent-length: 1\r\nContent-Length: 1\r\n\r\na",
-                "more than one content-length",
+                "HTTP/1.1 200 OK\r\na: b\r\n c\r\ntransfer-encoding:\r\n\tchunked\r\n\r\n0\r\n\r\n",
+                "transfer-encoding",
             ),
-            ("HTTP/1.1 200 OK\r\ncontent-length : 1\r\n\r\na", "name"),
-            ("HTTP/1.1 200 OK\r\na: b\r\n content-length: 1\r\n\r\na", "name"),
-            ("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n 2\r\n\r\na", "name"),
+            (
+                "HTTP/1.1 200 OK\r\na : b\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+                "both",
+            ),
+            ("HTTP/1.1 200 OK\r\n content-length: 1\r\n\r\na", "name"),
+            ("HTTP/1.1 200 OK\r\na b: c\r\n d\r\n\r\n", "name"),
+            ("HTTP/1.1 200 OK\r\na: b\r\n \0\r\n\r\n", "value"),
+            ("HTTP/1.1 200 OK\r\na(b): c\r\n\r\n", "name"),
+            ("HTTP/1.1  200 OK\r\na: b\r\n c\r\n\r\n", "status"),
             (
                 "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 1, 2\r\n\r\n",
                 "both",
@@ -560,6 +749,100 @@ mod tests {
                 other => panic!("{response:?}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn an_irregular_head_is_accepted_but_its_connection_is_not_reused() {
+        for (head, body) in [
+            ("csp: a;\r\n  b\r\ncontent-length: 2\r\n", "ab"),
+            ("csp:\r\n\ta\r\n b\r\ncontent-length: 2\r\n", "ab"),
+            ("content-length: 2\r\ncsp: a\r\n content-length: 1\r\n", "ab"),
+            ("csp: a\r\n transfer-encoding: chunked\r\n", "ab"),
+            ("x : y\r\ncontent-length: 2\r\n", "ab"),
+            ("x \t: y\r\ncontent-length: 2\r\n", "ab"),
+            ("content-length: 2\r\nContent-Length: 2\r\n", "ab"),
+            ("content-length: 2, 2\r\n", "ab"),
+            ("content-length: 2,2\r\ncontent-length: 2\r\n", "ab"),
+        ] {
+            let response = format!("{OK}{head}\r\nab");
+            assert_eq!(read(&[&response]).unwrap(), (body.to_owned(), false), "{head:?}");
+            let bytes: Vec<_> = response.chars().map(String::from).collect();
+            let bytes: Vec<_> = bytes.iter().map(String::as_str).collect();
+            assert_eq!(read(&bytes).unwrap(), (body.to_owned(), false), "{head:?} byte by byte");
+        }
+        let chunked = "csp: a;\r\n b\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n";
+        assert_eq!(read_after_ok(chunked).unwrap(), ("a".to_owned(), false));
+        for interim in ["link: a\r\n b\r\n", "link : a\r\n"] {
+            let interim = format!("HTTP/1.1 103 x\r\n{interim}\r\n{OK}content-length: 1\r\n\r\na");
+            assert_eq!(read(&[&interim]).unwrap(), ("a".to_owned(), false), "{interim:?}");
+        }
+        let interim = "HTTP/1.1 103 x\r\nlink: a\r\n b\r\n\r\n";
+        let last = "HTTP/1.1 401 x\r\nx-request-id : r\r\ncontent-length: 0\r\n\r\n";
+        let (response, _) =
+            mock_stream::read_response([interim.as_bytes(), last.as_bytes()]).unwrap();
+        assert_eq!((response.status, response.request_id.as_deref()), (401, Some("r")));
+    }
+
+    /// What is read of `input`, after which the stream fails.
+    fn read_before(error: io::ErrorKind, input: &str) -> Result<Response, TransportError> {
+        let stream = mock_stream::MockStream::new([input.as_bytes()]).fail(error);
+        let mut connection = Connection::new(Box::new(stream));
+        read_response(&mut connection, &mut mock_stream::attempt()).map(|(response, _)| response)
+    }
+
+    #[test]
+    fn an_end_without_close_notify_is_accepted_after_a_whole_object() {
+        let end = io::ErrorKind::UnexpectedEof;
+        for body in ["{}", " {\"a\": [1]}\r\n", "\u{feff}{\"a\":\"}\"}"] {
+            let response = read_before(end, &format!("{OK}\r\n{body}")).unwrap();
+            assert_eq!(response.body, body.as_bytes());
+        }
+        for rest in
+            ["", "\r\n", "\r\n{", "\r\n{}{", "\r\n[]", "\r\n1", "content-length: 3\r\n\r\n{}"]
+        {
+            match read_before(end, &format!("{OK}{rest}")) {
+                Err(TransportError::Io(error)) => assert_eq!(error.kind(), end, "{rest:?}"),
+                other => panic!("{rest:?}: {other:?}"),
+            }
+        }
+        let reset = io::ErrorKind::ConnectionReset;
+        assert!(read_before(reset, &format!("{OK}\r\n{{}}")).is_err());
+    }
+
+    #[test]
+    fn a_response_before_a_reset_is_read() {
+        let reset = io::ErrorKind::ConnectionReset;
+        for head in ["content-length: 4\r\n", "", "content-length: 9\r\n"] {
+            let early = format!("HTTP/1.1 413 x\r\n{head}\r\nlong");
+            let response = read_before(reset, &early).unwrap();
+            assert_eq!((response.status, response.body.as_slice()), (413, &b"long"[..]), "{head}");
+        }
+        assert!(read_before(reset, "HTTP/1.1 413 x\r\n").is_err());
+    }
+
+    #[test]
+    fn headers_that_explain_a_response_are_kept() {
+        let read = |head: &str| {
+            let response = format!("{OK}{head}content-length: 0\r\n\r\n");
+            mock_stream::read_response([response.as_bytes()]).unwrap().0
+        };
+        for (value, expected) in
+            [("gzip", Some("gzip")), ("identity, br", Some("br")), ("Identity", None), ("", None)]
+        {
+            let response = read(&format!("content-encoding: {value}\r\n"));
+            assert_eq!(response.content_encoding.as_deref(), expected, "{value}");
+        }
+        for (value, is_html) in [
+            ("Text/HTML", true),
+            ("text/html;charset=utf-8", true),
+            ("application/xhtml+xml ; a", true),
+            ("text/htmlx", false),
+            ("application/json", false),
+        ] {
+            assert_eq!(read(&format!("content-type: {value}\r\n")).declares_html, is_html);
+        }
+        assert_eq!(read("location: /a\r\n").location.as_deref(), Some("/a"));
+        assert_eq!(read("").location, None);
     }
 
     #[test]
@@ -621,6 +904,30 @@ mod tests {
     }
 
     #[test]
+    fn the_time_that_a_connection_is_kept_is_parsed() {
+        for (value, expected) in [
+            ("timeout=5", Some(5)),
+            ("timeout=5, max=100", Some(5)),
+            ("max=100,Timeout = 15", Some(15)),
+            ("timeout=0", Some(0)),
+            ("timeout=", None),
+            ("timeout=-1", None),
+            ("timeout=5s", None),
+            ("timeouts=5", None),
+            ("time", None),
+            ("5", None),
+            ("", None),
+        ] {
+            let header = Header { name: "Keep-Alive", value: value.as_bytes() };
+            assert_eq!(
+                keep_alive(&Headers::new(&[header])),
+                expected.map(Duration::from_secs),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
     fn the_request_id_is_taken_from_the_first_valid_header() {
         fn header<'a>(name: &'a str, value: &'a str) -> Header<'a> {
             Header { name, value: value.as_bytes() }
@@ -638,7 +945,7 @@ mod tests {
             (vec![last, header("X-Request-ID", "first")], Some("first")),
             (vec![], None),
         ] {
-            assert_eq!(request_id(&Headers(&headers)).as_deref(), expected);
+            assert_eq!(request_id(&Headers::new(&headers)).as_deref(), expected);
         }
     }
 }

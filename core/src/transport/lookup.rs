@@ -3,10 +3,15 @@
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::os_error;
 
 /// How many lookups run at the same time, and so how many threads they use.
 pub(crate) const MAX_LOOKUPS: usize = 16;
+
+/// How long a result is kept that came when nobody waited for it.
+const KEPT: Duration = Duration::from_secs(10);
 
 /// The stack of a lookup. Modules of the system's resolver may need much.
 const STACK_SIZE: usize = 2 * 1024 * 1024;
@@ -14,13 +19,17 @@ const STACK_SIZE: usize = 2 * 1024 * 1024;
 /// The lookups of a process.
 ///
 /// A lookup outlives the caller that began it. While it runs, callers with the same key join it
-/// instead of beginning another. A result is not kept: the next lookup after it asks again.
+/// instead of beginning another. A result is not kept: the next lookup after it asks again. But if
+/// it came when nobody waited for it, such as between two attempts, the next caller gets it, if that
+/// comes soon.
 pub(crate) struct Lookups<K, V> {
     table: Arc<Table<K, V>>,
+    /// Whether a result is kept. A failure is not: the next lookup may succeed.
+    is_kept: fn(&V) -> bool,
 }
 
 struct Table<K, V> {
-    /// At most [`MAX_LOOKUPS`].
+    /// At most [`MAX_LOOKUPS`] that run.
     slots: Mutex<Vec<Slot<K, V>>>,
     /// Notified when a lookup is complete.
     completed: Condvar,
@@ -29,23 +38,24 @@ struct Table<K, V> {
 struct Slot<K, V> {
     key: K,
     result: PendingResult<V>,
-    thread: JoinHandle<()>,
+    /// `None` after the lookup.
+    thread: Option<JoinHandle<()>>,
 }
 
-/// Set once, while `slots` is locked.
-type PendingResult<V> = Arc<OnceLock<V>>;
+/// The result and its time. Set once, while `slots` is locked.
+type PendingResult<V> = Arc<OnceLock<(V, Instant)>>;
 
 impl<K, V> Lookups<K, V>
 where
     K: PartialEq + Clone + Send + 'static,
     V: Clone + Default + Send + Sync + 'static,
 {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(is_kept: fn(&V) -> bool) -> Self {
         let (slots, completed) = (Mutex::new(Vec::new()), Condvar::new());
-        Self { table: Arc::new(Table { slots, completed }) }
+        Self { table: Arc::new(Table { slots, completed }), is_kept }
     }
 
-    /// Joins the lookup of `key` that is running, or else runs `resolve` in a thread, as soon as
+    /// Joins the lookup of `key`, or else runs `resolve` in a thread, as soon as
     /// fewer than [`MAX_LOOKUPS`] are running. Returns the result, which is the default value if
     /// `resolve` panics.
     ///
@@ -61,11 +71,11 @@ where
         let result = loop {
             let slice = wait()?;
             let mut slots = self.table.lock();
-            if let Some(result) = join(&slots, key) {
-                break result;
+            self.end_completed(&mut slots);
+            if let Some(slot) = slots.iter().find(|slot| slot.key == *key) {
+                break slot.result.clone();
             }
-            remove_completed(&mut slots);
-            if slots.len() < MAX_LOOKUPS
+            if slots.iter().filter(|slot| slot.thread.is_some()).count() < MAX_LOOKUPS
                 && let Some(resolve) = resolve.take()
             {
                 break self.begin(&mut slots, key, resolve)?;
@@ -78,9 +88,10 @@ where
             let is_running = |_: &mut Vec<_>| result.get().is_none();
             let waited = self.table.completed.wait_timeout_while(slots, slice, is_running);
             let (mut slots, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            if let Some(result) = result.get() {
-                remove_completed(&mut slots);
-                return Ok(result.clone());
+            if let Some((value, _)) = result.get() {
+                self.end_completed(&mut slots);
+                slots.retain(|slot| !Arc::ptr_eq(&slot.result, &result));
+                return Ok(value.clone());
             }
         }
     }
@@ -99,28 +110,24 @@ where
         // The thread cannot complete before its slot exists, because this caller has the lock.
         // Without a size, the standard library reads one from the environment.
         let builder = Builder::new().name("zignsec-dns".to_owned()).stack_size(STACK_SIZE);
+        let no_thread =
+            |error| os_error::in_operation("cannot start a thread to resolve the host name", error);
         let thread = builder.spawn(run).map_err(no_thread)?;
-        slots.push(Slot { key: key.clone(), result: result.clone(), thread });
+        slots.push(Slot { key: key.clone(), result: result.clone(), thread: Some(thread) });
         Ok(result)
     }
-}
 
-fn join<K: PartialEq, V>(slots: &[Slot<K, V>], key: &K) -> Option<PendingResult<V>> {
-    let mut running = slots.iter().filter(|slot| slot.result.get().is_none());
-    running.find(|slot| slot.key == *key).map(|slot| slot.result.clone())
-}
-
-fn no_thread(error: io::Error) -> io::Error {
-    let code = error.raw_os_error().unwrap_or_default();
-    io::Error::other(format!("cannot start a thread to resolve the host name (os error {code})"))
-}
-
-/// Waits until the threads of completed lookups have ended, which they do at once and without the
-/// lock, so that there are never more threads than slots.
-fn remove_completed<K, V>(slots: &mut Vec<Slot<K, V>>) {
-    while let Some(index) = slots.iter().position(|slot| slot.result.get().is_some()) {
-        // A panic of the lookup has its result, too.
-        let _ = slots.swap_remove(index).thread.join();
+    /// Waits until the threads of completed lookups have ended, which they do at once and without
+    /// the lock, so that there are never more threads than may run. Removes what is not kept.
+    fn end_completed(&self, slots: &mut Vec<Slot<K, V>>) {
+        slots.retain_mut(|slot| {
+            let Some((value, at)) = slot.result.get() else { return true };
+            if let Some(thread) = slot.thread.take() {
+                // A panic of the lookup has its result, too.
+                let _ = thread.join();
+            }
+            (self.is_kept)(value) && at.elapsed() < KEPT
+        });
     }
 }
 
@@ -140,7 +147,7 @@ impl<K, V: Default> Completion<K, V> {
     fn set(&self, value: V) {
         let _slots = self.table.lock();
         // It is not set yet.
-        let _ = self.result.set(value);
+        let _ = self.result.set((value, Instant::now()));
         self.table.completed.notify_all();
     }
 }
@@ -165,7 +172,7 @@ mod tests {
     const SLICE: Duration = Duration::from_millis(5);
 
     fn lookups() -> Lookups<usize, Option<usize>> {
-        Lookups::new()
+        Lookups::new(Option::is_some)
     }
 
     /// Waits for at most `limit`.
@@ -240,11 +247,44 @@ mod tests {
     }
 
     #[test]
-    fn a_result_that_nobody_waited_for_is_not_used() {
+    fn a_result_that_nobody_waited_for_is_for_the_next_caller_alone() {
         let lookups = lookups();
         leave_behind(&lookups, 1).send(10).unwrap();
         wait_until(|| running(&lookups) == 0);
+        // That of another key leaves it there.
+        assert_eq!(lookups.get(&2, || Some(20), without_limit()).unwrap(), Some(20));
+        let next = || lookups.get(&1, || Some(11), without_limit()).unwrap();
+        assert_eq!((next(), next()), (Some(10), Some(11)));
+        assert_eq!(lookups.table.lock().len(), 0);
+    }
+
+    #[test]
+    fn a_result_that_is_old_or_a_failure_is_not_used() {
+        let lookups = lookups();
+        leave_behind(&lookups, 1).send(10).unwrap();
+        wait_until(|| running(&lookups) == 0);
+        for slot in lookups.table.lock().iter_mut() {
+            let (value, at) = *slot.result.get().unwrap();
+            slot.result = Arc::new(OnceLock::from((value, at.checked_sub(KEPT).unwrap())));
+        }
         assert_eq!(lookups.get(&1, || Some(11), without_limit()).unwrap(), Some(11));
+        drop(leave_behind(&lookups, 1));
+        wait_until(|| running(&lookups) == 0);
+        assert_eq!(lookups.get(&1, || Some(12), without_limit()).unwrap(), Some(12));
+        assert_eq!(lookups.table.lock().len(), 0);
+    }
+
+    #[test]
+    fn results_that_are_kept_take_no_place_of_lookups_that_run() {
+        let lookups = lookups();
+        for key in 0..2 * MAX_LOOKUPS {
+            leave_behind(&lookups, key).send(key).unwrap();
+            wait_until(|| running(&lookups) == 0);
+        }
+        let key = 2 * MAX_LOOKUPS - 1;
+        assert_eq!(lookups.get(&key, || None, without_limit()).unwrap(), Some(key));
+        let threads = lookups.table.lock().iter().filter(|slot| slot.thread.is_some()).count();
+        assert_eq!(threads, 0);
     }
 
     #[test]

@@ -19,14 +19,24 @@ pub(crate) struct Request<'a> {
     pub(crate) csrf_token: Option<&'a str>,
     /// JSON.
     pub(crate) body: Option<&'a str>,
+    /// Whether it creates something, so that it must not be lost on the way.
+    pub(crate) creates: bool,
 }
 
 /// An HTTP response, whatever its status.
-#[cfg_attr(test, derive(Debug, PartialEq))]
+#[cfg_attr(test, derive(Debug, Default, PartialEq))]
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Duration>,
+    /// How long the server keeps the connection open between two requests, if it announced that.
+    pub(crate) keep_alive: Option<Duration>,
     pub(crate) request_id: Option<String>,
+    /// The coding of the body, such as gzip. None was asked for.
+    pub(crate) content_encoding: Option<String>,
+    /// Whether the content type is HTML.
+    pub(crate) declares_html: bool,
+    /// The URL of a redirect.
+    pub(crate) location: Option<String>,
     /// The body; of an error response its first [`MAX_ERROR_BODY`] bytes.
     pub(crate) body: Vec<u8>,
     /// The body is longer than the limit.

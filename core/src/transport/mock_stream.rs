@@ -10,13 +10,16 @@ use std::time::{Duration, Instant};
 use super::attempt::Attempt;
 pub(crate) use super::attempt::Phase;
 use super::cancel::{CancelSource, CancelToken};
+use super::config::{Login, Proxy, ProxyScheme};
 pub(crate) use super::connection::Connection;
 use super::error::AttemptError;
 pub(crate) use super::error::TransportError;
-use super::http;
 use super::message::Response;
+use super::socks::{self, Target};
 pub(crate) use super::stream::{Idle, Stream};
 use super::tls::tls_error;
+use super::{http, tunnel};
+use crate::url::BaseUrl;
 
 /// Delivers its input piece by piece, and then the end of the stream. Checks the attempt like a
 /// socket.
@@ -50,6 +53,43 @@ pub(crate) fn read_response<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<(Response, bool), TransportError> {
     http::read_response(&mut connection(pieces), &mut attempt())
+}
+
+/// Opens a tunnel through an http proxy that answers with `pieces`. Returns the cause if that fails,
+/// and what was left unread.
+pub(crate) fn open_tunnel<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Result<(), String>, Vec<u8>) {
+    let proxy = Proxy { scheme: ProxyScheme::Http, host: "p".to_owned(), port: 1, login: None };
+    let gateway = BaseUrl::parse("https://gateway.test").unwrap();
+    let stream = Box::new(MockStream::new(pieces));
+    match tunnel::open(&mut attempt(), stream, &proxy, &gateway, "test/1.0") {
+        Ok(mut stream) => (Ok(()), read_to_end(&mut *stream)),
+        Err(error) => (Err(cause(error)), Vec::new()),
+    }
+}
+
+/// The same for a SOCKS5 proxy that may ask for a login.
+pub(crate) fn open_socks<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Result<(), String>, Vec<u8>) {
+    let login = Login { user: "user".to_owned().into(), password: "pass".to_owned().into() };
+    let target = Target::of_host("gateway.test", 443);
+    let mut stream = MockStream::new(pieces);
+    let result = socks::open(&mut attempt(), &mut stream, Some(&login), &target);
+    (result.map_err(cause), read_to_end(&mut stream))
+}
+
+fn cause(error: TransportError) -> String {
+    AttemptError::new(&attempt(), error, None, &[]).message
+}
+
+fn read_to_end(stream: &mut dyn Stream) -> Vec<u8> {
+    let (mut all, mut byte) = (Vec::new(), [0]);
+    while stream.read(&mut attempt(), &mut byte).unwrap() > 0 {
+        all.extend(byte);
+    }
+    all
 }
 
 /// A connection on which `pieces` arrive.
@@ -94,8 +134,8 @@ impl Stream for MockStream {
 
 /// The error of a handshake in which the certificate of the peer was refused.
 pub(crate) fn certificate_error(error: rustls::CertificateError, secrets: &[&str]) -> AttemptError {
-    let error = tls_error(rustls::Error::InvalidCertificate(error));
-    AttemptError::new(&attempt(), error.into(), secrets)
+    let error = tls_error(super::verifier::describe(&error, None));
+    AttemptError::new(&attempt(), error.into(), None, secrets)
 }
 
 /// Opens a connection in place of the [`Connector`](super::Connector).

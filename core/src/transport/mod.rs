@@ -1,12 +1,14 @@
 //! One attempt: connect, send a request, read the response.
 //!
-//! [`connector`] opens a [`connection`] over a `socket`, `tls` or a `tunnel` through a proxy;
+//! [`connector`] opens a [`connection`] over a `socket`, `tls`, or a tunnel through a proxy (`tunnel`, `socks`);
 //! [`http`] encodes the request and reads the response; [`pool`] keeps connections for the next
 //! call. Everything that may block takes the [`attempt`] as an argument. This module imports no
 //! module above it: what it needs is in its [`Config`] and in the arguments.
 
+mod addresses;
 mod attempt;
 mod cancel;
+pub(crate) mod certificate;
 mod config;
 mod connection;
 mod connector;
@@ -18,18 +20,26 @@ mod lookup;
 mod message;
 #[cfg(test)]
 pub(crate) mod mock_stream;
+mod no_answer;
 mod pool;
+mod process;
+mod race;
+mod refusal;
 mod resumption;
 mod socket;
+pub(crate) mod socks;
 mod stream;
 mod tls;
+mod tls_error;
 mod tunnel;
+mod verifier;
 
+use std::io;
 use std::time::Instant;
 
 pub(crate) use attempt::Attempt;
 pub(crate) use cancel::{CancelSource, CancelToken, Cancelled, InterruptFn};
-pub(crate) use config::Config;
+pub(crate) use config::{Config, Login, Proxy, ProxyScheme};
 use connection::Connection;
 use connector::Connector;
 pub(crate) use error::AttemptError;
@@ -37,13 +47,21 @@ use error::TransportError;
 use fork::PerProcess;
 pub(crate) use message::{MAX_ERROR_BODY, Request, Response};
 use pool::Pool;
-pub(crate) use tls::{RootSource, TlsConfig, crypto_provider};
+pub(crate) use process::{ProcessKey, after_fork_in_child};
+#[cfg(test)]
+pub(crate) use refusal::ProxyError;
+pub(crate) use tls::{RootSource, TlsConfig};
+
+use crate::error::ErrorKind;
 
 /// The result of an attempt.
 pub(crate) struct AttemptResult {
     pub(crate) result: Result<Response, AttemptError>,
     /// Whether it used an idle connection.
     pub(crate) reused: bool,
+    /// Whether the idle connection broke before a byte of the response was received: the server was
+    /// closing it, or something on the way had dropped it.
+    pub(crate) was_stale: bool,
 }
 
 /// Sends requests to one gateway, and keeps connections to it open.
@@ -76,14 +94,18 @@ impl Transport {
         let connections = self.connections.get_or_init(Connections::new);
         let idle = match new_connection {
             true => None,
-            false => connections.idle.check_out(attempt, Instant::now()),
+            false => connections.idle.check_out(attempt, request.creates, Instant::now()),
         };
         let reused = idle.is_some();
-        let result = self.exchange(attempt, connections, idle, request);
-        AttemptResult {
-            result: result.map_err(|error| AttemptError::new(attempt, error, &request.secrets)),
-            reused,
-        }
+        let result = self.exchange(attempt, connections, idle, request).map_err(|error| {
+            let proxy = self.config.proxy.as_ref().map(ToString::to_string);
+            AttemptError::new(attempt, error, proxy.as_deref(), &request.secrets)
+        });
+        let is_broken = result
+            .as_ref()
+            .is_err_and(|error| matches!(error.kind, ErrorKind::Io | ErrorKind::Tls));
+        let was_stale = reused && is_broken && !attempt.received();
+        AttemptResult { result, reused, was_stale }
     }
 
     fn exchange(
@@ -97,13 +119,32 @@ impl Transport {
             Some(connection) => connection,
             None => connections.connector.connect(attempt, &self.config)?,
         };
-        connection.send(attempt, http::encode(&self.config, request).as_bytes())?;
-        let (response, is_reusable) = http::read_response(&mut connection, attempt)?;
+        let sent = connection.send(attempt, http::encode(&self.config, request).as_bytes());
+        let result = match sent {
+            Ok(()) => http::read_response(&mut connection, attempt),
+            // A server that refuses a request may respond before it has read the whole request.
+            Err(error) if attempt.sent() && is_closed_by_peer(&error) => {
+                let early = http::read_response(&mut connection, attempt).ok();
+                early.map(|(response, _)| (response, false)).ok_or(error.into())
+            }
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = &result
+            && !attempt.received()
+        {
+            connections.connector.failed(attempt, error);
+        }
+        let (response, is_reusable) = result?;
         if is_reusable {
-            connections.idle.check_in(connection);
+            connections.idle.check_in(connection, response.keep_alive);
         }
         Ok(response)
     }
+}
+
+fn is_closed_by_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
 }
 
 impl Connections {

@@ -7,8 +7,17 @@ use std::time::{Duration, Instant};
 use super::attempt::Attempt;
 use super::connection::Connection;
 
-/// How long an idle connection is kept: less than servers commonly keep theirs.
-const MAX_IDLE_TIME: Duration = Duration::from_secs(5);
+/// How long a connection may have been idle if the server did not announce how long it keeps it.
+///
+/// A request that is lost on a connection that the server is closing can be repeated if it changes
+/// nothing, so that only costs a round trip.
+const MAX_IDLE_TIME: Duration = Duration::from_secs(55);
+/// The same for a request that must not be repeated: less than servers commonly keep connections.
+/// gunicorn closes them after 2 seconds.
+const MAX_IDLE_TIME_FOR_CREATION: Duration = Duration::from_millis(1500);
+/// How much earlier than the server a client stops using a connection: a request may be on its way
+/// when the server closes it.
+const MARGIN: Duration = Duration::from_secs(1);
 /// How many idle connections are kept: one for each thread of a busy server.
 const MAX_IDLE_COUNT: usize = 64;
 
@@ -22,6 +31,17 @@ pub(crate) struct Pool {
 struct IdleConnection {
     connection: Connection,
     since: Instant,
+    /// How long the server said it keeps the connection.
+    announced: Option<Duration>,
+}
+
+impl IdleConnection {
+    /// Whether it may be used by a request that may idle for `limit` if the server announced
+    /// nothing.
+    fn is_fresh(&self, now: Instant, limit: Duration) -> bool {
+        let limit = self.announced.map_or(limit, |announced| announced.saturating_sub(MARGIN));
+        now.saturating_duration_since(self.since) < limit
+    }
 }
 
 impl Pool {
@@ -29,10 +49,17 @@ impl Pool {
         Self { idle: Mutex::new(VecDeque::new()) }
     }
 
-    /// A connection that is still usable.
-    pub(crate) fn check_out(&self, attempt: &mut Attempt, now: Instant) -> Option<Connection> {
+    /// A connection that is still usable. `creates`: whether the request creates something, so that
+    /// it must not be lost.
+    pub(crate) fn check_out(
+        &self,
+        attempt: &mut Attempt,
+        creates: bool,
+        now: Instant,
+    ) -> Option<Connection> {
+        let limit = if creates { MAX_IDLE_TIME_FOR_CREATION } else { MAX_IDLE_TIME };
         loop {
-            let (newest, _expired) = self.take_newest(now);
+            let (newest, _expired) = self.take_newest(now, limit);
             let mut connection = newest?.connection;
             if connection.is_reusable(attempt) {
                 return Some(connection);
@@ -40,22 +67,39 @@ impl Pool {
         }
     }
 
-    pub(crate) fn check_in(&self, connection: Connection) {
+    /// Keeps a connection. `announced`: how long the server said it keeps it.
+    pub(crate) fn check_in(&self, connection: Connection, announced: Option<Duration>) {
         let mut idle = self.idle();
-        idle.push_back(IdleConnection { connection, since: Instant::now() });
+        idle.push_back(IdleConnection { connection, since: Instant::now(), announced });
         let surplus = if idle.len() > MAX_IDLE_COUNT { idle.pop_front() } else { None };
         drop(idle);
         drop(surplus);
     }
 
-    /// The newest connection, and those that expired.
-    fn take_newest(&self, now: Instant) -> (Option<IdleConnection>, Vec<IdleConnection>) {
+    /// The newest connection if it may be used, and those that expired.
+    fn take_newest(
+        &self,
+        now: Instant,
+        limit: Duration,
+    ) -> (Option<IdleConnection>, Vec<IdleConnection>) {
+        let is_expired = |idle: &IdleConnection| !idle.is_fresh(now, MAX_IDLE_TIME);
+        let (mut newest, mut expired) = (None, Vec::new());
         let mut idle = self.idle();
-        let is_expired =
-            |idle: &&IdleConnection| now.saturating_duration_since(idle.since) >= MAX_IDLE_TIME;
-        let count = idle.iter().take_while(is_expired).count();
-        let expired = idle.drain(..count).collect();
-        (idle.pop_back(), expired)
+        while let Some(last) = idle.pop_back() {
+            if last.is_fresh(now, limit) {
+                newest = Some(last);
+            } else if is_expired(&last) {
+                expired.push(last);
+                continue;
+            } else {
+                idle.push_back(last);
+            }
+            break;
+        }
+        while idle.front().is_some_and(is_expired) {
+            expired.extend(idle.pop_front());
+        }
+        (newest, expired)
     }
 
     fn idle(&self) -> MutexGuard<'_, VecDeque<IdleConnection>> {
@@ -68,28 +112,56 @@ mod tests {
     use super::*;
     use crate::transport::mock_stream;
 
-    fn check_out(pool: &Pool, now: Instant) -> Option<Connection> {
-        pool.check_out(&mut mock_stream::attempt(), now)
+    /// The number of connections that a request gets and that are left after this many
+    /// milliseconds, if the server announced this many seconds.
+    fn used_and_left(announced: Option<u64>, creates: bool, milliseconds: u64) -> (usize, usize) {
+        let pool = Pool::new();
+        pool.check_in(mock_stream::connection([]), announced.map(Duration::from_secs));
+        let now = pool.idle()[0].since + Duration::from_millis(milliseconds);
+        let used = pool.check_out(&mut mock_stream::attempt(), creates, now).iter().count();
+        let left = pool.idle().len();
+        (used, left)
     }
 
     #[test]
-    fn a_connection_that_idled_too_long_is_closed() {
+    fn a_connection_is_used_as_long_as_the_server_announced_less_a_second() {
+        for creates in [false, true] {
+            assert_eq!(used_and_left(Some(5), creates, 3_999), (1, 0));
+            assert_eq!(used_and_left(Some(5), creates, 4_000), (0, 0));
+            assert_eq!(used_and_left(Some(600), creates, 598_999), (1, 0));
+            assert_eq!(used_and_left(Some(1), creates, 0), (0, 0));
+            assert_eq!(used_and_left(Some(0), creates, 0), (0, 0));
+        }
+    }
+
+    #[test]
+    fn a_request_that_must_not_be_lost_uses_only_fresh_connections() {
+        assert_eq!(used_and_left(None, true, 1_499), (1, 0));
+        assert_eq!(used_and_left(None, false, 1_500), (1, 0));
+        // The others may still use it.
+        assert_eq!(used_and_left(None, true, 1_500), (0, 1));
+        assert_eq!(used_and_left(None, false, 54_999), (1, 0));
+        assert_eq!(used_and_left(None, false, 55_000), (0, 0));
+    }
+
+    #[test]
+    fn an_expired_connection_does_not_hide_an_older_one() {
         let pool = Pool::new();
-        pool.check_in(mock_stream::connection([]));
-        pool.check_in(mock_stream::connection([]));
-        assert!(check_out(&pool, Instant::now()).is_some());
-        assert!(check_out(&pool, Instant::now() + MAX_IDLE_TIME).is_none());
+        pool.check_in(mock_stream::connection([]), None);
+        pool.check_in(mock_stream::connection([]), Some(Duration::from_secs(2)));
+        let now = Instant::now() + Duration::from_secs(10);
+        assert!(pool.check_out(&mut mock_stream::attempt(), false, now).is_some());
         assert!(pool.idle().is_empty());
     }
 
     #[test]
     fn a_connection_with_unrequested_bytes_is_closed() {
         let pool = Pool::new();
-        pool.check_in(mock_stream::connection([]));
-        pool.check_in(mock_stream::connection(
-            [b"HTTP/1.1 408 Request Timeout\r\n\r\n".as_slice()],
-        ));
-        assert!(check_out(&pool, Instant::now()).is_some());
+        pool.check_in(mock_stream::connection([]), None);
+        let unrequested = b"HTTP/1.1 408 Request Timeout\r\n\r\n".as_slice();
+        pool.check_in(mock_stream::connection([unrequested]), None);
+        let found = pool.check_out(&mut mock_stream::attempt(), true, Instant::now());
+        assert!(found.is_some());
         assert!(pool.idle().is_empty());
     }
 
@@ -97,10 +169,10 @@ mod tests {
     fn the_oldest_connection_is_closed_if_there_are_too_many() {
         let pool = Pool::new();
         for _ in 0..MAX_IDLE_COUNT {
-            pool.check_in(mock_stream::connection([]));
+            pool.check_in(mock_stream::connection([]), None);
         }
         let next_to_oldest = pool.idle()[1].since;
-        pool.check_in(mock_stream::connection([]));
+        pool.check_in(mock_stream::connection([]), None);
         assert_eq!(pool.idle().len(), MAX_IDLE_COUNT);
         assert_eq!(pool.idle()[0].since, next_to_oldest);
     }

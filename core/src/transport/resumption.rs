@@ -13,6 +13,7 @@ use rustls::{ClientConfig, ClientConnection, HandshakeKind};
 use super::attempt::Attempt;
 use super::stream::Stream;
 use super::tls::{self, Tls, TlsSettings};
+use super::tls_error::TlsError;
 
 /// How long after a full handshake its session is resumed, and sessions that came from it are. A
 /// resumed session skips the check of the certificate.
@@ -69,11 +70,18 @@ impl TlsPeer {
         host: &str,
         stream: S,
     ) -> io::Result<Tls<S>> {
+        const INVALID_HOST: &str = "no certificate can be for this host name; check the host name";
         let settings = self.settings.get_or_try_init(|| settings().map(Box::new))?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(host.to_owned()).map_err(tls::tls_error)?;
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| tls::tls_error(TlsError::new(INVALID_HOST)))?;
         let config = self.config(settings, Now::read());
-        let connection = Tls::handshake(attempt, config, name.clone(), stream)?;
+        let connection =
+            Tls::handshake(attempt, config, name.clone(), stream).map_err(|error| {
+                let is_refusal = tls::as_tls_error(&error).is_some_and(TlsError::is_refusal);
+                let refusal = settings.verifier.last_refusal().filter(|_| is_refusal);
+                refusal.map_or(error, tls::tls_error)
+            })?;
         self.end_period_if_expiring(settings, connection.session(), &name, Now::read());
         Ok(connection)
     }
@@ -107,9 +115,11 @@ impl TlsPeer {
         let end = (now.system + MAX_AGE).duration_since(SystemTime::UNIX_EPOCH);
         let end = end.map(UnixTime::since_unix_epoch);
         let is_valid_until_the_end = match (end, session.peer_certificates()) {
-            (Ok(end), Some([certificate, chain @ ..])) => {
-                settings.verifier.verify_server_cert(certificate, chain, name, &[], end).is_ok()
-            }
+            (Ok(end), Some([certificate, chain @ ..])) => settings
+                .verifier
+                .rustls
+                .verify_server_cert(certificate, chain, name, &[], end)
+                .is_ok(),
             _ => false,
         };
         if !is_valid_until_the_end {
@@ -129,7 +139,8 @@ mod tests {
     use rustls::{RootCertStore, ServerConfig, ServerConnection};
 
     use super::*;
-    use crate::transport::{TlsConfig, crypto_provider};
+    use crate::transport::TlsConfig;
+    use crate::transport::tls::crypto_provider;
 
     /// A server in memory with a certificate that expires at the end of 2099, and a client.
     struct Fixture {
@@ -148,7 +159,11 @@ mod tests {
             let mut roots = RootCertStore::empty();
             roots.add(certificate.clone()).unwrap();
             let roots = Arc::new(roots);
-            let config = TlsConfig { roots: Box::new(move || roots.clone()), client_cert: None };
+            let config = TlsConfig {
+                roots: Box::new(move || Ok(roots.clone())),
+                roots_setting: None,
+                client_cert: None,
+            };
             let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
             let server = ServerConfig::builder_with_provider(crypto_provider())
                 .with_protocol_versions(&[version])

@@ -6,25 +6,29 @@ use std::sync::Arc;
 use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::{ClientConfig, ClientConnection, ProtocolVersion, RootCertStore};
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Phase};
 use super::stream::{Idle, StdRead, Stream};
+use super::tls_error::{self, Context, TlsError};
+use super::verifier::Verifier;
 
 /// Returns the trust roots. It is called at the first TLS connection, since reading the system's
-/// store is slow.
-pub(crate) type RootSource = Box<dyn Fn() -> Arc<RootCertStore> + Send + Sync>;
+/// store is slow. After an error it is called again.
+pub(crate) type RootSource = Box<dyn Fn() -> io::Result<Arc<RootCertStore>> + Send + Sync>;
 
 /// The TLS settings of a client.
 pub(crate) struct TlsConfig {
     pub(crate) roots: RootSource,
+    /// The setting that names the roots, such as `ca_file`. `None` for the system's store.
+    pub(crate) roots_setting: Option<&'static str>,
     pub(crate) client_cert: Option<Arc<dyn ResolvesClientCert>>,
 }
 
 /// What connections to one peer have in common.
 pub(crate) struct TlsSettings {
     pub(crate) config: ClientConfig,
-    pub(crate) verifier: Arc<WebPkiServerVerifier>,
+    pub(crate) verifier: Arc<Verifier>,
 }
 
 impl TlsConfig {
@@ -41,18 +45,23 @@ impl TlsConfig {
         &self,
         client_cert: Option<Arc<dyn ResolvesClientCert>>,
     ) -> io::Result<TlsSettings> {
-        let roots = (self.roots)();
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots, crypto_provider())
-            .build()
-            .map_err(tls_error)?;
+        let roots = (self.roots)()?;
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(roots.clone(), crypto_provider())
+                .build()
+                .map_err(|_| tls_error(TlsError::new("there is no CA to trust; set ca_file")))?;
+        let verifier = Arc::new(Verifier::new(verifier, roots, self.roots_setting));
         let config = ClientConfig::builder_with_provider(crypto_provider())
             .with_safe_default_protocol_versions()
             .expect("ring supports the cipher suites of TLS 1.2 and 1.3")
-            .with_webpki_verifier(verifier.clone());
-        let config = match client_cert {
+            .dangerous()
+            .with_custom_certificate_verifier(verifier.clone());
+        let mut config = match client_cert {
             Some(resolver) => config.with_client_cert_resolver(resolver),
             None => config.with_no_client_auth(),
         };
+        // Some servers accept no client that offers nothing.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(TlsSettings { config, verifier })
     }
 }
@@ -68,6 +77,8 @@ pub(crate) struct Tls<S> {
     stream: S,
     /// Outgoing records, sent with one write.
     records: Vec<u8>,
+    /// For the text of an error.
+    context: Context,
 }
 
 impl<S: Stream> Tls<S> {
@@ -79,12 +90,19 @@ impl<S: Stream> Tls<S> {
         name: ServerName<'static>,
         stream: S,
     ) -> io::Result<Self> {
-        let session = ClientConnection::new(config, name).map_err(tls_error)?;
-        let mut tls = Self { session, stream, records: Vec::new() };
+        let context = Context {
+            is_proxy: attempt.phase() == Phase::ProxyTls,
+            has_client_cert: config.client_auth_cert_resolver.has_certs(),
+            ..Context::default()
+        };
+        let session = ClientConnection::new(config, name)
+            .map_err(|error| tls_error(tls_error::describe(&error, context)))?;
+        let mut tls = Self { session, stream, records: Vec::new(), context };
         while tls.session.is_handshaking() {
             tls.send_records(attempt)?;
             if !tls.receive_records(attempt)? {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+                let message = "the server closed the connection during the handshake";
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
             }
         }
         Ok(tls)
@@ -105,15 +123,24 @@ impl<S: Stream> Tls<S> {
 
     /// Receives records. Returns false at the end of the stream.
     fn receive_records(&mut self, attempt: &mut Attempt) -> io::Result<bool> {
-        let count = self.session.read_tls(&mut StdRead(&mut self.stream, attempt))?;
+        let source = StdRead(&mut self.stream, attempt);
+        let is_http = &mut self.context.is_http;
+        let count = self.session.read_tls(&mut FirstBytes { source, is_http })?;
         if let Err(error) = self.session.process_new_packets() {
             // Send the peer an alert, best effort.
             self.records.clear();
             let _ = self.session.write_tls(&mut self.records);
             let _ = self.stream.write_all(attempt, &self.records);
-            return Err(tls_error(error));
+            return Err(tls_error(tls_error::describe(&error, self.context)));
         }
         Ok(count > 0)
+    }
+
+    /// Whether the server asked to renegotiate, which TLS 1.2 allows at any time. rustls declines
+    /// with a warning, and many servers then close the connection.
+    fn is_declining_to_renegotiate(&self) -> bool {
+        self.session.protocol_version() == Some(ProtocolVersion::TLSv1_2)
+            && self.session.wants_write()
     }
 
     /// The alert that explains a failed write, if there is one: a peer that refuses the client
@@ -138,9 +165,15 @@ impl<S: Stream> Stream for Tls<S> {
         loop {
             match self.session.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    // The text of rustls is a link to its documentation.
+                    let message = "the connection ended without close_notify";
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+                }
                 done => return done,
             }
             if self.session.wants_write() {
+                self.context.was_asked_to_renegotiate |= self.is_declining_to_renegotiate();
                 self.send_records(attempt)?;
             }
             // At the end of the stream, the reader reports whether the peer closed it properly.
@@ -165,6 +198,7 @@ impl<S: Stream> Stream for Tls<S> {
         const MAX_RECORDS: usize = 4;
         for _ in 0..MAX_RECORDS {
             match self.session.process_new_packets() {
+                Ok(_) if self.is_declining_to_renegotiate() => return Idle::Closed,
                 Ok(state) if state.plaintext_bytes_to_read() > 0 => return Idle::Readable,
                 Ok(state) if !state.peer_has_closed() => {}
                 _ => return Idle::Closed,
@@ -184,18 +218,36 @@ impl<S: Stream> Stream for Tls<S> {
 
     fn is_spent(&mut self) -> bool {
         match self.session.process_new_packets() {
-            Ok(state) => state.peer_has_closed() || state.plaintext_bytes_to_read() > 0,
+            Ok(state) => {
+                state.peer_has_closed()
+                    || state.plaintext_bytes_to_read() > 0
+                    || self.is_declining_to_renegotiate()
+            }
             Err(_) => true,
         }
     }
 }
 
-/// Wraps an error of TLS itself in an I/O error.
-pub(crate) fn tls_error(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+/// Reads for rustls, and notes whether the first bytes are those of plain HTTP.
+struct FirstBytes<'a, R> {
+    source: R,
+    is_http: &'a mut Option<bool>,
+}
+
+impl<R: Read> Read for FirstBytes<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buffer)?;
+        self.is_http.get_or_insert_with(|| buffer[..count].starts_with(b"HTTP/"));
+        Ok(count)
+    }
+}
+
+/// An error of TLS itself, not of the stream below, as an I/O error.
+pub(crate) fn tls_error(error: TlsError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 /// The error of TLS itself in an I/O error.
-pub(crate) fn as_tls_error(error: &io::Error) -> Option<&rustls::Error> {
+pub(crate) fn as_tls_error(error: &io::Error) -> Option<&TlsError> {
     error.get_ref()?.downcast_ref()
 }

@@ -94,7 +94,8 @@ impl fmt::Debug for WebhookEvent {
 pub(super) fn from_body(body: &[u8]) -> Result<WebhookEvent, Error> {
     let body =
         std::str::from_utf8(body).map_err(|_| invalid_body(&DecodeError::Rule("is not UTF-8")))?;
-    WebhookEvent::from_json(body)
+    // As in a response.
+    WebhookEvent::from_json(body.strip_prefix('\u{feff}').unwrap_or(body))
 }
 
 #[derive(Default)]
@@ -159,4 +160,16 @@ fn decode(body: &str) -> Result<WebhookEvent, DecodeError> {
 
 fn invalid_body(error: &DecodeError) -> Error {
     Error::new(ErrorKind::Protocol, format!("the webhook body {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_is_ignored() {
+        let body = r#"{"event":"session_finished","id":"a","status":"accepted"}"#;
+        let event = from_body(format!("\u{feff}{body}").as_bytes()).unwrap();
+        assert_eq!((event.session_id(), event.json()), ("a", body));
+    }
 }

@@ -6,6 +6,7 @@ use ring::hmac;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::error::{Error, ErrorKind};
+use crate::text_problem::unusual_end;
 
 const SPACE: [char; 2] = [' ', '\t'];
 
@@ -54,10 +55,14 @@ impl<'a> Signature<'a> {
         if expected.is_among(values(self.header, "v1").filter_map(decode_digest)) {
             return Ok(());
         }
-        Err(signature_error(
+        let hint = match unusual_end(secret) {
+            Some(end) => format!(", which {end}"),
+            None => String::new(),
+        };
+        Err(signature_error(format!(
             "the webhook signature does not match the body; pass the body byte for byte as \
-             received, and check the webhook secret",
-        ))
+             received, not parsed and serialized again, and check the webhook secret{hint}"
+        )))
     }
 
     /// Checks that the signature was made at most `limit` before or after `now` (since 1970).
@@ -70,7 +75,7 @@ impl<'a> Signature<'a> {
         Err(signature_error(format!(
             "the webhook was signed {} seconds {direction}, outside the tolerance; check this \
              machine's clock, and reject the webhook if the clock is correct",
-            distance.as_secs()
+            distance.as_millis().div_ceil(1000)
         )))
     }
 }

@@ -1,73 +1,18 @@
-"""The commands of ``python -m zignsec``. Each returns its result and the exit code."""
+"""The commands of the command line. Each returns its result and the exit code."""
 
 from __future__ import annotations
 
 import os
 import sys
 from argparse import Namespace
-from enum import IntEnum
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import zignsec
-from zignsec._zignsec import DEFAULT_MAX_RETRIES, route
-
-
-class Exit(IntEnum):
-    """The exit codes; ``--help`` describes them. Python itself exits with 1 after an unexpected
-    exception."""
-
-    DONE = 0
-    BAD_USAGE = 2
-    NOT_VERIFIED = 3
-    NO_VERDICT = 4
-    WEBHOOK_REFUSED = 5
-    CONFIGURATION = 6
-    NETWORK = 7
-    AUTHENTICATION = 8
-    GATEWAY = 9
-    INTERRUPTED = 130
-
-
-Report = tuple[dict[str, Any], Exit]
-"""The result of a command, and the exit code."""
-
-# The first matching class counts.
-_EXITS: tuple[tuple[type[zignsec.ZignSecError], Exit], ...] = (
-    (zignsec.InvalidArgumentError, Exit.BAD_USAGE),
-    (zignsec.ConfigurationError, Exit.CONFIGURATION),
-    (zignsec.APIConnectionError, Exit.NETWORK),
-    (zignsec.AuthenticationError, Exit.AUTHENTICATION),
-    (zignsec.PermissionDeniedError, Exit.AUTHENTICATION),
-    (zignsec.APIStatusError, Exit.GATEWAY),
-    (zignsec.WaitTimeoutError, Exit.NO_VERDICT),
-    (zignsec.WebhookSignatureError, Exit.WEBHOOK_REFUSED),
-)
-
-
-def printable(text: str) -> str:
-    """Escape what a terminal would not show, or obey: text may contain what others wrote."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def report_error(error: zignsec.ZignSecError) -> Report:
-    """Print an error on standard error. An error that has no exit code is raised again."""
-    code = next((code for kind, code in _EXITS if isinstance(error, kind)), None)
-    if code is None:
-        raise error
-    print(printable(f"{type(error).__name__}: {error}"), file=sys.stderr)
-    details = {
-        "type": type(error).__name__,
-        "code": error.code,
-        "message": error.message,
-        "status_code": error.status_code,
-        "request_id": error.request_id,
-        "retry_after": error.retry_after,
-        "attempts": error.attempts,
-        "in_doubt": error.in_doubt,
-    }
-    return {"error": details}, code
+from zignsec._exit import Exit
+from zignsec._output import write, write_error
+from zignsec._report import HTML_PAGE, Report, report_error
+from zignsec._zignsec import DEFAULT_MAX_RETRIES, check_phone_number, route
 
 
 def start(args: Namespace) -> Report:
@@ -84,17 +29,19 @@ def start(args: Namespace) -> Report:
 
 
 def get(args: Namespace) -> Report:
+    _check_phone_number(args)
     with _client(args) as client:
         session = client.get_session(args.session_id)
     return _result_for(session, args.phone_number)
 
 
 def wait(args: Namespace) -> Report:
-    on_terminal = sys.stderr.isatty()
+    _check_phone_number(args)
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
 
     def progress(session: zignsec.Session, elapsed: float) -> None:
         if on_terminal:
-            print(f"\r\x1b[K{session.status} after {elapsed:.0f} s", end="", file=sys.stderr)
+            write_error(f"\r\x1b[K{session.status} after {elapsed:.0f} s")
 
     with _client(args) as client:
         try:
@@ -106,7 +53,7 @@ def wait(args: Namespace) -> Report:
             )
         finally:
             if on_terminal:
-                print("\r\x1b[K", end="", file=sys.stderr)
+                write_error("\r\x1b[K")
     return _result_for(session, args.phone_number)
 
 
@@ -119,13 +66,7 @@ def verify_webhook(args: Namespace) -> Report:
         raise zignsec.ConfigurationError(
             "no webhook secret: set ZIGNSEC_WEBHOOK_SECRET or use --secret-file"
         )
-    if args.body == "-":
-        body = sys.stdin.buffer.read()
-    else:
-        try:
-            body = Path(args.body).read_bytes()
-        except OSError as error:
-            raise zignsec.ConfigurationError(f"cannot read the body: {error}") from None
+    body = _read_body(args.body)
     event = zignsec.verify_webhook(body, args.signature, secret, tolerance=args.tolerance)
     result = {
         "name": event.name,
@@ -146,14 +87,18 @@ def check(args: Namespace) -> Report:
     with _client(args, max_retries=0) as client:
         gateway, proxy = route(client)
         error = _get_unknown_session(client)
-    answered = _is_unknown_session(error) or isinstance(error, zignsec.APIStatusError)
+    responded = _is_unknown_session(error) or isinstance(
+        error, (zignsec.APIStatusError, zignsec.ProtocolError)
+    )
     if not gateway.startswith("https:"):
         tls = None
-    elif answered or isinstance(error, zignsec.ProtocolError):
+    elif responded:
         tls = "trusted"
     else:
         tls = "failed" if isinstance(error, zignsec.TLSError) else "unknown"
 
+    error = _of_another_server(error)
+    answered = responded and not isinstance(error, zignsec.ProtocolError)
     key = "refused" if isinstance(error, _REFUSED) else "unknown"
     if _is_unknown_session(error):
         # 404 means that the key was accepted only if an invalid key is rejected.
@@ -162,15 +107,35 @@ def check(args: Namespace) -> Report:
         if isinstance(error, _REFUSED):
             key, error = "accepted", None
         elif _is_unknown_session(error):
+            page = f", {HTML_PAGE}" if HTML_PAGE in str(error) else ""
             error = zignsec.ProtocolError(
-                "an invalid key gets the same answer; is this ZignSec's gateway?"
+                f"{gateway}: an invalid key gets the same answer{page}; is this ZignSec's gateway?"
             )
 
     result = {"gateway": gateway, "proxy": proxy, "tls": tls, "answered": answered, "key": key}
     if error is None:
         return result, Exit.DONE
-    details, code = report_error(error)
+    details, code = report_error(error, args)
     return {**result, **details}, code
+
+
+def _of_another_server(error: zignsec.ZignSecError | None) -> zignsec.ZignSecError | None:
+    """Replace the error for an HTML page or a redirect, which says nothing about the key.
+
+    The gateway may send HTML with 401, 404 and 5xx. It returns 200 with JSON, and does not
+    redirect. Firewalls return 403.
+    """
+    if error is None or error.status_code in (401, 404, *range(500, 600)):
+        return error
+    is_redirect = error.status_code in range(300, 400)
+    if HTML_PAGE not in error.message and not is_redirect:
+        return error
+    return zignsec.ProtocolError(
+        error.message,
+        status_code=error.status_code,
+        request_id=error.request_id,
+        attempts=error.attempts,
+    )
 
 
 def _get_unknown_session(client: zignsec.Client) -> zignsec.ZignSecError | None:
@@ -191,7 +156,9 @@ def demo(args: Namespace) -> Report:
 
     from zignsec.testing import Sandbox, SandboxError
 
-    show = partial(print, file=sys.stderr if args.json else sys.stdout, flush=True)
+    def show(line: str) -> None:
+        (write_error if args.json else write)(f"{line}\n")
+
     try:
         with Sandbox() as sandbox, sandbox.client() as client:
             show(f"The sandbox simulates ZignSec's gateway at {sandbox.url}")
@@ -219,6 +186,12 @@ def demo(args: Namespace) -> Report:
 _PHONE_NUMBER = "+46701740605"
 
 
+def _check_phone_number(args: Namespace) -> None:
+    # Checked before the call: a malformed number must not look like that of another user.
+    if args.phone_number is not None:
+        check_phone_number(args.phone_number)
+
+
 def _client(args: Namespace, *, max_retries: int = DEFAULT_MAX_RETRIES) -> zignsec.Client:
     key = None
     if args.api_key_file is not None:
@@ -228,7 +201,8 @@ def _client(args: Namespace, *, max_retries: int = DEFAULT_MAX_RETRIES) -> zigns
 
 def _read_secret(option: str, file: str) -> str:
     try:
-        secret = Path(file).read_text("utf-8").rstrip("\r\n")
+        with Path(file).open("rb") as opened:
+            secret = _read(opened).decode().rstrip("\r\n")
     except OSError as error:
         raise zignsec.ConfigurationError(f"{option}: {error}") from None
     except UnicodeDecodeError:
@@ -237,6 +211,31 @@ def _read_secret(option: str, file: str) -> str:
     if not secret:
         raise zignsec.ConfigurationError(f"{option}: {file} is empty")
     return secret
+
+
+def _read_body(file: str) -> bytes:
+    try:
+        if file != "-":
+            with Path(file).open("rb") as opened:
+                return _read(opened)
+        # None if it was closed when Python started.
+        if sys.stdin is None:
+            raise OSError("standard input is closed")
+        return _read(sys.stdin.buffer)
+    except OSError as error:
+        raise zignsec.ConfigurationError(f"FILE: cannot read the body: {error}") from None
+
+
+def _read(file: BinaryIO) -> bytes:
+    """Read a file that may be endless, such as a device."""
+    content = file.read(_MAX_LENGTH + 1)
+    if len(content) > _MAX_LENGTH:
+        raise OSError("larger than 1 MiB")
+    return content
+
+
+# In bytes. Keys, secrets and webhooks are far shorter.
+_MAX_LENGTH = 1024 * 1024
 
 
 def _as_dict(session: zignsec.Session) -> dict[str, Any]:

@@ -22,7 +22,7 @@
     ├── WebhookSignatureError                 the signature is missing, malformed, wrong or stale
     └── InternalError                         not enough memory, or a bug in the library
 
-``py/src/errors.rs`` creates them with the keyword arguments of ``ZignSecError``.
+``py/src/errors.rs`` creates them with the arguments of ``ZignSecError``, in their order.
 """
 
 from __future__ import annotations

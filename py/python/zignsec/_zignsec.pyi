@@ -1,14 +1,17 @@
 """The Rust part of zignsec."""
 
 from collections.abc import Callable
+from datetime import datetime
 from os import PathLike
 from types import TracebackType
-from typing import Any, Final, Literal, final
+from typing import Any, Final, Literal, TypeVar, final
 
-from typing_extensions import Self
+from typing_extensions import Self, disjoint_base
 
-from zignsec._errors import CallCancelledError
+from zignsec._errors import CallCancelledError, WaitTimeoutError
 from zignsec._status import SessionStatus
+
+_R = TypeVar("_R")
 
 __all__ = [
     "DEFAULT_ATTEMPT_TIMEOUT",
@@ -24,8 +27,13 @@ __all__ = [
     "Wait",
     "WebhookEvent",
     "__version__",
+    "_after_fork_in_child",
+    "_collect_log",
     "_restore_session",
     "_webhook_event_from_json",
+    "begin_call",
+    "check_phone_number",
+    "process_key",
     "route",
     "verify_webhook",
 ]
@@ -43,7 +51,7 @@ DEFAULT_TIMEOUT: Final[float]
 DEFAULT_WAIT_TIMEOUT: Final[float]
 DEFAULT_WEBHOOK_TOLERANCE: Final[float]
 
-@final
+@disjoint_base
 class Client:
     """A client for the gateway, with options, API keys and connections.
 
@@ -51,6 +59,9 @@ class Client:
     and a forked child process can use the client it inherits. Calls block for at most ``timeout``
     seconds (``wait_for_session``: its own ``timeout``) and release the GIL. A client is a context
     manager, cannot be pickled, and its ``repr`` does not show the key.
+
+    Tests can replace its methods, for example with ``mock.patch.object(client, "get_session")``. A
+    subclass may have its own ``__init__``, which calls ``super().__init__()``.
 
     On the main thread, Python runs signal handlers while a call is blocked. An exception raised by
     a handler ends the call: Ctrl-C raises ``KeyboardInterrupt`` within 200 ms. After that, the
@@ -73,13 +84,16 @@ class Client:
         connect_timeout: Limit for DNS, TCP, proxy and TLS together, in seconds.
         attempt_timeout: Limit for one attempt, in seconds.
         max_retries: Maximum number of retries per call. A call is only retried if this is safe.
-        ca_file: PEM file with the CA certificates to trust, instead of all others. ``None``:
-            ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, else ``REQUESTS_CA_BUNDLE``, else
+        ca_file: File with the CA certificates to trust, instead of all others: PEM, or one in DER.
+            ``None``: ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``, else ``REQUESTS_CA_BUNDLE``, else
             ``CURL_CA_BUNDLE``, else the CA certificates of the system.
-        client_cert: PEM files of the client certificate chain and its private key (mutual TLS).
-        proxy: URL of an http or https proxy, or ``"none"`` for a direct connection. ``None``:
-            ``HTTPS_PROXY``, else ``ALL_PROXY``, except for hosts in ``NO_PROXY``. No proxy is used
-            for loopback.
+        client_cert: Files of the client certificate chain and its private key (mutual TLS): PEM or
+            DER. The key is not encrypted.
+        proxy: URL of a proxy, such as ``http://user:password@proxy.example:3128``, or ``"none"``
+            for a direct connection. The schemes are ``http`` (the default), ``https``, ``socks5``
+            (the client resolves the host name of the gateway) and ``socks5h`` (the proxy does).
+            ``None``: ``HTTPS_PROXY``, else ``ALL_PROXY``, except for hosts in ``NO_PROXY``; the
+            lower-case spelling wins, also if it is empty. No proxy is used for loopback.
         user_agent: The ``user-agent`` header.
 
     Raises:
@@ -88,8 +102,8 @@ class Client:
         InvalidArgumentError: A number is out of range.
     """
 
-    def __new__(
-        cls,
+    def __init__(
+        self,
         api_key: str | None = None,
         *,
         secondary_api_key: str | None = None,
@@ -104,7 +118,7 @@ class Client:
         client_cert: tuple[str | PathLike[str], str | PathLike[str]] | None = None,
         proxy: str | None = None,
         user_agent: str | None = None,
-    ) -> Self: ...
+    ) -> None: ...
     def start_phone_2fa(
         self,
         phone_number: str,
@@ -122,13 +136,15 @@ class Client:
         logged-in user.
 
         Args:
-            phone_number: E.164: ``+`` and 7 to 15 digits, the first not 0.
+            phone_number: E.164: ``+`` and 7 to 15 digits, the first not 0. Other forms are refused,
+                not converted: the package ``phonenumbers`` does it.
             redirect_success: The user is redirected to this absolute http or https URL after
-                success.
+                success. Percent-encode characters that RFC 3986 does not allow, and write a Unicode
+                host in its ASCII form (``xn--...``). No user name or password.
             redirect_failure: The user is redirected to this absolute http or https URL in all
                 other cases.
-            locale: The language of the hosted pages.
-            relay_state: Text to store in the session.
+            locale: The language of the hosted pages, at most 256 characters.
+            relay_state: Text to store in the session, at most 16 KiB in UTF-8.
             webhook: The gateway sends webhooks to this absolute http or https URL.
             csrf_token: The ``x-csrf-token`` header, printable ASCII.
 
@@ -147,7 +163,8 @@ class Client:
         Raises:
             InvalidArgumentError: The ID is malformed; nothing was sent.
             NotFoundError: The session does not exist.
-            ProtocolError: The response is invalid or for a different session.
+            ProtocolError: The response is invalid, for a different session, or exceeds a limit:
+                16 KiB or 100 fields of headers, 1 MiB of body.
             ZignSecError: The call failed.
         """
 
@@ -161,9 +178,10 @@ class Client:
     ) -> Session:
         """Step 3: poll a session until it is final.
 
-        Temporary errors while polling do not end the wait. If the gateway sends ``Retry-After``,
-        the next poll is not earlier. The GIL is released except while ``on_poll`` runs. Ctrl-C ends
-        the wait like any other call.
+        Temporary errors while polling do not end the wait, nor do one or two polls in a row that
+        fail with ``ProtocolError``, ``TLSError``, ``PermissionDeniedError`` or ``NotFoundError``.
+        If the gateway sends ``Retry-After``, the next poll is not earlier. The GIL is released
+        except while ``on_poll`` runs. Ctrl-C ends the wait like any other call.
 
         Args:
             session_id: 1 to 64 letters, digits and hyphens.
@@ -182,12 +200,11 @@ class Client:
             ZignSecError: A poll failed with a permanent error.
         """
 
-    def with_options(
-        self, *, timeout: float | None = None, max_retries: int | None = None
-    ) -> Client:
+    def with_options(self, *, timeout: float | None = None, max_retries: int | None = None) -> Self:
         """Create a client that shares connections and keys with this one.
 
-        Closing one of the two cancels only its own calls.
+        Closing one of the two cancels only its own calls. It has the class of this client and, like
+        a copy, its attributes; the ``__init__`` of a subclass is not called.
 
         Args:
             timeout: Limit for a whole call, in seconds. ``None``: the same as this client.
@@ -211,12 +228,37 @@ class Client:
         /,
     ) -> None: ...
 
+def begin_call(client: Client) -> tuple[Client, float]:
+    """Return a client for one call, whose time limit starts now, and that limit in seconds.
+
+    Internal; used by ``zignsec._queued_call``.
+    """
+
+def check_phone_number(phone_number: str) -> None:
+    """Raise ``InvalidArgumentError`` if this is no phone number that a session can have.
+
+    Internal; used by the command line.
+    """
+
 def route(client: Client) -> tuple[str, str | None]:
     """Return the URL of the gateway, and the URL of the proxy without user and password, or
     ``None``.
 
     Internal; used by ``python -m zignsec check``.
     """
+
+def process_key() -> tuple[int, int]:
+    """Return what is different in a process and its parent, also if they have the same process ID.
+
+    Internal; used by ``AsyncClient``.
+    """
+
+def _after_fork_in_child() -> None: ...
+def _collect_log(
+    function: Callable[[], _R], /
+) -> tuple[_R | None, list[tuple[int, str]], BaseException | None]:
+    """Call a function, and return its result, its log records, which are not written, and its
+    exception. Internal; used by ``GeventClient`` and ``EventletClient``."""
 
 def _restore_session(json: str, is_from_start: bool, is_verified: bool, number: int) -> Session: ...
 def _webhook_event_from_json(text: str) -> WebhookEvent: ...
@@ -312,6 +354,7 @@ def verify_webhook(
     secret: str,
     *,
     tolerance: float | None = 300.0,
+    now: float | datetime | None = None,
 ) -> WebhookEvent:
     """Verify the signature and the time of a webhook and decode it. Makes no network request.
 
@@ -325,13 +368,17 @@ def verify_webhook(
         secret: The webhook secret that you share with ZignSec.
         tolerance: Maximum difference between the signature's time and the local clock, in seconds,
             in the past or the future. ``None``: the time is not checked; use this for stored
-            webhooks and tests only.
+            webhooks only.
+        now: The time of the check: seconds since 1970, such as ``time.time()``, or a ``datetime``
+            with a time zone. ``None``: the clock of this machine. For tests with a fixed time, in
+            which libraries such as freezegun replace ``time.time()``.
 
     Raises:
         WebhookSignatureError: The signature is missing, malformed, wrong or outside the tolerance.
         ProtocolError: The signature is valid, but the body is not: not a JSON object, no ID, or a
             duplicate key.
-        InvalidArgumentError: The secret is ``None`` or empty, or the tolerance is out of range.
+        InvalidArgumentError: The secret is ``None`` or empty, the tolerance is out of range, or
+            ``now`` has no time zone.
     """
 
 @final
@@ -381,9 +428,12 @@ class WebhookEvent:
 
 @final
 class Wait:
-    """A wait for a session, one poll at a time. Internal; used by ``AsyncClient``."""
+    """A wait for a session, one poll at a time. Internal; used by ``AsyncClient``, ``GeventClient``
+    and ``EventletClient``."""
 
-    def __new__(cls, *, timeout: float = 300.0, poll_interval: float = 2.0) -> Self: ...
+    def __new__(
+        cls, *, timeout: float | None = 300.0, poll_interval: float | None = 2.0
+    ) -> Self: ...
     def poll(self, client: Client, session_id: str) -> Session | None:
         """Get the session, or ``None`` after a temporary error. Blocks."""
 
@@ -393,6 +443,12 @@ class Wait:
         Raises:
             WaitTimeoutError: There is no time left for another poll.
         """
+
+    def left(self) -> float:
+        """Return the seconds until the timeout."""
+
+    def timed_out(self) -> WaitTimeoutError:
+        """Return the exception to raise if the time is up."""
 
     def elapsed(self) -> float:
         """Return the seconds since the wait started."""

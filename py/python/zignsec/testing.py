@@ -15,8 +15,9 @@ Install it with ``pip install zignsec[sandbox]``.
         sandbox.user(session, "accept")
         assert client.get_session(session.id).is_verified_for("+46701740605")
 
-In pytest, the fixture ``zignsec_sandbox`` provides a new sandbox for each test. If the code under
-test creates its own client, set ``ZIGNSEC_BASE_URL`` and ``ZIGNSEC_API_KEY``.
+In pytest, the fixture ``zignsec_sandbox`` provides a new sandbox for each test. During the test,
+the environment variables point at it: ``Client()``, the module-level functions and programs that
+the test starts use it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -44,7 +46,13 @@ __all__ = ["SMS", "Action", "Sandbox", "SandboxError"]
 Action = Literal["accept", "wrong-code", "cancel", "fail", "abandon"]
 """The actions of ``Sandbox.user``."""
 
-_PROGRAM = "zignsec-sandbox"
+_PACKAGE = "zignsec-sandbox"
+_PROGRAM = "zignsec-sandbox.exe" if sys.platform == "win32" else _PACKAGE
+# On Windows, the counterpart of a new session.
+if sys.platform == "win32":
+    _CREATION_FLAGS = subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    _CREATION_FLAGS = 0
 # In seconds, until the process is killed.
 _STOP_TIMEOUT = 30.0
 # In seconds; longer than the longest wait for an SMS (60).
@@ -99,6 +107,10 @@ class Sandbox:
     """The secret that signs webhooks."""
 
     def __init__(self, *options: str, program: str | PathLike[str] | None = None) -> None:
+        for option in options:
+            _check_type("options", option, str, "str")
+        if program is not None:
+            _check_type("program", program, (str, PathLike), "str, os.PathLike or None")
         command = [program or _installed_program(), *options, "--port", "0", "--json"]
         try:
             self._process = subprocess.Popen(
@@ -108,9 +120,12 @@ class Sandbox:
                 stdout=subprocess.PIPE,
                 # Ctrl-C must reach the tests only.
                 start_new_session=True,
+                creationflags=_CREATION_FLAGS,
             )
         except OSError as error:
-            raise SandboxError(f"the sandbox did not start: {error}") from error
+            # Windows does not say which file is missing.
+            reason = f"{command[0]}: {error.strerror or error}"
+            raise SandboxError(f"the sandbox did not start: {reason}") from error
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -122,6 +137,22 @@ class Sandbox:
         self.api_key = ready["api_key"]
         self.ca_file = ready["ca_file"]
         self.webhook_secret = ready["webhook_secret"]
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment variables with which clients use this sandbox: ``ZIGNSEC_BASE_URL``,
+        ``ZIGNSEC_API_KEY``, ``ZIGNSEC_WEBHOOK_SECRET`` and, with ``--tls``, ``SSL_CERT_FILE``.
+
+        The fixture ``zignsec_sandbox`` sets them. For other processes, pass
+        ``{**os.environ, **sandbox.env}``. If you set them in this process, call
+        ``zignsec.reset_default_client()`` afterwards.
+        """
+        env = {
+            "ZIGNSEC_BASE_URL": self.url,
+            "ZIGNSEC_API_KEY": self.api_key,
+            "ZIGNSEC_WEBHOOK_SECRET": self.webhook_secret,
+        }
+        return env if self.ca_file is None else {**env, "SSL_CERT_FILE": self.ca_file}
 
     def client(self) -> Client:
         """Create a client for this sandbox. Use ``with_options`` to change its limits."""
@@ -154,6 +185,8 @@ class Sandbox:
         Raises:
             SandboxError: The session does not exist or is final.
         """
+        _check_type("session", session, (Session, str), "Session or str")
+        _check_type("action", action, str, "str")
         session_id = session if isinstance(session, str) else session.id
         result: dict[str, str | None] = self.call(f"sessions/{session_id}/user", {"action": action})
         return result["location"]
@@ -165,6 +198,9 @@ class Sandbox:
             to: Only return messages to this phone number.
             wait: Wait up to this many seconds (at most 60) for the first message.
         """
+        if to is not None:
+            _check_type("to", to, str, "str or None")
+        _check_seconds("wait", wait)
         query = {"wait": str(wait)} if to is None else {"wait": str(wait), "to": to}
         found = self.call(f"sms?{urllib.parse.urlencode(query)}")
         return [SMS(*(message[name] for name in SMS._fields)) for message in found]
@@ -187,10 +223,13 @@ class Sandbox:
         Raises:
             SandboxError: The fault does not exist.
         """
+        _check_type("fault", fault, str, "str")
+        _check_type("times", times, int, "an integer")
         self.call("faults", {"fault": fault, "times": times, **details})
 
     def advance(self, seconds: float) -> None:
         """Advance the sandbox's clock. Codes expire after 5 minutes, sessions after 30."""
+        _check_seconds("seconds", seconds)
         self.call("clock", {"advance_s": seconds})
 
     def reset(self) -> None:
@@ -218,6 +257,7 @@ class Sandbox:
         Raises:
             SandboxError: The sandbox rejected the request or has stopped.
         """
+        _check_type("path", path, str, "str")
         # The admin API is also served over plain http when --tls is set.
         url = f"http{self.url[self.url.index(':') :]}/_sandbox/{path}"
         request = urllib.request.Request(url, method=method)
@@ -258,10 +298,21 @@ class Sandbox:
         return f"<zignsec.testing.Sandbox url={self.url!r}>"
 
 
+def _check_type(name: str, value: object, kinds: type | tuple[type, ...], expected: str) -> None:
+    if not isinstance(value, kinds):
+        raise TypeError(f"{name} must be {expected}, not {type(value).__name__}")
+
+
+def _check_seconds(name: str, value: object) -> None:
+    is_timedelta = hasattr(value, "total_seconds")
+    hint = ", such as its total_seconds()" if is_timedelta else ""
+    _check_type(name, value, (int, float), f"a number of seconds{hint}")
+
+
 def _installed_program() -> str:
     """Return the path of the program that pip installed, else the one on ``PATH``."""
     try:
-        files = metadata.files(_PROGRAM) or []
+        files = metadata.files(_PACKAGE) or []
     except metadata.PackageNotFoundError:
         files = []
     for file in files:
@@ -269,5 +320,5 @@ def _installed_program() -> str:
             return str(file.locate())
     found = shutil.which(_PROGRAM)
     if found is None:
-        raise SandboxError(f"{_PROGRAM} is not installed: pip install 'zignsec[sandbox]'")
+        raise SandboxError(f"{_PACKAGE} is not installed: pip install 'zignsec[sandbox]'")
     return found

@@ -36,17 +36,17 @@ fn a_connection_is_handed_to_one_thread_and_none_is_lost() {
     in_every_order("pool: two threads check out, a third one checks in", || {
         let closed = Arc::new(AtomicUsize::new(0));
         let pool = Arc::new(Pool::new());
-        pool.check_in(connection(0, &closed));
+        pool.check_in(connection(0, &closed), None);
         let callers = [1, 2].map(|number| {
             let (pool, closed) = (pool.clone(), closed.clone());
             thread::spawn(move || {
-                let mine = pool.check_out(&mut Attempt, Instant::now());
+                let mine = pool.check_out(&mut Attempt, true, Instant::now());
                 let is_new = mine.is_none();
-                pool.check_in(mine.unwrap_or_else(|| connection(number, &closed)));
+                pool.check_in(mine.unwrap_or_else(|| connection(number, &closed)), None);
                 is_new.then_some(number)
             })
         });
-        let mine = pool.check_out(&mut Attempt, Instant::now());
+        let mine = pool.check_out(&mut Attempt, true, Instant::now());
         let created = callers.map(|caller| caller.join().unwrap());
         assert_eq!(closed.load(Ordering::Relaxed), 0);
         let mut numbers = pool_numbers(&pool);
@@ -60,7 +60,7 @@ fn a_connection_is_handed_to_one_thread_and_none_is_lost() {
 /// The numbers of the idle connections, which are taken out. None may be there twice.
 fn pool_numbers(pool: &Pool) -> Vec<usize> {
     let mut connections = Vec::new();
-    while let Some(connection) = pool.check_out(&mut Attempt, Instant::now()) {
+    while let Some(connection) = pool.check_out(&mut Attempt, true, Instant::now()) {
         connections.push(connection);
     }
     let mut numbers: Vec<usize> = connections.iter().map(|connection| connection.number).collect();
@@ -76,13 +76,13 @@ fn two_threads_never_exceed_the_maximum_of_idle_connections() {
         let closed = Arc::new(AtomicUsize::new(0));
         let pool = Arc::new(Pool::new());
         for number in 0..MAX - 1 {
-            pool.check_in(connection(number, &closed));
+            pool.check_in(connection(number, &closed), None);
         }
         let other = {
             let (pool, closed) = (pool.clone(), closed.clone());
-            thread::spawn(move || pool.check_in(connection(MAX, &closed)))
+            thread::spawn(move || pool.check_in(connection(MAX, &closed), None))
         };
-        pool.check_in(connection(MAX + 1, &closed));
+        pool.check_in(connection(MAX + 1, &closed), None);
         other.join().unwrap();
         assert_eq!(closed.load(Ordering::Relaxed), 1);
         assert_eq!(pool_numbers(&pool).len(), MAX);
@@ -185,7 +185,7 @@ mod lookups {
 
     fn two_callers(name: &str, keys: [u32; 2]) {
         in_every_order(name, move || {
-            let lookups = Arc::new(Lookups::new());
+            let lookups = Arc::new(Lookups::new(Option::is_some));
             let running = Arc::new(AtomicUsize::new(0));
             let other = {
                 let (lookups, running) = (lookups.clone(), running.clone());
@@ -210,9 +210,29 @@ mod lookups {
     }
 
     #[test]
+    fn a_result_is_not_lost_between_two_attempts_of_a_caller() {
+        in_every_order("lookups: a caller leaves and comes back", || {
+            let lookups = Arc::new(Lookups::new(Option::is_some));
+            let began = Arc::new(AtomicUsize::new(0));
+            let look_up = || {
+                let began = began.clone();
+                move || Some(began.fetch_add(1, Ordering::SeqCst))
+            };
+            let mut waits = 0;
+            let first = lookups.get(&1, look_up(), || {
+                waits += 1;
+                if waits == 1 { Ok(Duration::ZERO) } else { Err(io::ErrorKind::TimedOut.into()) }
+            });
+            assert!(first.is_err());
+            assert_eq!(lookups.get(&1, look_up(), without_limit()).unwrap(), Some(0));
+            assert_eq!(lookups.get(&1, look_up(), without_limit()).unwrap(), Some(1));
+        });
+    }
+
+    #[test]
     fn a_lookup_outlives_the_caller_that_began_it() {
         in_every_order("lookups: a caller leaves, another one comes", || {
-            let lookups = Arc::new(Lookups::new());
+            let lookups = Arc::new(Lookups::new(Option::is_some));
             let running = Arc::new(AtomicUsize::new(0));
             let mut waits = 0;
             let left = lookups.get(&1, look_up(1, &running), || {

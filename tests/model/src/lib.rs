@@ -24,4 +24,4 @@ core_file!(pool, "pool.rs");
 mod checks;
 mod stand_ins;
 
-use stand_ins::{attempt, connection, process_id, sleep, sync};
+use stand_ins::{ProcessKey, attempt, connection, os_error, sleep, sync};

@@ -7,14 +7,25 @@ loom::thread_local! {
     pub(crate) static PROCESS: Cell<u32> = Cell::new(1);
 }
 
-/// The process of this thread.
-pub(crate) fn process_id() -> u32 {
-    PROCESS.with(Cell::get)
+/// The process of a thread.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProcessKey(u32);
+
+impl ProcessKey {
+    pub(crate) fn current() -> Self {
+        Self(PROCESS.with(Cell::get))
+    }
 }
 
 /// No check sleeps.
 pub(crate) fn sleep(_: Duration) {
     unreachable!()
+}
+
+pub(crate) mod os_error {
+    pub(crate) fn in_operation(_: &str, cause: std::io::Error) -> std::io::Error {
+        cause
+    }
 }
 
 pub(crate) mod attempt {

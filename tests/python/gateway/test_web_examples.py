@@ -6,7 +6,6 @@ As in production, they and the gateway are different sites: ``localhost`` and ``
 from __future__ import annotations
 
 import contextlib
-import hmac
 import json
 import os
 import re
@@ -28,7 +27,7 @@ from captured import found
 from fake_gateway import FakeGateway, session_json
 from playwright.sync_api import Page, expect
 from sandbox import Sandbox, direct
-from steps import until
+from steps import SECRET, UNREADABLE_WEBHOOKS, sign, until
 from zignsec.testing import Action
 
 from gateway.conftest import OpenPage, StartSandbox
@@ -41,7 +40,6 @@ from gateway.web import (
 )
 
 ROOT = Path(__file__).parents[3]
-SECRET = "a-secret-of-hooks"
 OVERSIZED = 64 * 1024 + 1
 
 
@@ -194,12 +192,6 @@ def assert_returned(user: User, service: Service, heading: str) -> None:
 def event(session_id: str, name: str, status: str) -> bytes:
     """The body of a webhook."""
     return json.dumps({"event": name, "id": session_id, "status": status}).encode()
-
-
-def sign(body: bytes, *, secret: str = SECRET, age: int = 0) -> str:
-    """The signature header of a webhook, as ZignSec documents it."""
-    at = str(int(time.time()) - age)
-    return f"t={at},v1={hmac.new(secret.encode(), at.encode() + b'.' + body, 'sha256').hexdigest()}"
 
 
 def delivered_webhooks(sandbox: Sandbox, name: str) -> list[dict[str, Any]]:
@@ -492,6 +484,28 @@ def test_endless_webhooks_do_not_block_the_service(fooled: Service) -> None:
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def test_nonsense_is_a_bad_request(
+    fooled: Service, fake_gateway: FakeGateway, service_name: str
+) -> None:
+    for body in UNREADABLE_WEBHOOKS:
+        assert fooled.post_webhook(body, sign(body)) == (400, "refused"), body
+    for headers in (
+        "Content-Length: -1",
+        "Content-Length: abc",
+        "Content-Length: 1_0",
+        "Content-Length: 10\r\nContent-Length: 20",
+        # gunicorn reports a malformed chunk to Flask as an internal error.
+        *(["Transfer-Encoding: chunked\r\n\r\nZ\r\n"] if service_name == "fastapi_app" else []),
+    ):
+        with send_webhook(fooled, headers) as connection:
+            assert connection.recv(100).startswith(b"HTTP/1.1 400 "), headers
+    # No length, and no body: the signature is missing.
+    for headers in ("Content-Type: application/json", "Transfer-Encoding: chunked\r\n\r\n0"):
+        with send_webhook(fooled, headers) as connection:
+            assert connection.recv(100).startswith(b"HTTP/1.1 400 "), headers
+    assert fake_gateway.lookups == 0
 
 
 @pytest.mark.parametrize(("fault", "in_doubt"), [("reset", True), ("http-422", False)])

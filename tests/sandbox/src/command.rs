@@ -19,9 +19,10 @@ pub struct Command {
 }
 
 const AFTER_HELP: &str = "\
-SIGINT and SIGTERM shut the sandbox down. With --json, so does end-of-file on standard input if \
-that is a pipe or a socket: the program that starts the sandbox keeps the other end open, and the \
-sandbox exits with it. A terminal, a file, /dev/null or a closed descriptor is ignored.";
+SIGINT and SIGTERM shut the sandbox down; on Windows, Ctrl-C, Ctrl-Break and a closed console do. \
+With --json, so does end-of-file on standard input if that is a pipe or a socket: the program that \
+starts the sandbox keeps the other end open, and the sandbox exits with it. A terminal, a file, the \
+null device or a closed descriptor is ignored.";
 
 impl Command {
     /// Runs the sandbox until it receives a signal to stop.
@@ -94,10 +95,17 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-#[cfg(not(unix))]
+/// Ctrl-C, Ctrl-Break, and the window of the console closed.
+#[cfg(windows)]
 fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close};
+    let (mut interrupt, mut stop, mut close) = (ctrl_c()?, ctrl_break()?, ctrl_close()?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = stop.recv() => {}
+            _ = close.recv() => {}
+        }
     })
 }
 
@@ -122,7 +130,8 @@ fn stdin_is_pipe() -> bool {
     metadata.is_ok_and(|file| file.file_type().is_fifo() || file.file_type().is_socket())
 }
 
-#[cfg(not(unix))]
+/// Windows reports a socket as a pipe too.
+#[cfg(windows)]
 fn stdin_is_pipe() -> bool {
-    false
+    winapi_util::file::typ(io::stdin()).is_ok_and(|file| file.is_pipe())
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use url::Url;
+use url::{ParseError, Url};
 
 use crate::problem::Problem;
 
@@ -105,8 +105,12 @@ fn url(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Proble
     let clean = !text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\');
     // `Url` also accepts missing slashes, which a browser may not accept in a Location header.
     let slashes = text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with('/'));
-    let http = Url::parse(&text)
-        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let http = match Url::parse(&text) {
+        Ok(url) => matches!(url.scheme(), "http" | "https") && url.has_host(),
+        // Some names that begin with `xn--` are invalid, but only a program that has Unicode's
+        // tables can tell.
+        Err(error) => error == ParseError::IdnaError && text.is_ascii(),
+    };
     if clean && slashes && http {
         Ok(Some(text))
     } else {

@@ -35,8 +35,9 @@ use crate::{admin, dashboard, delivery, gateway, guard, pages};
 /// Time limit for the headers and for the body of a request, for the TLS handshake, and for an
 /// idle connection.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// Far larger than any real request. Scripted answers may be larger still.
-const MAX_BODY: usize = 64 << 10;
+/// Larger than any request that the client library sends: a relay_state of 16 KiB, each byte of which
+/// may be written as six in JSON, and three URLs of 64 KiB. Scripted answers may be larger still.
+const MAX_BODY: usize = 320 << 10;
 const MAX_SCRIPTED_ANSWER: usize = 4 << 20;
 
 pub(crate) fn router(app: &Arc<App>) -> Router {

@@ -104,7 +104,7 @@ impl Client for Floor {
         write!(
             self.request,
             "GET {SESSION_PATH}{id} HTTP/1.1\r\nhost: {}\r\nauthorization: {KEY}\r\n\
-             user-agent: {USER_AGENT}\r\naccept: application/json\r\n\r\n",
+             user-agent: {USER_AGENT}\r\naccept: application/json\r\naccept-encoding: identity\r\n\r\n",
             self.target.address(),
         )
         .expect("room");
@@ -117,7 +117,7 @@ impl Client for Floor {
         write!(
             self.request,
             "POST {START_PATH} HTTP/1.1\r\nhost: {}\r\nauthorization: {KEY}\r\n\
-             user-agent: {USER_AGENT}\r\naccept: application/json\r\n\
+             user-agent: {USER_AGENT}\r\naccept: application/json\r\naccept-encoding: identity\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n",
             self.target.address(),
             body.len(),

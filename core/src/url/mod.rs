@@ -3,12 +3,26 @@
 //! They are parsed by the `http` crate, which ureq uses too. The `url` crate would add the tables
 //! of internationalised domain names to every program; a property test compares the two.
 
+mod punycode;
+mod syntax;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ureq::http::Uri;
 
-/// Parses an absolute http or https URL. The error is a rule; it continues a sentence that names
-/// the URL.
+use syntax::Use;
+
+/// The longest URL: the limit of the parser.
+const MAX_LENGTH: usize = 65_534;
+
+/// Checks a URL that is sent to the gateway: an absolute http or https URL. The error continues a
+/// sentence that names the URL.
+pub(crate) fn check(text: &str) -> Result<(), String> {
+    syntax::problem(text, Use::Link).map_or(Ok(()), Err)
+}
+
+/// Parses an absolute http or https URL, also one whose syntax is not exact. The error is a rule; it
+/// continues a sentence that names the URL.
 pub(crate) fn absolute(text: &str) -> Result<Uri, &'static str> {
     const RULE: &str = "must be an absolute http or https URL, such as https://example.com/path";
     let uri: Uri = text.parse().map_err(|_| RULE)?;
@@ -56,26 +70,30 @@ pub(crate) struct BaseUrl {
 }
 
 impl BaseUrl {
-    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         // Servers commonly refuse request lines of more than 8 KiB.
         const MAX_LENGTH: usize = 2048;
         if text.len() > MAX_LENGTH {
-            return Err("must not be longer than 2048 characters");
+            return Err("must not be longer than 2048 characters".to_owned());
+        }
+        if let Some(problem) = syntax::problem(text, Use::Setting) {
+            return Err(problem);
         }
         let uri = absolute(text)?;
         let host = uri.host().unwrap_or_default().to_owned();
         let https = uri.scheme_str() == Some("https");
         // Also in a path, into which a `/` in a password would cut it: the path is shown and sent.
         if text.contains('@') {
-            return Err("must not contain a user name or password");
+            return Err("must not contain a user name or password".to_owned());
         }
         // The parser drops fragments.
         if uri.query().is_some() || text.contains('#') {
-            return Err("must not contain a query or a fragment");
+            return Err("must not contain a query or a fragment".to_owned());
         }
         if !https && !is_loopback(&host) {
             return Err("must be https: plain http is allowed only for loopback, because it \
-                        sends the API key unencrypted");
+                        sends the API key unencrypted"
+                .to_owned());
         }
         let default_port = if https { 443 } else { 80 };
         let port = uri.port_u16().unwrap_or(default_port);
@@ -125,10 +143,11 @@ mod tests {
             "http://example.com/a/b?c=d#e",
             "HTTPS://example.com:8443/",
             "https://[::1]:8080/x",
-            "https://user@example.com/",
         ] {
-            assert!(absolute(good).is_ok(), "{good}");
+            assert!(absolute(good).is_ok() && check(good).is_ok(), "{good}");
         }
+        assert!(absolute("https://user@example.com/").is_ok());
+        assert!(check("https://user@example.com/").is_err());
         for bad in [
             "",
             "/path",
@@ -146,7 +165,7 @@ mod tests {
             "https://example.com/\r\nx",
             "https://u@:80",
         ] {
-            assert!(absolute(bad).is_err(), "{bad}");
+            assert!(absolute(bad).is_err() && check(bad).is_err(), "{bad}");
         }
     }
 
