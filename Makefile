@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 
 PHONE := +46703339954
 FUZZ_SECONDS := 60
+RUNS := 20
 PREFIX := /usr/local
 LIBDIR = $(PREFIX)/lib
 DIST :=
@@ -17,13 +18,19 @@ help:
 	@echo 'make demo            runs all steps against the sandbox, with a scripted user'
 	@echo 'make demo BROWSER=1  the same, with you as the user, in your own browser'
 	@echo 'make check           format, lints, unit tests, the C contract and the demo: a minute'
-	@echo 'make test            all tests, 25 minutes; tests whose tools are missing are skipped and'
+	@echo 'make test            all tests, 45 minutes; tests whose tools are missing are skipped and'
 	@echo '                     listed; with ZIGNSEC_TEST_ALL=1 a missing tool is an error'
-	@echo 'make test-long       more tests, 2 minutes (7 the first time), as root: ThreadSanitizer, with'
-	@echo '                     a standard library that is built for it'
+	@echo 'make test-long       more tests, 7 minutes (12 the first time): ThreadSanitizer, as root, with'
+	@echo '                     a standard library that is built for it; programs compiled by Nuitka'
+	@echo 'make platforms       builds the library for Windows, musl and other processors, runs its tests'
+	@echo '                     there with Wine and QEMU, and prints a table; needs to be root;'
+	@echo '                     make test-platforms does so for 64-bit Windows and musl'
 	@echo 'make examples        builds and runs each program of examples/ as its README says'
 	@echo 'make test-...        one part of make test: lint, rust, fuzz, headers, c, cpp, demo, memory,'
-	@echo '                     python, gateway, packaging, counts, secrets'
+	@echo '                     python, network, gateway, frozen, packaging, counts, secrets'
+	@echo 'make test-exit RUNS=200'
+	@echo '                     programs that end while daemon threads of Python are in calls, 200 times'
+	@echo '                     each with each Python: 30 minutes; make test runs them 20 times'
 	@echo 'make test-fuzz FUZZ_SECONDS=600'
 	@echo '                     the parsers of untrusted input on random data, for 600 seconds each'
 	@echo 'make bench           compares what a call costs with other HTTP clients: 15 minutes;'
@@ -55,10 +62,12 @@ target-dir:
 check:
 	@tests/check.sh
 test: plan clear-logs test-lint test-rust test-fuzz test-headers test-c test-cpp test-demo \
-	test-memory test-python test-gateway examples test-packaging test-counts test-secrets
+	test-memory test-python test-network test-gateway examples test-frozen test-packaging \
+	test-counts test-secrets
 
 test-long:
 	@tests/c/tsan.sh
+	@tests/python/pytest.sh nuitka
 
 .PHONY: plan clear-logs test-lint test-rust test-fuzz test-headers test-c test-cpp test-demo \
 	test-memory
@@ -87,13 +96,24 @@ test-demo:
 test-memory:
 	@tests/c/memory.sh
 
-.PHONY: test-python test-gateway test-packaging test-counts test-secrets
+.PHONY: test-python test-network test-exit test-gateway test-frozen test-packaging test-platforms \
+	platforms test-counts test-secrets
 test-python:
 	@tests/python/run.sh
+test-exit:
+	@tests/python/exit.sh $(RUNS)
+test-network:
+	@tests/python/pytest.sh network
 test-gateway:
 	@tests/python/pytest.sh gateway
+test-frozen:
+	@tests/python/pytest.sh frozen
 test-packaging:
 	@tests/python/pytest.sh packaging
+platforms:
+	@tests/platforms/run.sh
+test-platforms:
+	@tests/platforms/run.sh x86_64-pc-windows-gnu x86_64-unknown-linux-musl
 test-counts:
 	@tests/bench/run.sh check
 test-secrets:

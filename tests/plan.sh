@@ -14,7 +14,7 @@ if [ "$1" = check ]; then
     command -v shellcheck >/dev/null || echo "not checked: shell scripts (shellcheck)"
     has c || missing+=("$(describe c)")
 else
-    echo "make test: all tests. About 25 minutes on two cores, 35 if nothing is built yet."
+    echo "make test: all tests. About 45 minutes on two cores, 55 if nothing is built yet."
     for group in "${groups[@]}"; do
         has "$group" || missing+=("$(describe "$group")")
     done
@@ -24,9 +24,12 @@ else
             missing+=("examples/$language (see its README)")
         done
         PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
-        for program in lintian debootstrap openssl setcap squid strace tinyproxy; do
+        for program in apache2 caddy clang-tidy curl danted debootstrap go haproxy ip lintian microsocks \
+            mount nginx node nsenter openssl setcap squid strace stunnel4 tinyproxy unshare uwsgi; do
             command -v "$program" >/dev/null || missing+=("single tests ($program)")
         done
+        [ "$(id -u)" = 0 ] || missing+=("single tests (root)")
+        [ -c /dev/net/tun ] || missing+=("single tests (/dev/net/tun)")
     fi
     # Never an error: one interpreter is enough.
     for minor in 10 11 12 13 14; do
