@@ -651,6 +651,42 @@ os._exit(0)
 """
 
 
+FORKED_DURING_A_CALL = """
+import asyncio, os, signal, sys, threading, zignsec
+key, url, session_id = sys.argv[1:]
+client = zignsec.AsyncClient(key, base_url=url)
+
+async def fork_during_a_call():
+    call = asyncio.ensure_future(client.get_session(session_id))
+    while not any(thread.name.startswith("zignsec") for thread in threading.enumerate()):
+        await asyncio.sleep(0.01)
+    child = os.fork()
+    if child == 0:
+        # A call of the parent never ends in the child.
+        signal.alarm(30)
+        asyncio.events._set_running_loop(None)
+        asyncio.run(client.aclose())
+        os._exit(0)
+    await client.aclose()
+    try:
+        await call
+    except zignsec.CallCancelledError:
+        return child
+    raise AssertionError("the call was not cancelled")
+
+assert os.waitpid(asyncio.run(fork_during_a_call()), 0)[1] == 0
+"""
+
+
+def test_forked_child_can_close_the_client_of_a_busy_parent(
+    sandbox: Sandbox, client: zignsec.Client
+) -> None:
+    session_id = start_session(client)
+    sandbox.arm("stall")
+    command = [sys.executable, "-c", FORKED_DURING_A_CALL, sandbox.api_key, sandbox.url, session_id]
+    subprocess.run(command, check=True, timeout=60)
+
+
 def test_forked_child_can_use_the_inherited_client(
     sandbox: Sandbox, client: zignsec.Client
 ) -> None:

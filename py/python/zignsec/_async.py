@@ -133,7 +133,7 @@ class AsyncClient:
         """Close the client and end its threads. Running and queued calls raise
         ``CallCancelledError``, later calls ``ClosedError``."""
         self._client.close()
-        await self._pool.stop()
+        await self._current_pool().stop()
 
     async def __aenter__(self) -> Self:
         _running_loop()
@@ -167,10 +167,13 @@ class AsyncClient:
             return await operation.run(on_thread, queued.limit, queued.timed_out)
 
     def _operation(self, client: Client) -> _Operation:
+        return _Operation(client, self._current_pool())
+
+    def _current_pool(self) -> _Pool:
         if self._pool.process != process_key():
-            # Threads do not survive a fork.
+            # Threads do not survive a fork, and the calls of the parent never end here.
             self._pool = _Pool()
-        return _Operation(client, self._pool)
+        return self._pool
 
 
 AsyncClient.__module__ = "zignsec"
@@ -198,17 +201,17 @@ class _Pool:
         try:
             self._executor.submit(_make_call, future, call, client)
             self._has_threads = True
-        except RuntimeError as error:
-            if self._is_stopped:
-                future.cancel()
+        except BaseException as error:
+            no_new_thread = isinstance(error, RuntimeError) and is_out_of_threads(error)
+            if no_new_thread and self._has_threads and not self._is_stopped:
+                # A thread that exists makes the call when it is free.
+                return future
+            future.cancel()
+            if isinstance(error, RuntimeError) and self._is_stopped:
                 raise CallCancelledError("cancelled: the client was closed") from None
-            if not is_out_of_threads(error):
-                future.cancel()
-                raise
-            if not self._has_threads:
-                future.cancel()
+            if no_new_thread:
                 raise no_thread() from error
-            # Otherwise, a thread that exists makes the call when it is free.
+            raise
         return future
 
     async def stop(self) -> None:

@@ -192,7 +192,7 @@ class WebhookSignatureError(ZignSecError):
 
 
 class InternalError(ZignSecError):
-    """Not enough memory for a response, or a bug in the library; please report a bug."""
+    """Not enough memory for a response, or a bug in the library, which you should report."""
 
     _code = 99
 

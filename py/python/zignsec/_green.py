@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from zignsec._errors import CallCancelledError, ClosedError
+from zignsec._errors import CallCancelledError, ClosedError, ZignSecError
 from zignsec._logger import logger
 from zignsec._queued_call import QueuedCall, is_out_of_threads, no_thread
 from zignsec._signatures import same_arguments, same_arguments_as_client
@@ -65,7 +65,9 @@ class GreenClient:
         with self._operation(client):
             wait = Wait(timeout=timeout, poll_interval=poll_interval)
             while True:
-                session = self._call(lambda: wait.poll(client, session_id))
+                session = self._call(
+                    lambda: wait.poll(client, session_id), wait.left(), wait.timed_out
+                )
                 if session is not None:
                     go_on = on_poll is None or on_poll(session, wait.elapsed()) is not False
                     if session.is_final:
@@ -90,8 +92,10 @@ class GreenClient:
         """Close the client. Running calls and waits raise ``CallCancelledError``, later calls
         ``ClosedError``."""
         self._client.close()
-        while self._operations:
-            self._operations.pop().close()
+        # A copy, because greenlets and threads add and remove elements.
+        for client in self._operations.copy():
+            self._operations.discard(client)
+            client.close()
 
     def __enter__(self) -> Self:
         self._client.__enter__()
@@ -119,7 +123,7 @@ class GreenClient:
             return call(queued.client)
 
         with self._operation(queued.client):
-            return self._call(on_thread)
+            return self._call(on_thread, queued.limit, queued.timed_out)
 
     @contextmanager
     def _operation(self, client: Client) -> Generator[None]:
@@ -132,10 +136,32 @@ class GreenClient:
             self._operations.discard(client)
             client.close()
 
-    def _call(self, call: Callable[[], R]) -> R:
+    def _call(
+        self, call: Callable[[], R], limit: float, timed_out: Callable[[], ZignSecError]
+    ) -> R:
+        """Make a call on a thread. If no thread is free within ``limit`` seconds, raise the
+        exception that ``timed_out`` returns."""
+        result, exception = self._outcome(call, limit, timed_out)
+        try:
+            if isinstance(exception, ClosedError):
+                raise CallCancelledError("cancelled: the client was closed") from None
+            if exception is not None:
+                raise exception
+        finally:
+            # Otherwise, this frame and the exception refer to each other.
+            del exception
+        return result  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+    def _outcome(
+        self, call: Callable[[], R], limit: float, timed_out: Callable[[], ZignSecError]
+    ) -> tuple[R | None, BaseException | None]:
+        task = _Task(lambda: _collect_log(call))
+
         def finish() -> tuple[R | None, BaseException | None]:
             try:
-                result, records, exception = self._on_thread(lambda: _collect_log(call))
+                self._on_thread(task)
+                # pop: the exception refers to the frame of the task.
+                result, records, exception = task.results.pop()
                 for level, line in records:
                     logger.log(level, line)
             except BaseException as error:
@@ -143,17 +169,20 @@ class GreenClient:
             return result, exception
 
         # A separate greenlet also writes the log of a call that its caller does not wait for.
-        result, exception = self._in_greenlet(finish)
-        if isinstance(exception, ClosedError):
-            raise CallCancelledError("cancelled: the client was closed") from None
-        if exception is not None:
-            raise exception
-        return result  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+        greenlet = self._spawn(finish)
+        outcome: tuple[R | None, BaseException | None] | None = self._wait_for(greenlet, limit)
+        if outcome is not None:
+            return outcome
+        if task.withdraw():
+            return None, timed_out()
+        # A call that runs on a thread ends by itself.
+        outcome = self._wait_for(greenlet, None)
+        assert outcome is not None
+        return outcome
 
-    def _on_thread(self, function: Callable[[], R]) -> R:
-        task = _Task(function)
+    def _on_thread(self, task: _Task[Any]) -> None:
         try:
-            return self._in_thread(task)
+            self._in_thread(task)
         except RuntimeError as error:
             if not is_out_of_threads(error):
                 raise
@@ -162,9 +191,8 @@ class GreenClient:
                 raise no_thread() from error
             while not task.results:
                 self._sleep(0.05)
-            return task.results[0]
 
-    def _in_thread(self, function: Callable[[], R]) -> R:
+    def _in_thread(self, function: Callable[[], None]) -> None:
         """Run a function on a real thread."""
         raise NotImplementedError
 
@@ -172,8 +200,12 @@ class GreenClient:
         """Let other greenlets run."""
         raise NotImplementedError
 
-    def _in_greenlet(self, function: Callable[[], R]) -> R:
-        """Run a function in a new greenlet, which goes on if this one is killed."""
+    def _spawn(self, function: Callable[[], R]) -> Any:
+        """Start a new greenlet, which goes on if this one is killed."""
+        raise NotImplementedError
+
+    def _wait_for(self, greenlet: Any, seconds: float | None) -> Any:
+        """Return the result of a greenlet, or None after this time."""
         raise NotImplementedError
 
 
@@ -186,12 +218,10 @@ class _Task(Generic[R]):
         self._state: dict[str, str] = {}
         self.results: list[R] = []
 
-    def __call__(self) -> R:
+    def __call__(self) -> None:
         # setdefault is atomic.
         if self._state.setdefault("state", "begun") == "begun":
             self.results.append(self._function())
-            return self.results[0]
-        return None  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
     def withdraw(self) -> bool:
         """Return whether no thread has begun to run the function."""

@@ -26,7 +26,7 @@ and the proxy are taken from the environment, as for zignsec.Client().
 
 exit codes:
   0    success; for get, wait and demo: the user is verified
-  1    a bug; see Python's traceback
+  1    not enough memory, or a bug; see Python's traceback
   2    bad usage or a malformed argument; nothing was sent
   3    the session is final, and the user is not verified
   4    no result yet: the session is not final, or was not final before the timeout
@@ -40,7 +40,8 @@ exit codes:
   130  interrupted by Ctrl-C
   141  the reader of standard output closed the pipe
 
-With --json, standard output is one JSON object: the result, or {"error": ...}.
+With --json, standard output is one JSON object, with an error in its member "error". It is empty
+after wrong usage (2) and with the exit codes 1, 10, 130 and 141.
 """
 
 
@@ -114,11 +115,14 @@ def parser() -> argparse.ArgumentParser:
 
     common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object")
+    # With every command, and before it: argparse would print the secret.
+    for either in (parser, common):
+        _reject_secret(either, "--api-key", instead="set ZIGNSEC_API_KEY or use --api-key-file")
+        _reject_secret(
+            either, "--secret", instead="set ZIGNSEC_WEBHOOK_SECRET or use --secret-file"
+        )
     account = _Parser(add_help=False, parents=[common])
     account.add_argument("--api-key-file", metavar="FILE", help="read the API key from this file")
-    # Also before the command, where argparse would take the key for a command and print it.
-    for either in (parser, account):
-        _reject_secret(either, "--api-key", instead="set ZIGNSEC_API_KEY or use --api-key-file")
 
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
@@ -203,10 +207,6 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="read the secret from this file instead of ZIGNSEC_WEBHOOK_SECRET",
     )
-    for either in (parser, added):
-        _reject_secret(
-            either, "--secret", instead="set ZIGNSEC_WEBHOOK_SECRET or use --secret-file"
-        )
     added.add_argument(
         "--tolerance",
         type=_tolerance,

@@ -280,8 +280,9 @@ class Session:
 
         The text is trusted and counts as the response to a lookup: ``is_verified`` is computed from
         it. Only pass text that your own program stored after a lookup, never text from a browser or
-        another system, and never the session of ``start_phone_2fa``. What contradicted the verdict
-        outside the session's JSON is lost: store the verdict too, or pickle the session.
+        another system, and never the session of ``start_phone_2fa``. The response can
+        contain errors outside this JSON that deny the verdict. They are not stored: store the
+        verdict too, or pickle the session.
 
         Raises:
             ProtocolError: The text is not the JSON of a session.

@@ -29,23 +29,27 @@ class EventletClient(GreenClient):
     Each call runs in eventlet's thread pool. It has 20 threads; set ``EVENTLET_THREADPOOL_SIZE``
     for more calls at the same time. Killing a greenlet that waits for a call, or an
     ``eventlet.Timeout``, cancels the call. ``on_poll`` and logging handlers run in greenlets.
+
+    Fork worker processes before the first call: eventlet's threads and its event loop do not
+    survive a fork, and a call in the child would never end.
     """
 
-    def _in_thread(self, function: Callable[[], R]) -> R:
-        # Not for functions that return a tuple with an exception in the middle: it raises that.
+    def _in_thread(self, function: Callable[[], None]) -> None:
         try:
-            result: R = _tpool.execute(function)
+            _tpool.execute(function)
         except RuntimeError as error:
             if is_out_of_threads(error):
                 # eventlet takes a pool for ready whose threads it could not start, and later calls
                 # would never end.
                 _tpool.killall()
             raise
-        return result
 
     def _sleep(self, seconds: float) -> None:
         _eventlet.sleep(seconds)
 
-    def _in_greenlet(self, function: Callable[[], R]) -> R:
-        result: R = _eventlet.spawn(function).wait()
-        return result
+    def _spawn(self, function: Callable[[], R]) -> Any:
+        return _eventlet.spawn(function)
+
+    def _wait_for(self, greenlet: Any, seconds: float | None) -> Any:
+        with _eventlet.Timeout(seconds, False):
+            return greenlet.wait()

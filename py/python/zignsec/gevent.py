@@ -29,13 +29,15 @@ class GeventClient(GreenClient):
     handlers run in greenlets.
     """
 
-    def _in_thread(self, function: Callable[[], R]) -> R:
-        result: R = _gevent.get_hub().threadpool.apply(function)
-        return result
+    def _in_thread(self, function: Callable[[], None]) -> None:
+        _gevent.get_hub().threadpool.apply(function)
 
     def _sleep(self, seconds: float) -> None:
         _gevent.sleep(seconds)
 
-    def _in_greenlet(self, function: Callable[[], R]) -> R:
-        result: R = _gevent.spawn(function).get()
-        return result
+    def _spawn(self, function: Callable[[], R]) -> Any:
+        return _gevent.spawn(function)
+
+    def _wait_for(self, greenlet: Any, seconds: float | None) -> Any:
+        greenlet.join(seconds)
+        return greenlet.value

@@ -16,6 +16,8 @@ GROUPS = {
         "the_thread_pool_of_the_library",
         "errors_and_limits_match_client",
         "time_in_the_queue_counts",
+        "a_wait_ends_although_no_thread_is_free",
+        "errors_do_not_wait_for_the_garbage_collector",
         "a_subclass",
         "the_verdict",
         "on_poll_runs_in_the_greenlet",

@@ -22,11 +22,13 @@ else:
     green.monkey_patch()
 
 # Only now, as in a server that patches first.
+import gc  # noqa: E402
 import logging  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
+import weakref  # noqa: E402
 
 import zignsec  # noqa: E402
 from sandbox import Sandbox  # noqa: E402
@@ -241,6 +243,54 @@ def time_in_the_queue_counts() -> None:
         "threads; nothing was sent"
     }
     box.call("faults", method="DELETE")
+
+
+def a_wait_ends_although_no_thread_is_free() -> None:
+    client.get_session(session_id)
+    if LIBRARY == "gevent":
+        pool = green.get_hub().threadpool
+        sleep = import_module("gevent.monkey").get_original("time", "sleep")
+        sleeping = [pool.spawn(sleep, 3) for _ in range(pool.maxsize)]
+    else:
+        execute = import_module("eventlet.tpool").execute
+        sleep = import_module("eventlet.patcher").original("time").sleep
+        sleeping = [green.spawn(execute, sleep, 3) for _ in range(20)]
+    green.sleep(0.1)
+    begun = time.monotonic()
+    raises(zignsec.WaitTimeoutError, lambda: client.wait_for_session(session_id, timeout=0.5))
+    assert time.monotonic() - begun < 2
+    joined(sleeping)
+    # No poll was made for it afterwards.
+    count = len(records)
+    client.get_session(session_id)
+    assert len(records) == count + 1
+
+
+def a_forked_child_makes_calls() -> None:
+    client.get_session(session_id)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.alarm(20)  # Ends a child that hangs.
+            joined(green.spawn(client.get_session, session_id) for _ in range(5))
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    # The parent's calls end, too.
+    joined(green.spawn(client.get_session, session_id) for _ in range(5))
+
+
+def errors_do_not_wait_for_the_garbage_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        gone = weakref.ref(raises(zignsec.NotFoundError, lambda: client.get_session("unknown")))
+        green.sleep(0.1)  # The greenlet of the call ends.
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def a_subclass() -> None:
