@@ -10,15 +10,15 @@ fn main() {
     // Before 1.0 each minor version may break the ABI.
     let version = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
     match target("OS").as_str() {
-        "linux" | "android" | "freebsd" => {
-            link(&format!("-Wl,-soname,libzignsec.so.{version}"));
-            // Rust's thread-local destructors outlive a dlclose, and so must the code that they
-            // call. Elsewhere the library does this itself: ptr::stay_loaded().
-            link("-Wl,-z,nodelete");
-        }
         "windows" if target("ENV") == "gnu" => windows(&format!("zignsec-{version}.dll")),
         _ if target("VENDOR") == "apple" => {
             link(&format!("-Wl,-install_name,@rpath/libzignsec.{version}.dylib"));
+        }
+        _ if env::var_os("CARGO_CFG_UNIX").is_some() => {
+            link(&format!("-Wl,-soname,libzignsec.so.{version}"));
+            // Rust's thread-local destructors outlive a dlclose, and so must the code that they
+            // call. On Windows and macOS the library does this itself: ptr::stay_loaded().
+            link("-Wl,-z,nodelete");
         }
         _ => {}
     }

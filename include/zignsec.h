@@ -52,7 +52,7 @@
  * be used before main() and while the process or a thread exits: in atexit() handlers, in the
  * destructors of static and thread-local objects and of pthread keys.
  *
- * fork(). Parent and child may both continue to use a client, also after a fork in on_poll or while
+ * fork(). Parent and child may both continue to use a client, even after a fork in on_poll or while
  * other threads are in calls: the child opens its own connections. A child of vfork() must not call
  * the library. The library knows a child that was not created by fork(), but by _Fork() or the system
  * call clone(), by its process ID. If that can be the ID of its parent, because the child is in
@@ -60,10 +60,10 @@
  *
  * Windows. Once a client was created, the DLL stays loaded after FreeLibrary(). WSAStartup() is not
  * needed, and the library installs no console control handler: a handler of the program, for Ctrl-C,
- * may call zs_client_cancel(). Neither DllMain() nor a thread that TerminateThread() may end can call
- * the library. Names of files are UTF-8, with slashes or backslashes. zignsec-0.1.dll belongs into
- * the folder of the program that uses it; its name contains the version of the ABI. fork() and
- * pthread_cancel() above do not apply.
+ * may call zs_client_cancel(). Do not call the library from DllMain(), or from a thread that may be
+ * ended by TerminateThread(). Names of files are UTF-8, with slashes or backslashes. Put
+ * zignsec-0.1.dll in the folder of the program that uses it; its name contains the version of the
+ * ABI. fork() and pthread_cancel() above do not apply.
  *
  * Logging. The library prints nothing. The callback of zs_set_log_callback() receives one line for
  * each attempt, without API keys and phone numbers.

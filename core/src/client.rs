@@ -149,8 +149,7 @@ impl Client {
 
     /// Cancels all running calls of this client: they fail as
     /// [`Cancelled`](crate::ErrorKind::Cancelled) within 100 ms. The client stays usable. Any
-    /// thread may call it, and so may a signal handler: it takes no lock. On systems other than
-    /// Linux, a TCP connect first runs into its time limit.
+    /// thread may call it, and so may a signal handler: it takes no lock.
     pub fn cancel(&self) {
         self.cancel.cancel();
     }

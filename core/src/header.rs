@@ -13,9 +13,14 @@ pub(crate) fn problem(text: &str) -> Option<String> {
     too_long(text).or_else(|| text_problem::find(text, &is_printable))
 }
 
-/// What is wrong with a secret that cannot be sent in a header, or that contains a space.
-pub(crate) fn problem_of_secret(secret: &str) -> Option<String> {
-    too_long(secret).or_else(|| text_problem::find_in_secret(secret, &|c| c.is_ascii_graphic()))
+/// What is wrong with an API key that cannot be sent in a header, or that contains a space.
+pub(crate) fn problem_of_key(key: &str) -> Option<String> {
+    too_long(key).or_else(|| text_problem::find_in_secret(key, &|c| c.is_ascii_graphic()))
+}
+
+/// What is wrong with a token that cannot be sent in a header.
+pub(crate) fn problem_of_token(token: &str) -> Option<String> {
+    too_long(token).or_else(|| text_problem::find_in_secret(token, &is_printable))
 }
 
 fn is_printable(c: char) -> bool {
@@ -35,6 +40,6 @@ mod tests {
         assert!(HEADER_RULE.contains(&format!(" {MAX_LENGTH} ")));
         assert_eq!(problem(&"a".repeat(MAX_LENGTH)), None);
         assert!(problem(&"a".repeat(MAX_LENGTH + 1)).is_some());
-        assert!(problem_of_secret(&"a".repeat(MAX_LENGTH + 1)).is_some());
+        assert!(problem_of_key(&"a".repeat(MAX_LENGTH + 1)).is_some());
     }
 }

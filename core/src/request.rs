@@ -112,7 +112,7 @@ impl Phone2faRequest {
         if let Some(webhook) = &self.webhook {
             check_url("webhook", webhook)?;
         }
-        if let Some(problem) = self.csrf_token.as_deref().and_then(header::problem) {
+        if let Some(problem) = self.csrf_token.as_deref().and_then(header::problem_of_token) {
             return Err(refused("csrf_token", &format!("{problem}; it must be {HEADER_RULE}")));
         }
         if let Some(problem) = locale_problem(&self.locale) {

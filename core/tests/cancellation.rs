@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -123,6 +124,25 @@ fn waiting_for_a_stalled_or_slow_response_is_cancelled() {
             client.start_phone_2fa(&request()).unwrap();
         }
     }
+}
+
+#[test]
+fn reading_the_body_of_an_error_is_cancelled() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let client = Client::builder("key").base_url(url).build().unwrap();
+    let (sender, answered) = std::sync::mpsc::channel();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        assert!(stream.read(&mut request).unwrap() > 0);
+        stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 500\r\n\r\n{").unwrap();
+        sender.send(()).unwrap();
+        // Until the client closes the connection.
+        let _ = stream.read(&mut request);
+    });
+    cancel_when_blocked(&client, || answered.try_recv().is_ok());
+    server.join().unwrap();
 }
 
 #[test]

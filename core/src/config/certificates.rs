@@ -99,7 +99,8 @@ impl Contents {
             .map(|line| std::str::from_utf8(line).unwrap_or_default().trim());
         // May hold a key: it does not grow, so that all of it is wiped.
         let mut body = Zeroizing::new(String::with_capacity(bytes.len()));
-        while let Some(line) = lines.next() {
+        let mut begin = None;
+        while let Some(line) = begin.take().or_else(|| lines.next()) {
             let Some(label) = line.strip_prefix("-----BEGIN ") else { continue };
             let Some(label) = label.strip_suffix("-----").filter(|it| !it.contains("-----")) else {
                 self.other = Some(NOT_PEM);
@@ -113,6 +114,12 @@ impl Contents {
                     ended = true;
                     break;
                 }
+                // The next block, after a file without a line end at its end or without its end.
+                if let Some(at) = line.find("-----BEGIN ") {
+                    ended = line[..at] == end;
+                    begin = Some(&line[at..]);
+                    break;
+                }
                 // A header, such as that of an encrypted key.
                 if line.contains(':') {
                     encrypted |= line.contains("ENCRYPTED");
@@ -120,7 +127,7 @@ impl Contents {
                     body.extend(line.chars().filter(|c| !c.is_ascii_whitespace()));
                 }
             }
-            let der = ended.then(|| decoded(&body)).flatten();
+            let der = if ended { decoded(&body) } else { Err("has no END line") };
             self.add_block(label, encrypted, der);
         }
         if self.is_unknown() {
@@ -130,13 +137,13 @@ impl Contents {
         }
     }
 
-    fn add_block(&mut self, label: &str, encrypted: bool, der: Option<Zeroizing<Vec<u8>>>) {
+    fn add_block(&mut self, label: &str, encrypted: bool, der: Decoded) {
         match label {
             "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" if self.only_plain => {}
-            "CERTIFICATE" | "X509 CERTIFICATE" => self
-                .certificates
-                .push(der.map_or(Err("is not valid base64"), |der| certificate(&der))),
-            "TRUSTED CERTIFICATE" => self.certificates.push(trusted(der.as_deref())),
+            "CERTIFICATE" | "X509 CERTIFICATE" => {
+                self.certificates.push(der.and_then(|der| certificate(&der)));
+            }
+            "TRUSTED CERTIFICATE" => self.certificates.push(der.and_then(|der| trusted(&der))),
             "ENCRYPTED PRIVATE KEY" => self.other = Some(ENCRYPTED),
             "PKCS7" | "CMS" => self.other = Some(PKCS7_PEM),
             "PKCS12" => self.other = Some(PKCS12),
@@ -146,26 +153,28 @@ impl Contents {
             "PUBLIC KEY" => self.other = Some("a public key, not a certificate or a private key"),
             _ if label.ends_with("PRIVATE KEY") && encrypted => self.other = Some(ENCRYPTED),
             _ if label.ends_with("PRIVATE KEY") => match der {
-                Some(der) => self.keys.push(der),
-                None => self.other = Some(NOT_PEM),
+                Ok(der) => self.keys.push(der),
+                Err(_) => self.other = Some(NOT_PEM),
             },
             _ => {}
         }
     }
 }
 
-fn decoded(base64: &str) -> Option<Zeroizing<Vec<u8>>> {
+/// DER, which may be a key, or what is wrong with the PEM block that contains it.
+type Decoded = Result<Zeroizing<Vec<u8>>, &'static str>;
+
+fn decoded(base64: &str) -> Decoded {
     let mut der = Zeroizing::new(vec![0; base64::decoded_len_estimate(base64.len())]);
-    let length = STANDARD.decode_slice(base64, &mut der).ok()?;
+    let length = STANDARD.decode_slice(base64, &mut der).map_err(|_| "is not valid base64")?;
     der.truncate(length);
-    Some(der)
+    Ok(der)
 }
 
 /// The certificate of a block of OpenSSL, which has the uses that it is trusted for behind it.
-fn trusted(der: Option<&Vec<u8>>) -> Result<CertificateDer<'static>, &'static str> {
+fn trusted(der: &[u8]) -> Result<CertificateDer<'static>, &'static str> {
     const SERVER_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
     const ANY_USE: &[u8] = &[0x55, 0x1d, 0x25, 0];
-    let der = der.ok_or("is not valid base64")?;
     let (_, rest) = element(der).ok_or("is not a certificate")?;
     let uses = element(rest).map_or(&[][..], |(uses, _)| uses.content);
     for part in elements(uses) {
@@ -394,5 +403,36 @@ pub(super) fn shown(path: &Path) -> String {
     match path.chars().count().checked_sub(MAX_SHOWN) {
         Some(hidden @ 1..) => format!("...{}{end}", path.chars().skip(hidden).collect::<String>()),
         _ => path + &end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    #[test]
+    fn a_damaged_block_does_not_take_the_next_one_with_it() {
+        let pem = || {
+            let params = CertificateParams::new(["a.example".to_owned()]).unwrap();
+            params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem().trim_end().to_owned()
+        };
+        let (first, second) = (pem(), pem());
+        let results = |text: &str| -> Vec<Result<(), &'static str>> {
+            let contents = Contents::of(text.as_bytes());
+            contents.certificates.into_iter().map(|it| it.map(drop)).collect()
+        };
+        assert_eq!(results(&format!("{first}\n{second}")), [Ok(()), Ok(())]);
+        // `cat a.pem b.pem`, if a.pem has no line end at its end.
+        assert_eq!(results(&format!("{first}{second}")), [Ok(()), Ok(())]);
+        let without_end = first.strip_suffix("-----END CERTIFICATE-----").unwrap();
+        for between in ["", "\n", "\n\n"] {
+            let cut = format!("{}{between}{second}", without_end.trim_end());
+            assert_eq!(results(&cut), [Err("has no END line"), Ok(())]);
+        }
+        assert_eq!(results(without_end), [Err("has no END line")]);
+        let letters = first.replacen("\nMI", "\n!!", 1);
+        assert_eq!(results(&letters), [Err("is not valid base64")]);
     }
 }

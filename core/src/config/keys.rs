@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::env::Env;
 use crate::error::Error;
-use crate::header::{HEADER_RULE, problem_of_secret};
+use crate::header::{HEADER_RULE, problem_of_key};
 use crate::redact::log_line;
 use crate::text_problem::unusual_end;
 
@@ -88,7 +88,7 @@ fn check(name: &str, key: Zeroizing<String>) -> Result<Key, Error> {
     if key.is_empty() {
         return Err(Error::configuration(format!("{name} must not be empty")));
     }
-    if let Some(problem) = problem_of_secret(&key) {
+    if let Some(problem) = problem_of_key(&key) {
         let rule = format!("it must be {HEADER_RULE}, without spaces");
         return Err(Error::configuration(format!("{name} {problem}; {rule}")));
     }

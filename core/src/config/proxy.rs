@@ -23,19 +23,19 @@ pub(super) fn choose(
         return Ok(proxy.filter(|_| !base_url.is_loopback()));
     }
     // A variable applies to every program of its user, so it is checked only if it is used.
-    let is_exempt = match variable("NO_PROXY", env)? {
-        Some(list) => is_exempt(&list, base_url.host(), base_url.port()),
-        None => false,
-    };
-    if is_exempt || base_url.is_loopback() {
+    if base_url.is_loopback() {
         return Ok(None);
     }
-    for name in ["HTTPS_PROXY", "ALL_PROXY"] {
-        if let Some(url) = variable(name, env)? {
-            return parse(name, &url);
-        }
+    let mut proxies =
+        ["HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, variable(name, env))).into_iter();
+    let Some((name, url)) = proxies.find(|(_, url)| !matches!(url, Ok(None))) else {
+        return Ok(None);
+    };
+    let exempt = variable("NO_PROXY", env)?;
+    if exempt.is_some_and(|list| is_exempt(&list, base_url.host(), base_url.port())) {
+        return Ok(None);
     }
-    Ok(None)
+    url?.map_or(Ok(None), |url| parse(name, &url))
 }
 
 /// A proxy variable. As in curl, the lower-case spelling wins. It also wins if it is empty: users
@@ -115,6 +115,26 @@ mod tests {
         assert_eq!(chosen(None, "http://127.0.0.1:1", ftp), None);
         let other = BaseUrl::parse("https://other.example").unwrap();
         assert!(choose(None, &other, &Env::of(ftp)).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_proxy_is_checked_only_if_there_is_a_proxy() {
+        use std::os::unix::ffi::OsStringExt;
+        let latin_1 = |name: &str| match name {
+            "NO_PROXY" => Some(OsString::from_vec(b"caf\xe9.example".to_vec())),
+            _ => None,
+        };
+        assert_eq!(chosen(None, "https://gateway.example", latin_1), None);
+        let both = |name: &str| match name {
+            "NO_PROXY" => Some(OsString::from_vec(b"caf\xe9.example".to_vec())),
+            "ALL_PROXY" => Some("http://proxy:1".into()),
+            _ => None,
+        };
+        assert_eq!(chosen(None, "http://127.0.0.1:1", both), None);
+        let gateway = BaseUrl::parse("https://gateway.example").unwrap();
+        let error = choose(None, &gateway, &Env::of(both)).err().unwrap();
+        assert!(error.message().starts_with("NO_PROXY is not valid UTF-8"), "{error}");
     }
 
     #[test]

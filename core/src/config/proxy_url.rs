@@ -13,7 +13,7 @@ use crate::url;
 /// Parses the URL of a proxy. `name` is the option or variable, for errors.
 pub(super) fn parse(name: &str, given: &str) -> Result<Proxy, Error> {
     let refused = |problem: &str| Error::configuration(format!("{name} {problem}; {RULE}"));
-    if let Some(problem) = text_problem::find(given, &|c| !is_blank(c)) {
+    if let Some(problem) = text_problem::find_in_secret(given, &|c| !is_blank(c)) {
         return Err(refused(&problem));
     }
     // As in curl, a proxy without a scheme is an http proxy.

@@ -123,7 +123,7 @@ pub(crate) fn read_response(
             Ok((response, is_reusable))
         }
         // An error response is reported even if its body is incomplete.
-        Err(_) if !response.is_success() => Ok((response, false)),
+        Err(error) if !response.is_success() && !error.is_cancelled() => Ok((response, false)),
         Err(error) => Err(error),
     }
 }

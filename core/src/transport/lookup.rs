@@ -19,9 +19,9 @@ const STACK_SIZE: usize = 2 * 1024 * 1024;
 /// The lookups of a process.
 ///
 /// A lookup outlives the caller that began it. While it runs, callers with the same key join it
-/// instead of beginning another. A result is not kept: the next lookup after it asks again. But if
-/// it came when nobody waited for it, such as between two attempts, the next caller gets it, if that
-/// comes soon.
+/// instead of beginning another. Results are not cached, with one exception: a result that arrives
+/// when no caller waits for it, such as between two attempts, is kept for the next caller, for up
+/// to ten seconds.
 pub(crate) struct Lookups<K, V> {
     table: Arc<Table<K, V>>,
     /// Whether a result is kept. A failure is not: the next lookup may succeed.

@@ -123,9 +123,12 @@ impl Transport {
         let result = match sent {
             Ok(()) => http::read_response(&mut connection, attempt),
             // A server that refuses a request may respond before it has read the whole request.
-            Err(error) if attempt.sent() && is_closed_by_peer(&error) => {
-                let early = http::read_response(&mut connection, attempt).ok();
-                early.map(|(response, _)| (response, false)).ok_or(error.into())
+            Err(error) if attempt.sent() && closed_by_peer(error.kind()) => {
+                match http::read_response(&mut connection, attempt) {
+                    Ok((response, _)) => Ok((response, false)),
+                    Err(cancelled) if cancelled.is_cancelled() => Err(cancelled),
+                    Err(_) => Err(error.into()),
+                }
             }
             Err(error) => Err(error.into()),
         };
@@ -142,9 +145,10 @@ impl Transport {
     }
 }
 
-fn is_closed_by_peer(error: &io::Error) -> bool {
+/// Whether an error says that the peer closed the connection. Windows has two codes for that.
+fn closed_by_peer(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
+    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset)
 }
 
 impl Connections {

@@ -21,11 +21,9 @@ impl NoAnswer {
 
     /// An error of the stream to the proxy.
     pub(crate) fn explain(&self, error: io::Error) -> TransportError {
-        use io::ErrorKind::{
-            BrokenPipe, ConnectionAborted, ConnectionReset, InvalidData, TimedOut, UnexpectedEof,
-        };
+        use io::ErrorKind::{InvalidData, TimedOut, UnexpectedEof};
         match error.kind() {
-            BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => {
+            kind if kind == UnexpectedEof || super::closed_by_peer(kind) => {
                 ProxyError::closed(Some(&error), self.closed).into()
             }
             TimedOut => {
@@ -35,7 +33,7 @@ impl NoAnswer {
             // An alert after the handshake. With TLS 1.3, it is how a server refuses a client that
             // shows no certificate.
             InvalidData => {
-                const CAUSE: &str = "the proxy ended it after the handshake";
+                const CAUSE: &str = "the proxy closed the TLS connection after the handshake";
                 const ADVICE: &str = "if the proxy requires a client certificate, use another \
                                       one: yours is shown to the gateway only";
                 ProxyError { kind: ErrorKind::Tls, ..ProxyError::permanent(CAUSE, ADVICE) }.into()

@@ -146,8 +146,7 @@ impl<S: Stream> Tls<S> {
     /// The alert that explains a failed write, if there is one: a peer that refuses the client
     /// sends an alert and closes the connection, so a write can fail before the alert was read.
     fn pending_alert(&mut self, attempt: &mut Attempt, write_error: io::Error) -> io::Error {
-        use io::ErrorKind::{BrokenPipe, ConnectionReset};
-        if !matches!(write_error.kind(), BrokenPipe | ConnectionReset) {
+        if !super::closed_by_peer(write_error.kind()) {
             return write_error;
         }
         loop {
