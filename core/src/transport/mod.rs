@@ -9,6 +9,7 @@ mod addresses;
 mod attempt;
 mod cancel;
 pub(crate) mod certificate;
+mod clock;
 mod config;
 mod connection;
 mod connector;
@@ -35,10 +36,10 @@ mod tunnel;
 mod verifier;
 
 use std::io;
-use std::time::Instant;
 
 pub(crate) use attempt::Attempt;
 pub(crate) use cancel::{CancelSource, CancelToken, Cancelled, InterruptFn};
+use clock::Now;
 pub(crate) use config::{Config, Login, Proxy, ProxyScheme};
 use connection::Connection;
 use connector::Connector;
@@ -94,7 +95,7 @@ impl Transport {
         let connections = self.connections.get_or_init(Connections::new);
         let idle = match new_connection {
             true => None,
-            false => connections.idle.check_out(attempt, request.creates, Instant::now()),
+            false => connections.idle.check_out(attempt, request.creates, Now::read),
         };
         let reused = idle.is_some();
         let result = self.exchange(attempt, connections, idle, request).map_err(|error| {

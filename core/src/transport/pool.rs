@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::attempt::Attempt;
+use super::clock::Now;
 use super::connection::Connection;
 
 /// How long a connection may have been idle if the server did not announce how long it keeps it.
@@ -30,17 +31,17 @@ pub(crate) struct Pool {
 
 struct IdleConnection {
     connection: Connection,
-    since: Instant,
+    since: Now,
     /// How long the server said it keeps the connection.
     announced: Option<Duration>,
 }
 
 impl IdleConnection {
     /// Whether it may be used by a request that may idle for `limit` if the server announced
-    /// nothing.
-    fn is_fresh(&self, now: Instant, limit: Duration) -> bool {
+    /// nothing. Never after a clock was set back: then it is not known how long it was idle.
+    fn is_fresh(&self, now: Now, limit: Duration) -> bool {
         let limit = self.announced.map_or(limit, |announced| announced.saturating_sub(MARGIN));
-        now.saturating_duration_since(self.since) < limit
+        now.since(self.since).is_some_and(|idle| idle < limit)
     }
 }
 
@@ -50,16 +51,17 @@ impl Pool {
     }
 
     /// A connection that is still usable. `creates`: whether the request creates something, so that
-    /// it must not be lost.
+    /// it must not be lost. `now` is called with the lock held: a time that was read before could
+    /// be earlier than that of a check-in.
     pub(crate) fn check_out(
         &self,
         attempt: &mut Attempt,
         creates: bool,
-        now: Instant,
+        now: impl Fn() -> Now,
     ) -> Option<Connection> {
         let limit = if creates { MAX_IDLE_TIME_FOR_CREATION } else { MAX_IDLE_TIME };
         loop {
-            let (newest, _expired) = self.take_newest(now, limit);
+            let (newest, _expired) = self.take_newest(&now, limit);
             let mut connection = newest?.connection;
             if connection.is_reusable(attempt) {
                 return Some(connection);
@@ -70,7 +72,7 @@ impl Pool {
     /// Keeps a connection. `announced`: how long the server said it keeps it.
     pub(crate) fn check_in(&self, connection: Connection, announced: Option<Duration>) {
         let mut idle = self.idle();
-        idle.push_back(IdleConnection { connection, since: Instant::now(), announced });
+        idle.push_back(IdleConnection { connection, since: Now::read(), announced });
         let surplus = if idle.len() > MAX_IDLE_COUNT { idle.pop_front() } else { None };
         drop(idle);
         drop(surplus);
@@ -79,12 +81,13 @@ impl Pool {
     /// The newest connection if it may be used, and those that expired.
     fn take_newest(
         &self,
-        now: Instant,
+        now: impl Fn() -> Now,
         limit: Duration,
     ) -> (Option<IdleConnection>, Vec<IdleConnection>) {
-        let is_expired = |idle: &IdleConnection| !idle.is_fresh(now, MAX_IDLE_TIME);
         let (mut newest, mut expired) = (None, Vec::new());
         let mut idle = self.idle();
+        let now = now();
+        let is_expired = |idle: &IdleConnection| !idle.is_fresh(now, MAX_IDLE_TIME);
         while let Some(last) = idle.pop_back() {
             if last.is_fresh(now, limit) {
                 newest = Some(last);
@@ -118,7 +121,7 @@ mod tests {
         let pool = Pool::new();
         pool.check_in(mock_stream::connection([]), announced.map(Duration::from_secs));
         let now = pool.idle()[0].since + Duration::from_millis(milliseconds);
-        let used = pool.check_out(&mut mock_stream::attempt(), creates, now).iter().count();
+        let used = pool.check_out(&mut mock_stream::attempt(), creates, || now).iter().count();
         let left = pool.idle().len();
         (used, left)
     }
@@ -144,13 +147,34 @@ mod tests {
         assert_eq!(used_and_left(None, false, 55_000), (0, 0));
     }
 
+    /// As after a machine slept: one clock stood still, the other did not. Or it was set back.
+    #[test]
+    fn a_connection_is_expired_when_one_of_the_clocks_says_so_or_was_set_back() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let used_and_left = |change: fn(&mut Now)| {
+            let pool = Pool::new();
+            pool.check_in(mock_stream::connection([]), None);
+            let mut now = pool.idle()[0].since + Duration::from_millis(500);
+            change(&mut now);
+            let used = pool.check_out(&mut mock_stream::attempt(), true, || now).iter().count();
+            let left = pool.idle().len();
+            (used, left)
+        };
+        assert_eq!(used_and_left(|_| {}), (1, 0));
+        assert_eq!(used_and_left(|now| now.system += HOUR), (0, 0));
+        assert_eq!(used_and_left(|now| now.instant += HOUR), (0, 0));
+        assert_eq!(used_and_left(|now| now.system -= HOUR), (0, 0));
+        // Another request may still use it.
+        assert_eq!(used_and_left(|now| now.system += Duration::from_secs(1)), (0, 1));
+    }
+
     #[test]
     fn an_expired_connection_does_not_hide_an_older_one() {
         let pool = Pool::new();
         pool.check_in(mock_stream::connection([]), None);
         pool.check_in(mock_stream::connection([]), Some(Duration::from_secs(2)));
-        let now = Instant::now() + Duration::from_secs(10);
-        assert!(pool.check_out(&mut mock_stream::attempt(), false, now).is_some());
+        let now = Now::read() + Duration::from_secs(10);
+        assert!(pool.check_out(&mut mock_stream::attempt(), false, || now).is_some());
         assert!(pool.idle().is_empty());
     }
 
@@ -160,7 +184,7 @@ mod tests {
         pool.check_in(mock_stream::connection([]), None);
         let unrequested = b"HTTP/1.1 408 Request Timeout\r\n\r\n".as_slice();
         pool.check_in(mock_stream::connection([unrequested]), None);
-        let found = pool.check_out(&mut mock_stream::attempt(), true, Instant::now());
+        let found = pool.check_out(&mut mock_stream::attempt(), true, Now::read);
         assert!(found.is_some());
         assert!(pool.idle().is_empty());
     }

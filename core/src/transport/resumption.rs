@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use once_cell::race::OnceBox;
 use rustls::client::Resumption;
@@ -11,6 +11,7 @@ use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind};
 
 use super::attempt::Attempt;
+use super::clock::Now;
 use super::stream::Stream;
 use super::tls::{self, Tls, TlsSettings};
 use super::tls_error::TlsError;
@@ -35,26 +36,6 @@ pub(crate) struct TlsPeer {
 struct Period {
     since: Now,
     config: Arc<ClientConfig>,
-}
-
-/// The time by two clocks. `Instant` may stand still while the machine sleeps; `SystemTime` can be
-/// set back.
-#[derive(Clone, Copy)]
-struct Now {
-    instant: Instant,
-    system: SystemTime,
-}
-
-impl Now {
-    fn read() -> Self {
-        Self { instant: Instant::now(), system: SystemTime::now() }
-    }
-
-    /// The time since `earlier` by the clock that says more. `None` if a clock was set back.
-    fn since(self, earlier: Self) -> Option<Duration> {
-        let instant = self.instant.saturating_duration_since(earlier.instant);
-        self.system.duration_since(earlier.system).ok().map(|system| system.max(instant))
-    }
 }
 
 impl TlsPeer {
@@ -200,8 +181,7 @@ mod tests {
         }
 
         fn after(&self, minutes: u64) -> Now {
-            let passed = Duration::from_secs(60 * minutes);
-            Now { instant: self.start.instant + passed, system: self.start.system + passed }
+            self.start + Duration::from_secs(60 * minutes)
         }
     }
 

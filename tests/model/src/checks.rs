@@ -9,6 +9,7 @@ use loom::thread;
 
 use crate::attempt::Attempt;
 use crate::cancel::{CancelSource, Cancelled};
+use crate::clock::Now;
 use crate::connection::Connection;
 use crate::fork::PerProcess;
 use crate::pool::Pool;
@@ -40,13 +41,13 @@ fn a_connection_is_handed_to_one_thread_and_none_is_lost() {
         let callers = [1, 2].map(|number| {
             let (pool, closed) = (pool.clone(), closed.clone());
             thread::spawn(move || {
-                let mine = pool.check_out(&mut Attempt, true, Instant::now());
+                let mine = pool.check_out(&mut Attempt, true, Now::read);
                 let is_new = mine.is_none();
                 pool.check_in(mine.unwrap_or_else(|| connection(number, &closed)), None);
                 is_new.then_some(number)
             })
         });
-        let mine = pool.check_out(&mut Attempt, true, Instant::now());
+        let mine = pool.check_out(&mut Attempt, true, Now::read);
         let created = callers.map(|caller| caller.join().unwrap());
         assert_eq!(closed.load(Ordering::Relaxed), 0);
         let mut numbers = pool_numbers(&pool);
@@ -60,7 +61,7 @@ fn a_connection_is_handed_to_one_thread_and_none_is_lost() {
 /// The numbers of the idle connections, which are taken out. None may be there twice.
 fn pool_numbers(pool: &Pool) -> Vec<usize> {
     let mut connections = Vec::new();
-    while let Some(connection) = pool.check_out(&mut Attempt, true, Instant::now()) {
+    while let Some(connection) = pool.check_out(&mut Attempt, true, Now::read) {
         connections.push(connection);
     }
     let mut numbers: Vec<usize> = connections.iter().map(|connection| connection.number).collect();

@@ -17,6 +17,7 @@ macro_rules! core_file {
 }
 
 core_file!(cancel, "cancel.rs");
+core_file!(clock, "clock.rs");
 core_file!(fork, "fork.rs");
 core_file!(lookup, "lookup.rs");
 core_file!(pool, "pool.rs");
