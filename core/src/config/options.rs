@@ -164,9 +164,10 @@ impl Options {
         self.unset_empty();
         let base_url = self.base_url(env)?;
         let proxy = proxy::choose(self.proxy.as_deref().map(String::as_str), &base_url, env)?;
+        let (roots, roots_setting) = roots::choose(self.ca_file.as_deref(), env)?;
         let tls = transport::TlsConfig {
-            roots: roots::choose(self.ca_file.as_deref(), env)?,
-            roots_setting: roots::setting(self.ca_file.as_deref(), env),
+            roots,
+            roots_setting,
             client_cert: client_cert::read(
                 self.client_cert_file.as_deref(),
                 self.client_key_file.as_deref(),

@@ -15,28 +15,32 @@ use crate::os_error;
 use crate::transport::RootSource;
 
 /// Chooses the trust roots: those that the caller or the environment configured, else the system's
-/// store, which is read at the first TLS connection because that is slow.
-pub(super) fn choose(ca_file: Option<&Path>, env: &Env) -> Result<RootSource, Error> {
-    let sources = configured(ca_file, env);
-    if sources.is_empty() {
-        return Ok(Box::new(system_roots::source));
-    }
-    match load(&sources) {
+/// store, which is read at the first TLS connection because that is slow. Also returns the setting
+/// that they come from, `None` for the system's store.
+pub(super) fn choose(
+    ca_file: Option<&Path>,
+    env: &Env,
+) -> Result<(RootSource, Option<&'static str>), Error> {
+    let sources = configured(ca_file, env)?;
+    let Some(setting) = sources.first().map(|source| source.setting) else {
+        return Ok((Box::new(system_roots::source), None));
+    };
+    let roots: RootSource = match load(setting, &sources) {
         Ok(roots) => {
             let roots = Arc::new(roots);
-            Ok(Box::new(move || Ok(roots.clone())))
+            Box::new(move || Ok(roots.clone()))
         }
-        Err(ReadError::Exhausted(_)) => Ok(read_later(sources)),
-        Err(ReadError::Unusable(error)) => Err(error),
-    }
+        Err(ReadError::Exhausted(_)) => read_later(setting, sources),
+        Err(ReadError::Unusable(error)) => return Err(error),
+    };
+    Ok((roots, Some(setting)))
 }
 
 /// Reads the roots at the next connection, as often as needed: a resource had run out.
-fn read_later(sources: Vec<Source>) -> RootSource {
+fn read_later(setting: &'static str, sources: Vec<Source>) -> RootSource {
     let roots = OnceBox::new();
-    let setting = first_setting(&sources);
     Box::new(move || {
-        let read = || match load(&sources) {
+        let read = || match load(setting, &sources) {
             Ok(roots) => Ok(Box::new(Arc::new(roots))),
             Err(ReadError::Exhausted(error)) => Err(os_error::in_operation(
                 format!("cannot read the certificates of {setting}"),
@@ -46,16 +50,6 @@ fn read_later(sources: Vec<Source>) -> RootSource {
         };
         roots.get_or_try_init(read).cloned()
     })
-}
-
-/// The setting that the roots of [`choose`] come from. `None` for the system's store.
-pub(super) fn setting(ca_file: Option<&Path>, env: &Env) -> Option<&'static str> {
-    const VARIABLES: [&str; 4] =
-        ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
-    match ca_file {
-        Some(_) => Some("ca_file"),
-        None => VARIABLES.into_iter().find(|name| env.get_os(name).is_some()),
-    }
 }
 
 /// Where configured certificates are.
@@ -79,11 +73,11 @@ enum ReadError {
 }
 
 /// The first of: the file of the option; `SSL_CERT_FILE` and `SSL_CERT_DIR`; `REQUESTS_CA_BUNDLE`;
-/// `CURL_CA_BUNDLE`.
-fn configured(ca_file: Option<&Path>, env: &Env) -> Vec<Source> {
+/// `CURL_CA_BUNDLE`. Empty if none of them is set.
+fn configured(ca_file: Option<&Path>, env: &Env) -> Result<Vec<Source>, Error> {
     let source = |setting, path, form| Source { setting, path, form };
     if let Some(file) = ca_file {
-        return vec![source("ca_file", file.to_owned(), Form::File)];
+        return Ok(vec![source("ca_file", file.to_owned(), Form::File)]);
     }
     let path = |name| env.get_os(name).map(PathBuf::from);
     let mut sources = Vec::new();
@@ -91,22 +85,28 @@ fn configured(ca_file: Option<&Path>, env: &Env) -> Vec<Source> {
     if let Some(folders) = env.get_os("SSL_CERT_DIR") {
         // As in OpenSSL, a list like PATH.
         let folders = std::env::split_paths(&folders).filter(|path| !path.as_os_str().is_empty());
+        let before = sources.len();
         sources.extend(folders.map(|folder| source("SSL_CERT_DIR", folder, Form::Folder)));
+        if sources.len() == before {
+            const NO_FOLDER: &str = "SSL_CERT_DIR names no folder; name one, or unset it";
+            return Err(Error::configuration(NO_FOLDER));
+        }
     }
     if !sources.is_empty() {
-        return sources;
+        return Ok(sources);
     }
     let bundle = |name| {
         let path = path(name)?;
         let form = if path.is_dir() { Form::Folder } else { Form::File };
         Some(source(name, path, form))
     };
-    ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"].into_iter().find_map(bundle).into_iter().collect()
+    Ok(["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"].into_iter().find_map(bundle).into_iter().collect())
 }
 
 /// Loads the configured certificates. A file without a usable one is an error: falling back to
-/// other roots would be worse. What else is unusable is named in the log.
-fn load(sources: &[Source]) -> Result<RootCertStore, ReadError> {
+/// other roots would be worse. What else is unusable is named in the log. `setting` is named in the
+/// error if no source contains a certificate.
+fn load(setting: &str, sources: &[Source]) -> Result<RootCertStore, ReadError> {
     let mut all = Found::default();
     for Source { setting, path, form } in sources {
         match form {
@@ -125,16 +125,12 @@ fn load(sources: &[Source]) -> Result<RootCertStore, ReadError> {
         }
     }
     if all.is_empty() {
-        return Err(ReadError::Unusable(all.error(first_setting(sources))));
+        return Err(ReadError::Unusable(all.error(setting)));
     }
     all.warn();
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(all.certificates());
     Ok(store)
-}
-
-fn first_setting(sources: &[Source]) -> &'static str {
-    sources.first().map_or("ca_file", |source| source.setting)
 }
 
 fn folder(setting: &str) -> Error {
@@ -143,7 +139,10 @@ fn folder(setting: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn each_configured_file_must_contain_a_certificate() {
@@ -151,17 +150,64 @@ mod tests {
         let ca_file = sandbox.ca_file().unwrap().to_owned();
         let key_only = ca_file.with_file_name("client-key.pem");
         let source = |setting, path: &Path, form| Source { setting, path: path.to_owned(), form };
-        let failed = load(&[
-            source("SSL_CERT_FILE", &key_only, Form::File),
-            source("another", &ca_file, Form::File),
-        ]);
+        let failed = load(
+            "SSL_CERT_FILE",
+            &[
+                source("SSL_CERT_FILE", &key_only, Form::File),
+                source("another", &ca_file, Form::File),
+            ],
+        );
         let Err(ReadError::Unusable(error)) = failed else { panic!("it was loaded") };
         assert!(error.message().contains("SSL_CERT_FILE"), "{error}");
         assert!(error.message().contains("a private key, not a certificate"), "{error}");
         let empty = tempfile::tempdir().unwrap();
         let folder = || source("SSL_CERT_DIR", empty.path(), Form::Folder);
-        assert!(load(&[folder()]).is_err());
+        assert!(load("SSL_CERT_DIR", &[folder()]).is_err());
         let both = [source("SSL_CERT_FILE", &ca_file, Form::File), folder()];
-        assert_eq!(load(&both).unwrap_or_else(|_| panic!("not loaded")).len(), 1);
+        assert_eq!(load("SSL_CERT_FILE", &both).unwrap_or_else(|_| panic!("not loaded")).len(), 1);
+    }
+
+    #[test]
+    fn a_variable_that_names_no_folder_is_an_error() {
+        let only = |name: &str| (name == "SSL_CERT_DIR").then(no_folders);
+        let with_file = |name: &str| match name {
+            "SSL_CERT_FILE" => Some("unused".into()),
+            _ => (name == "SSL_CERT_DIR").then(no_folders),
+        };
+        let with_bundle = |name: &str| match name {
+            "REQUESTS_CA_BUNDLE" => Some("unused".into()),
+            _ => (name == "SSL_CERT_DIR").then(no_folders),
+        };
+        for env in [Env::of(only), Env::of(with_file), Env::of(with_bundle)] {
+            let error = choose(None, &env).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            assert_eq!(error.message(), "SSL_CERT_DIR names no folder; name one, or unset it");
+        }
+    }
+
+    fn no_folders() -> OsString {
+        std::env::join_paths(["", ""]).unwrap()
+    }
+
+    #[test]
+    fn the_setting_is_that_of_the_roots() {
+        let setting = |ca_file, env| choose(ca_file, &env).map(|(_, setting)| setting).unwrap();
+        let sandbox = zignsec_sandbox::Sandbox::builder().tls(true).start().unwrap();
+        assert_eq!(setting(None, Env::NONE), None);
+        assert_eq!(setting(None, Env::of(|_| Some(OsString::new()))), None);
+        // The option comes first, also if a variable is invalid.
+        let invalid = Env::of(|name| (name == "SSL_CERT_DIR").then(no_folders));
+        assert_eq!(setting(sandbox.ca_file(), invalid), Some("ca_file"));
+        for (env, expected) in [
+            (Env::of(|_| Some("unused".into())), "SSL_CERT_FILE"),
+            (Env::of(|name| (name != "SSL_CERT_FILE").then(|| "unused".into())), "SSL_CERT_DIR"),
+            (
+                Env::of(|name| (!name.starts_with("SSL")).then(|| "unused".into())),
+                "REQUESTS_CA_BUNDLE",
+            ),
+            (Env::of(|name| (name == "CURL_CA_BUNDLE").then(|| "unused".into())), "CURL_CA_BUNDLE"),
+        ] {
+            assert_eq!(configured(None, &env).unwrap()[0].setting, expected);
+        }
     }
 }
