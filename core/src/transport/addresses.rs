@@ -31,13 +31,17 @@ impl History {
     /// The order in which to try the addresses that were found: families in turn, the last winner
     /// first, and those last that failed.
     pub(crate) fn order(&self, found: Vec<SocketAddr>, now: Instant) -> Vec<SocketAddr> {
+        self.sort(interleave(found), now)
+    }
+
+    /// Moves the last winner to the front, and those that failed to the end.
+    pub(crate) fn sort(&self, mut order: Vec<SocketAddr>, now: Instant) -> Vec<SocketAddr> {
         let known = self.known();
         let is_recent = |at: Instant| now.saturating_duration_since(at) < MEMORY;
         let winner = known.winner.filter(|(_, at)| is_recent(*at)).map(|(winner, _)| winner);
         let failed = |address: SocketAddr| {
             known.failed.iter().position(|(failed, at)| *failed == address && is_recent(*at))
         };
-        let mut order = interleave(found);
         // It keeps the order of equals. `None` is less than any position.
         order.sort_by_key(|address| (Some(*address) != winner, failed(*address)));
         order

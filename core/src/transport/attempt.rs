@@ -29,6 +29,7 @@ pub(crate) struct Attempt {
     deadline: Instant,
     phase: Phase,
     address: Option<SocketAddr>,
+    target: Option<SocketAddr>,
     sent: bool,
     received: bool,
 }
@@ -42,6 +43,7 @@ impl Attempt {
             deadline,
             phase: Phase::Connect,
             address: None,
+            target: None,
             sent: false,
             received: false,
         }
@@ -65,6 +67,15 @@ impl Attempt {
         self.address = Some(address);
     }
 
+    /// The address of the gateway that a SOCKS proxy was last asked to connect to.
+    pub(crate) fn target(&self) -> Option<SocketAddr> {
+        self.target
+    }
+
+    pub(crate) fn set_target(&mut self, target: SocketAddr) {
+        self.target = Some(target);
+    }
+
     /// Whether a byte of the request was sent.
     pub(crate) fn sent(&self) -> bool {
         self.sent
@@ -85,6 +96,15 @@ impl Attempt {
     /// Records that bytes of the response were received.
     pub(crate) fn mark_received(&mut self) {
         self.received = true;
+    }
+
+    /// Calls `step`, which may use half of the time that is left to connect.
+    pub(crate) fn with_half_of_connect_time<T>(&mut self, step: impl FnOnce(&mut Self) -> T) -> T {
+        let (deadline, now) = (self.connect_deadline, Instant::now());
+        self.connect_deadline = now + deadline.saturating_duration_since(now) / 2;
+        let result = step(self);
+        self.connect_deadline = deadline;
+        result
     }
 
     /// The time left in this phase, or an error if the time is up or the call was cancelled. Call
