@@ -204,6 +204,16 @@ fn every_line_is_logged_by_the_macro_that_keeps_it_one_line() {
 }
 
 #[test]
+fn the_environment_is_read_in_one_file() {
+    let files = read_crate("core");
+    // The crate reads SSL_CERT_FILE and SSL_CERT_DIR itself.
+    let readers = ["env::var", "rustls_native_certs"];
+    let reads = |file: &&File| readers.iter().any(|reader| file.code.contains(reader));
+    let found: Vec<_> = files.iter().filter(reads).map(|file| &file.path).collect();
+    assert_eq!(found, [Path::new("config/env.rs")]);
+}
+
+#[test]
 fn core_has_no_thread_local_state_and_no_unsafe_code() {
     let files = read_crate("core");
     let is_product = |file: &&File| !file.path.ends_with("mock_stream.rs");

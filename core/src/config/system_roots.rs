@@ -1,4 +1,7 @@
 //! The certificates that the system trusts.
+//!
+//! The crate `rustls-native-certs` is not used: it reads `SSL_CERT_FILE` and `SSL_CERT_DIR` itself,
+//! which may have changed since the client was created, or may not be trusted at all.
 
 use std::io;
 #[cfg(not(any(windows, target_os = "macos")))]
@@ -11,7 +14,7 @@ use rustls::pki_types::CertificateDer;
 
 #[cfg(not(any(windows, target_os = "macos")))]
 use super::certificates::{Found, Origin};
-#[cfg(not(any(windows, target_os = "macos")))]
+#[cfg(not(target_os = "macos"))]
 use crate::os_error;
 use crate::redact::log_line;
 
@@ -29,9 +32,7 @@ pub(super) fn source() -> io::Result<Arc<RootCertStore>> {
 }
 
 /// The certificates of the system's store: the first of the files and all of the directories in
-/// which systems keep it. `rustls_native_certs::load_native_certs` would read `SSL_CERT_FILE` and
-/// `SSL_CERT_DIR` again, which may have changed since the client was created, or may not be
-/// trusted at all.
+/// which systems keep it.
 #[cfg(not(any(windows, target_os = "macos")))]
 fn system_store() -> io::Result<Vec<CertificateDer<'static>>> {
     system_store_below(Path::new("/"))
@@ -78,19 +79,78 @@ fn system_store_below(root: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     Ok(found.certificates())
 }
 
-/// The certificates of the system's store. These systems have an API for it, but the crate that
-/// calls it reads `SSL_CERT_FILE` and `SSL_CERT_DIR` first: if one of them is set, Mozilla's list is
-/// used instead.
-#[cfg(any(windows, target_os = "macos"))]
+/// The certificates of the system's store that are trusted for servers, as `rustls-native-certs`
+/// reads them.
+#[cfg(windows)]
 fn system_store() -> io::Result<Vec<CertificateDer<'static>>> {
-    if ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some()) {
-        return Ok(Vec::new());
+    use schannel::cert_context::{CertContext, ValidUses};
+    use schannel::cert_store::CertStore;
+
+    const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
+    let is_trusted = |certificate: &CertContext| -> io::Result<bool> {
+        let is_for_servers = match certificate.valid_uses()? {
+            ValidUses::All => true,
+            ValidUses::Oids(oids) => oids.iter().any(|oid| oid == SERVER_AUTH),
+        };
+        Ok(is_for_servers && certificate.is_time_valid()?)
+    };
+    let warn = |what, error: &io::Error| {
+        log_line!(log::Level::Warn, "cannot read {what}: {}", os_error::describe(error));
+    };
+    let mut certificates = Vec::new();
+    match CertStore::open_current_user("ROOT") {
+        Ok(store) => {
+            for certificate in store.certs() {
+                match is_trusted(&certificate) {
+                    Ok(true) => certificates.push(certificate.to_der().to_vec().into()),
+                    Ok(false) => {}
+                    Err(error) => warn("a certificate of the system's store", &error),
+                }
+            }
+        }
+        Err(error) => warn("the system's store", &error),
     }
-    let found = rustls_native_certs::load_native_certs();
-    for error in found.errors {
-        log_line!(log::Level::Warn, "the system's store: {error}");
+    Ok(certificates)
+}
+
+/// The certificates of the system's store that are trusted for TLS, as `rustls-native-certs` reads
+/// them.
+#[cfg(target_os = "macos")]
+fn system_store() -> io::Result<Vec<CertificateDer<'static>>> {
+    use std::collections::HashMap;
+
+    use TrustSettingsForCertificate::{TrustAsRoot, TrustRoot};
+    use security_framework::base::Error;
+    use security_framework::trust_settings::{Domain, TrustSettings, TrustSettingsForCertificate};
+
+    // The text of such an error is in the language of the host program.
+    let warn = |what, error: Error| {
+        log_line!(log::Level::Warn, "cannot read {what} (OSStatus {})", error.code());
+    };
+    let mut is_trusted = HashMap::new();
+    // Settings of the user override those of the administrator, which override the system's.
+    for domain in [Domain::User, Domain::Admin, Domain::System] {
+        let settings = TrustSettings::new(domain);
+        let certificates = match settings.iter() {
+            Ok(certificates) => certificates,
+            Err(error) => {
+                warn("trust settings of the system's store", error);
+                continue;
+            }
+        };
+        for certificate in certificates {
+            match settings.tls_trust_settings_for_certificate(&certificate) {
+                Ok(trust) => {
+                    // Without settings of its own, it is trusted.
+                    let is_root = matches!(trust, None | Some(TrustRoot | TrustAsRoot));
+                    is_trusted.entry(certificate.to_der()).or_insert(is_root);
+                }
+                Err(error) => warn("a certificate of the system's store", error),
+            }
+        }
     }
-    Ok(found.certs)
+    let trusted = is_trusted.into_iter().filter(|(_, is_trusted)| *is_trusted);
+    Ok(trusted.map(|(der, _)| der.into()).collect())
 }
 
 fn system_or_mozilla(system: Vec<CertificateDer<'static>>) -> RootCertStore {
