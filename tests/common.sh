@@ -14,6 +14,10 @@ target=$(cargo metadata --format-version 1 --no-deps |
 [ -n "$target" ] || { echo "cargo metadata reports no target directory" >&2; exit 1; }
 export CARGO_TARGET_DIR=$target
 
+# Where Cargo places what it builds: one level deeper if it builds for another target.
+# shellcheck disable=SC2034 # used by scripts that source this file
+built=$target${CARGO_BUILD_TARGET:+/$CARGO_BUILD_TARGET}
+
 venv=$target/venv
 # shellcheck disable=SC2034 # used by scripts that source this file
 python=$venv/bin/python

@@ -15,10 +15,12 @@ export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/n
 rm -rf "${dist:?}/$release"
 umask 022
 ffi-c/packaging/install.sh '' "$dist/$release" "$dist/$release/lib"
-strip --strip-unneeded --remove-section=.comment "$dist/$release/lib/libzignsec.so.$version"
-strip --strip-debug --remove-section=.comment "$dist/$release/lib/libzignsec.a"
+strip=$("$CC" -print-prog-name=strip)
+"$strip" --strip-unneeded --remove-section=.comment "$dist/$release/lib/libzignsec.so.$version"
+"$strip" --strip-debug --remove-section=.comment "$dist/$release/lib/libzignsec.a"
 install -m 644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE "$dist/$release"
-python3 ffi-c/packaging/third_party.py >"$dist/$release/LICENSE-THIRD-PARTY"
+python3 ffi-c/packaging/third_party.py ${CARGO_BUILD_TARGET:+"$CARGO_BUILD_TARGET"} \
+    >"$dist/$release/LICENSE-THIRD-PARTY"
 cd "$dist"
 tar --sort=name "--mtime=@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -c "$release" |
     gzip -9n >"$release.tar.gz"

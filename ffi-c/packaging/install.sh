@@ -12,14 +12,14 @@ into=$destdir$libdir
 include=$destdir$prefix/include
 install -d "$include" "$into/pkgconfig" "$into/cmake/zignsec"
 install -m 644 include/zignsec.h include/zignsec.hpp include/zignsec.cdef "$include"
-install -m 755 "$target/release/libzignsec.so" "$into/libzignsec.so.$version"
+install -m 755 "$built/release/libzignsec.so" "$into/libzignsec.so.$version"
 ln -sf "libzignsec.so.$version" "$into/libzignsec.so.$soversion"
 ln -sf "libzignsec.so.$soversion" "$into/libzignsec.so"
-install -m 644 "$target/release-static/libzignsec.a" "$into/libzignsec.a"
+install -m 644 "$built/release-static/libzignsec.a" "$into/libzignsec.a"
 
 # The compiler adds the unwinder itself: libgcc_s, or libgcc_eh to a program that is linked with
 # -static, for which there is no libgcc_s.
-native_static_libs=$(sed 's/ *-lgcc_s\b//g' "$target/release-static/native-static-libs")
+native_static_libs=$(sed 's/ *-lgcc_s\b//g' "$built/release-static/native-static-libs")
 
 # configure FILE FOLDER: fills in a template.
 configure() {

@@ -48,14 +48,9 @@ build() {
     cargo build "${cargo_flags[@]}" "${packages[@]}" "$@"
     [[ $row == *-musl ]] || return 0
     local flags=CARGO_TARGET_${name^^}_RUSTFLAGS
-    env "$flags=-L $folder/gcc -C target-feature=-crt-static" \
+    env "$flags=-L $musl -C target-feature=-crt-static" \
         cargo rustc "${cargo_flags[@]}" -p zignsec-c --crate-type cdylib "$@"
 }
-if [[ $row == *-musl ]]; then
-    mkdir -p "$folder/gcc"
-    # The unwinder, under the name that rustc links.
-    echo "INPUT($musl/libunwind.a)" >"$folder/gcc/libgcc_s.so"
-fi
 started=$SECONDS
 build --features zignsec-c/__panic
 take "$folder/panic"
@@ -74,7 +69,7 @@ case $row in
     *-musl)
         link_shared=("$folder/libzignsec.so.$soversion")
         # Without the option, the unwinder finds nothing in a static program.
-        link_static=(-static "-Wl,--eh-frame-hdr" "$musl/libunwind.a")
+        link_static=(-static "-Wl,--eh-frame-hdr" "$musl/libzignsec_unwind.a")
         ;;
     *)
         link_shared=("$folder/libzignsec.so.$soversion")

@@ -3,7 +3,6 @@
 # run here, without linking them: check.sh ROW, a Rust target.
 . "$(dirname "$0")/../common.sh"
 row=${1:?check.sh ROW}
-[ -e /zignsec/system ] || tests/python/venv.sh
 . "$(dirname "$0")/target.sh"
 step "cargo check: $row"
 # The extension uses Python's stable ABI, so no interpreter is needed to compile it.

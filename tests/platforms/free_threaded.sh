@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Builds a CPython without a GIL from Debian's source, once, and an extension for it, and runs the
-# Python tests with them. The interpreter is kept in target/platforms.
+# Python tests with them: free_threaded.sh x86_64-unknown-linux-gnu [PYTEST ARGUMENT]... The
+# interpreter is kept in target/platforms.
 #
 # Debian has no package of that interpreter. The source is the first of $sources that the mirror
 # has. PyO3 supports 3.14 and later; it knows the object layout of 3.13 but does not test with it.
 . "$(dirname "$0")/../common.sh"
+row=${1:?free_threaded.sh ROW}
 require python
 sources=(sid/python3.14 trixie/python3.13)
 platforms=$target/platforms
@@ -108,6 +110,6 @@ independent=(examples frozen gateway test_readme.py hosts/test_{celery,eventlet,
 for file in "${ignored[@]}"; do
     echo "skipped: $file: trustme needs cryptography, which supports free threading from Python 3.14"
 done
-export ZIGNSEC_TEST_ROW=free-threaded-$version PATH=$target/debug:$PATH
+export ZIGNSEC_TEST_ROW=$row PATH=$target/debug:$PATH
 cd tests/python
-"$own" -m pytest -q -n 2 "${independent[@]/#/--ignore=}" "${ignored[@]/#/--ignore=}" "$@"
+"$own" -m pytest -q -n 2 "${independent[@]/#/--ignore=}" "${ignored[@]/#/--ignore=}" "${@:2}"

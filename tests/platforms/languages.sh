@@ -28,6 +28,7 @@ folder=$target/platforms/languages
 rm -rf "$folder"
 mkdir -p "$folder"
 cp "$output/zignsec.dll" "$folder/zignsec-$soversion.dll"
+
 fpc -v0 -Twin64 "-o$folder/pascal.exe" "-FU$folder" examples/pascal/phone_2fa.pas >"$folder/fpc.txt" ||
     { cat "$folder/fpc.txt"; exit 1; }
 mcs -define:WINDOWS "-out:$folder/csharp.exe" examples/csharp/Phone2fa.cs

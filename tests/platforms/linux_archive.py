@@ -1,7 +1,8 @@
 """Tests the archive for a Linux as a user does who has only that: linux_archive.py ARCHIVE PANIC
 SANDBOX COMPILER... builds programs with the unpacked archive, static and shared, and runs them.
-PANIC is an archive whose library panics on demand, or empty. Programs for musl are static and run in
-an empty root, others in a root that contains glibc. Prints the counts for the row that ROW names.
+PANIC is an archive whose library panics on demand, or empty. Programs for musl are static and run
+in an empty root, others in a root that contains glibc. Prints the counts for the row that ROW
+names.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def compile_shared(tree: Path, source: str) -> Path:
 
 
 def empty_root(name: str, program: Path) -> tuple[Path, list[str]]:
-    """A folder that contains only a program, and glibc if it needs that, and how to run it there."""
+    """A folder with only a program, and glibc if it needs that, and how to run it there."""
     folder = WORK / name
     folder.mkdir()
     shutil.copy(program, folder / "program")
@@ -131,7 +132,7 @@ def test_the_shared_library_needs_only_the_system() -> None:
     header = (ROOT / "include/zignsec.cdef").read_text()
     assert exported == set(re.findall(r"\b(zs_\w+)\(", header)), exported
     # Its own unwinder for musl, which has none.
-    assert IS_MUSL != bool(re.search(r" UND _Unwind_", symbols))
+    assert bool(re.search(r" UND _Unwind_", symbols)) != IS_MUSL
     # The pages of the stack stay not executable.
     assert re.search(r"GNU_STACK.* RW ", run("readelf", "--wide", "--program-headers", library))
 
@@ -145,7 +146,7 @@ def test_the_archive_contains_no_path_of_the_builder() -> None:
 
 def test_the_licences_are_complete() -> None:
     licences = (ARCHIVE_TREE / "LICENSE-THIRD-PARTY").read_text()
-    assert IS_MUSL == ("Apache-2.0 WITH LLVM-exception" in licences)
+    assert ("Apache-2.0 WITH LLVM-exception" in licences) == IS_MUSL
     assert "rustls" in licences
 
 
@@ -181,7 +182,9 @@ def verdict(command: list[str], folder: Path, ca_file: str | None) -> None:
 
 
 def test_a_static_program_gets_a_verdict_in_an_empty_root() -> None:
-    folder, command = empty_root("empty", compile_static(ARCHIVE_TREE, "tests/platforms/linux_archive.c"))
+    folder, command = empty_root(
+        "empty", compile_static(ARCHIVE_TREE, "tests/platforms/linux_archive.c")
+    )
     verdict(command, folder, "/ca.pem")
 
 

@@ -20,7 +20,7 @@ packages() {
                 g++-mingw-w64-x86-64-posix lld-19 llvm-19 mono-mcs wine wine64 zip
             ;;
         windows32) echo gcc-mingw-w64-i686-posix g++-mingw-w64-i686-posix wine32:i386 libc6:i386 ;;
-        musl) echo musl-tools libunwind-19-dev ;;
+        musl) echo musl-tools ;;
         cross)
             echo qemu-user-static libc6:i386
             local name

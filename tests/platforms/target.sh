@@ -36,6 +36,8 @@ groups_of() {
 
 if [ ! -e /zignsec/system ]; then
     require platforms
+    # For Zig.
+    case $row in *-musl | *-msvc | *-apple-* | *-freebsd | *-android) tests/python/venv.sh ;; esac
     # shellcheck disable=SC2046 # several words
     tests/platforms/root.sh $(groups_of "$row")
     emulator=$(emulator_of "$row")
@@ -99,12 +101,11 @@ END
         ;;
     *-musl)
         cxx='' ar=ar
-        # Debian's libunwind is built for glibc and calls two of its functions.
         musl=$target/platforms/musl
-        mkdir -p "$musl"
-        musl-gcc -O2 -fPIC -c tests/platforms/fortify.c -o "$musl/fortify.o"
-        cp /usr/lib/llvm-19/lib/libunwind.a "$musl/"
-        ar rs "$musl/libunwind.a" "$musl/fortify.o"
+        ffi-c/packaging/musl_unwinder.sh "$row" "$musl"
+        # The names for which rustc looks, in static and in shared builds.
+        cp "$musl/libzignsec_unwind.a" "$musl/libunwind.a"
+        cp "$musl/libzignsec_unwind.a" "$musl/libgcc_s.a"
         # Rust has no start files of musl here, so the compiler links its own.
         export "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS=-L $musl \
 -C link-self-contained=no -C relocation-model=static"
