@@ -141,7 +141,7 @@ fn system_store() -> io::Result<Vec<CertificateDer<'static>>> {
         for certificate in certificates {
             match settings.tls_trust_settings_for_certificate(&certificate) {
                 Ok(trust) => {
-                    // Without settings of its own, it is trusted.
+                    // It is trusted if there are no settings for it.
                     let is_root = matches!(trust, None | Some(TrustRoot | TrustAsRoot));
                     is_trusted.entry(certificate.to_der()).or_insert(is_root);
                 }

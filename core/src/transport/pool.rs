@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(used_and_left(None, false, 55_000), (0, 0));
     }
 
-    /// As after a machine slept: one clock stood still, the other did not. Or it was set back.
+    /// As after a machine slept: one clock did not move, the other did. Or a clock was set back.
     #[test]
     fn a_connection_is_expired_when_one_of_the_clocks_says_so_or_was_set_back() {
         const HOUR: Duration = Duration::from_secs(3600);
