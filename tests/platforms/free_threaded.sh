@@ -9,6 +9,9 @@
 row=${1:?free_threaded.sh ROW}
 require python
 sources=(sid/python3.14 trixie/python3.13)
+# The modules whose libraries have separate development packages.
+pkg-config --exists openssl zlib libffi ||
+    { echo "free_threaded.sh needs libssl-dev, zlib1g-dev and libffi-dev" >&2; exit 1; }
 platforms=$target/platforms
 mkdir -p "$platforms"
 
@@ -53,7 +56,6 @@ build() {
         make -s install DESTDIR="$work/installed"
     ) >"$platforms/python-build.log" 2>&1 ||
         { tail -n 20 "$platforms/python-build.log" >&2; exit 1; }
-    # The modules whose libraries have separate development packages.
     "$work/installed$interpreter/bin/python3" -c 'import ctypes, ssl, zlib'
     mv "$work/installed$interpreter" "$interpreter"
     rm -rf "$work"

@@ -56,7 +56,7 @@ os.write(1, session.id.encode() + b" ")
 polls = []
 try:
     zignsec.wait_for_session(
-        session.id, timeout=0.2, poll_interval=0.1, on_poll=lambda *poll: polls.append(poll)
+        session.id, timeout=2, poll_interval=0.1, on_poll=lambda *poll: polls.append(poll)
     )
 except zignsec.WaitTimeoutError:
     assert polls

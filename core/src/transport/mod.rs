@@ -35,8 +35,6 @@ mod tls_error;
 mod tunnel;
 mod verifier;
 
-use std::io;
-
 pub(crate) use attempt::Attempt;
 pub(crate) use cancel::{CancelSource, CancelToken, Cancelled, InterruptFn};
 use clock::Now;
@@ -124,7 +122,7 @@ impl Transport {
         let result = match sent {
             Ok(()) => http::read_response(&mut connection, attempt),
             // A server that refuses a request may respond before it has read the whole request.
-            Err(error) if attempt.sent() && closed_by_peer(error.kind()) => {
+            Err(error) if attempt.sent() && stream::closed_by_peer(error.kind()) => {
                 match http::read_response(&mut connection, attempt) {
                     Ok((response, _)) => Ok((response, false)),
                     Err(cancelled) if cancelled.is_cancelled() => Err(cancelled),
@@ -144,12 +142,6 @@ impl Transport {
         }
         Ok(response)
     }
-}
-
-/// Whether an error says that the peer closed the connection. Windows has two codes for that.
-fn closed_by_peer(kind: io::ErrorKind) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset)
 }
 
 impl Connections {

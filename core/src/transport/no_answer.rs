@@ -4,6 +4,7 @@ use std::io;
 
 use super::error::TransportError;
 use super::refusal::ProxyError;
+use super::stream::closed_by_peer;
 use crate::error::ErrorKind;
 
 /// What to do about a proxy that does not answer, depending on what is known about it.
@@ -23,7 +24,7 @@ impl NoAnswer {
     pub(crate) fn explain(&self, error: io::Error) -> TransportError {
         use io::ErrorKind::{InvalidData, TimedOut, UnexpectedEof};
         match error.kind() {
-            kind if kind == UnexpectedEof || super::closed_by_peer(kind) => {
+            kind if kind == UnexpectedEof || closed_by_peer(kind) => {
                 ProxyError::closed(Some(&error), self.closed).into()
             }
             TimedOut => {

@@ -31,6 +31,13 @@ pub(crate) enum Idle {
     Closed,
 }
 
+/// Whether an error of a stream says that the peer closed the connection. Windows has two codes for
+/// that.
+pub(crate) fn closed_by_peer(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset)
+}
+
 impl Stream for Box<dyn Stream> {
     fn read(&mut self, attempt: &mut Attempt, buffer: &mut [u8]) -> io::Result<usize> {
         (**self).read(attempt, buffer)

@@ -9,7 +9,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, ProtocolVersion, RootCertStore};
 
 use super::attempt::{Attempt, Phase};
-use super::stream::{Idle, StdRead, Stream};
+use super::stream::{Idle, StdRead, Stream, closed_by_peer};
 use super::tls_error::{self, Context, TlsError};
 use super::verifier::Verifier;
 
@@ -146,7 +146,7 @@ impl<S: Stream> Tls<S> {
     /// The alert that explains a failed write, if there is one: a peer that refuses the client
     /// sends an alert and closes the connection, so a write can fail before the alert was read.
     fn pending_alert(&mut self, attempt: &mut Attempt, write_error: io::Error) -> io::Error {
-        if !super::closed_by_peer(write_error.kind()) {
+        if !closed_by_peer(write_error.kind()) {
             return write_error;
         }
         loop {
