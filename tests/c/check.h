@@ -3,6 +3,7 @@
 #define TESTS_CHECK_H
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static int checks, failures;
 
@@ -18,6 +19,12 @@ static int checks, failures;
 /* Names a test that does not run on this system. */
 static inline void skip(const char *name, const char *why) {
     printf("skipped: %s: %s\n", name, why);
+}
+
+/* Whether QEMU runs this program: then everything takes much longer. */
+static inline int is_emulated(void) {
+    const char *const emulator = getenv("ZIGNSEC_EMULATE");
+    return emulator != NULL && *emulator != '\0';
 }
 
 /* Prints the counts and returns the exit status. */
