@@ -15,16 +15,16 @@ esac
 release=libzignsec-$version-$arch-linux-musl
 # Not exported: if it changes, cargo builds the C code of its packages again.
 time=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
-export CARGO_TARGET_DIR=$target/platforms/build
-built=$CARGO_TARGET_DIR/$row
-work=$target/platforms/$row
 packaging=$root/ffi-c/packaging
 umask 022
 
 # The shared library contains the unwinder too. rustc looks for the name of the one in GCC.
-unwinder=$work/unwinder
+unwinder=$target/platforms/$row/unwinder
 "$packaging/musl_unwinder.sh" "$row" "$unwinder"
 cp "$unwinder/libzignsec_unwind.a" "$unwinder/libgcc_s.a"
+
+export CARGO_TARGET_DIR=$target/platforms/build
+built=$CARGO_TARGET_DIR/$row
 
 # build PROFILE CRATE-TYPE RUSTFLAGS [CARGO-OPTION...]: std is compiled with these flags too.
 build() {

@@ -115,6 +115,8 @@ esac
 # -Zbuild-std is an unstable option, which the stable compiler of Debian has with this variable.
 export RUSTC_BOOTSTRAP=1
 export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=none
+# QEMU is slow: without optimization, the time limits of tests are too short.
+[ -z "$emulator" ] || export CARGO_PROFILE_DEV_OPT_LEVEL=1
 name=${row//-/_}
 export "CC_$name=$compiler" "CXX_$name=$cxx" "AR_$name=$ar" \
     "CARGO_TARGET_${name^^}_LINKER=$compiler"
