@@ -30,7 +30,9 @@ def test_a_first_call_costs_three_round_trips(place: Network) -> None:
 
 
 def test_a_get_after_a_pause_costs_one_round_trip(place: Network) -> None:
-    first, second = place.call("in-hosts.example", (0, "POST"), (IDLE, "GET"))
+    # The machine may be busy once.
+    gets = [(IDLE, "GET")] * 3
+    first, *later = place.call("in-hosts.example", (0, "POST"), *gets)
     assert first.session_id, first.message
-    assert second.error == "NotFoundError"
-    assert ROUND_TRIP <= second.seconds < 2 * ROUND_TRIP
+    assert {result.error for result in later} == {"NotFoundError"}
+    assert ROUND_TRIP <= min(result.seconds for result in later) < 1.6 * ROUND_TRIP
